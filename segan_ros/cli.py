@@ -1,0 +1,81 @@
+"""`segan COMMAND ...`: finds the command, and says in one line what a user got wrong."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from xml.etree import ElementTree
+
+from segan_ros.resources import resource_path
+
+# command: (module with add_arguments(parser) and run(args) -> exit code, what it does).
+# A module is imported when its command is called: `segan complete` must not need torch.
+COMMANDS = {
+    "complete": ("segan_ros.commands.complete", "complete the objects of a photo or of scenes"),
+    "replay": ("segan_ros.evaluation.replay", "run a bag through the node and score its answers"),
+    "generate": ("segan_ros.synthesis.generate", "render labelled tabletop scenes"),
+    "train": ("segan_ros.training.train", "train a model on scenes"),
+    "evaluate": ("segan_ros.evaluation.evaluate", "score a model on scenes"),
+    "export": ("segan_ros.model.export", "turn a trained model into ONNX"),
+}
+
+# What `pip install segan_ros` leaves out, and the extra that brings it.
+EXTRA_OF = {
+    "coacd": "train",
+    "mujoco": "train",
+    "onnx": "train",
+    "onnxruntime": "cpu",
+    "onnxscript": "train",
+    "scipy": "train",
+    "torch": "train",
+    "torchvision": "train",
+    "trimesh": "train",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    command = next((word for word in argv if not word.startswith("-")), "")
+    try:
+        args = _parser(command).parse_args(argv)
+        return args.run(args)
+    except KeyboardInterrupt:
+        return 130
+    except (ImportError, OSError, ValueError) as error:
+        if "--debug" in argv or (message := _message(command, error)) is None:
+            raise
+        print(f"segan: error: {message}", file=sys.stderr)
+        return 2
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    """The parser of everything; only `command` is imported and has its arguments filled in."""
+    parser = argparse.ArgumentParser(prog="segan", description="Amodal completion of objects.")
+    parser.add_argument("--version", action="version", version=f"segan {_version()}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (module_name, summary) in COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        if name == command:
+            module = import_module(module_name)
+            module.add_arguments(subparser)
+            subparser.add_argument("--debug", action="store_true", help="show where errors arise")
+            subparser.set_defaults(run=module.run)
+    return parser
+
+
+def _message(command: str, error: Exception) -> str | None:
+    """What to tell the user; None if the error is ours."""
+    if isinstance(error, ImportError):
+        package = (error.name or "").partition(".")[0]
+        if package == "rclpy":
+            return f"`segan {command}` needs ROS 2: source its setup file, or use ./run"
+        if extra := EXTRA_OF.get(package):
+            return f"`segan {command}` needs {package}: pip install 'segan_ros[{extra}]'"
+        return None
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _version() -> str:
+    return ElementTree.parse(resource_path("package.xml")).findtext("version", "unknown")

@@ -1,0 +1,1 @@
+"""Commands of `segan` that need neither torch nor ROS."""

@@ -1,0 +1,70 @@
+"""`segan complete`: one photo with its masks, or a folder of scenes, into result folders."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from tqdm import tqdm
+
+from segan_ros.completion import SceneCompleter
+from segan_ros.frame import CompletedScene, Frame, Image
+from segan_ros.inference import PROVIDERS, Model, model_folder
+from segan_ros.pictures import completed_sheet, graph_svg, overlay
+from segan_ros.scenes import iterate_scenes, read_frame, read_scene, write_result
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    what = parser.add_argument_group("input: --rgb with --labels, or --scenes")
+    what.add_argument("--rgb", type=Path, help="photo")
+    what.add_argument("--labels", type=Path, help="label image, 8 or 16 bit, 0 is background")
+    what.add_argument("--depth", type=Path, help="depth image, 16 bit, millimetres, 0 unknown")
+    what.add_argument("--scenes", type=Path, help="folder of scene folders (or one of them)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
+    parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
+
+
+def run(args: argparse.Namespace) -> int:
+    """Complete what the arguments name and write a result folder for each frame.
+
+    Raises:
+        ValueError, OSError: an argument, a file or the model cannot be used.
+    """
+    if (args.scenes is None) == (args.rgb is None) or (args.rgb is None) != (args.labels is None):
+        raise ValueError("give --rgb with --labels, or --scenes")
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not os.access(args.out, os.W_OK):
+        raise ValueError(f"{args.out}: not writable; choose another --out")
+    if args.scenes is None:
+        frame = read_frame(args.rgb, args.labels, args.depth)
+        completer = SceneCompleter(Model(model_folder(args.model), args.provider))
+        _report(args.out, _complete(completer, frame, args.out))
+        return 0
+    folders = list(iterate_scenes(args.scenes))
+    completer = SceneCompleter(Model(model_folder(args.model), args.provider))
+    for folder in tqdm(folders, unit="scene"):
+        _complete(completer, read_scene(folder).frame, args.out / folder.name)
+    print(f"{len(folders)} scenes completed in {args.out} with {completer.model.provider}")
+    return 0
+
+
+def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedScene:
+    scene = completer.complete(frame)
+    pictures: dict[str, Image | str] = {
+        "overlay.png": overlay(frame, scene),
+        "completed.png": completed_sheet(frame, scene),
+        "graph.svg": graph_svg(scene.graph, scene),
+    }
+    write_result(out, scene, pictures)
+    return scene
+
+
+def _report(out: Path, scene: CompletedScene) -> None:
+    for item in scene.objects:
+        hidden = f"{item.occlusion_ratio:.0%} hidden" if item.invisible.any() else "whole"
+        print(f"object {item.id}: layer {item.layer}, {hidden}, score {item.score:.2f}")
+    print("removal order:", *scene.graph.removal_order)
+    print(f"results in {out}: overlay.png, completed.png, graph.svg, objects.json, graph.json")

@@ -1,0 +1,137 @@
+"""What the networks look at, in training as on the robot: widened boxes, planes, canvas (Eq. 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.frame import Box, Image, Mask
+
+Planes = NDArray[np.float32]
+
+PLANE_CHANNELS = {"rgb": 3, "visible": 1, "others": 1}
+"""Input planes of a segmentor and their channels: the picture in 0..1, the object's own visible
+mask, the union of the other visible masks (what may hide it)."""
+
+
+@dataclass(frozen=True)
+class Roi:
+    """How a visible box is widened to hold the hidden part (paper, section 3.1: 10-30 % a side).
+
+    Args:
+        margin: share of a side that is added at each end.
+        of: ``each_side`` widens width and height by their own length (the paper);
+            ``longest_side`` widens both by the longer one, which gives a sliver room across.
+    """
+
+    margin: float = 0.2
+    of: str = "each_side"
+
+    def __post_init__(self) -> None:
+        if self.of not in ("each_side", "longest_side"):
+            raise ValueError(f"roi.of is {self.of!r}; known are each_side and longest_side")
+        if not 0 <= self.margin <= 2:
+            raise ValueError(f"roi.margin is {self.margin}; it must lie in 0..2")
+
+    def around(self, box: Box, size: tuple[int, int]) -> Box:
+        """The widened box, cut to an image of `size` (height, width)."""
+        x0, y0, x1, y1 = box
+        width, height = x1 - x0, y1 - y0
+        if self.of == "longest_side":
+            width = height = max(width, height)
+        pad_x, pad_y = round(self.margin * width), round(self.margin * height)
+        return (
+            max(x0 - pad_x, 0),
+            max(y0 - pad_y, 0),
+            min(x1 + pad_x, size[1]),
+            min(y1 + pad_y, size[0]),
+        )
+
+
+def boxes_of(labels: NDArray[np.int32]) -> dict[int, Box]:
+    """Tight box of every id > 0 in one pass over the image, ascending ids."""
+    rows, columns = np.nonzero(labels > 0)
+    ids = labels[rows, columns]
+    found, index = np.unique(ids, return_inverse=True)
+    low = np.full((len(found), 2), np.iinfo(np.int64).max)
+    high = np.full((len(found), 2), -1)
+    for axis, position in enumerate((columns, rows)):
+        np.minimum.at(low[:, axis], index, position)
+        np.maximum.at(high[:, axis], index, position)
+    return {
+        int(i): (int(a[0]), int(a[1]), int(b[0]) + 1, int(b[1]) + 1)
+        for i, a, b in zip(found, low, high, strict=True)
+    }
+
+
+def cut(array: NDArray[Any], box: Box) -> NDArray[Any]:
+    """View of `array` inside `box`."""
+    x0, y0, x1, y1 = box
+    return array[y0:y1, x0:x1]
+
+
+def resized(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """`array` at `size` (height, width); bool becomes 0..1 float32.
+
+    Area average when it shrinks, bilinear when it grows.
+    """
+    if array.dtype == bool:
+        array = array.astype(np.float32)
+    shrinks = array.shape[0] > size[0] and array.shape[1] > size[1]
+    return cv2.resize(
+        array, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+
+
+def input_planes(
+    rgb: Image,
+    labels: NDArray[np.int32],
+    object_id: int,
+    size: tuple[int, int],
+    planes: Sequence[str],
+) -> Planes:
+    """The planes a segmentor asks for, stacked as ``(C, h, w)`` float32 in 0..1.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8, already cut to what the segmentor is to see.
+        labels: ``(H, W)``, cut alike.
+        object_id: the object to complete.
+        size: height and width of the result.
+        planes: keys of `PLANE_CHANNELS`, in channel order.
+    """
+    stack = []
+    for plane in planes:
+        if plane == "rgb":
+            picture = resized(rgb, size).astype(np.float32) * np.float32(1 / 255)
+            stack.append(picture.transpose(2, 0, 1))
+        elif plane == "visible":
+            stack.append(resized(labels == object_id, size)[None])
+        else:
+            stack.append(resized((labels > 0) & (labels != object_id), size)[None])
+    return np.concatenate(stack)
+
+
+def canvas(rgb: Image, visible: Mask, whole: NDArray[np.float32], size: tuple[int, int]) -> Planes:
+    """Eq. 1: the painter's input, ``(3, h, w)`` float32 in 0..1.
+
+    Visible pixels keep their colour, hidden ones are red, the rest is blue: ``M = I*V + R*(O-V) +
+    B*(J-O)`` with O the whole mask (the paper prints ``J-O-V``, but O contains V).
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8.
+        visible: ``(H, W)`` bool, V.
+        whole: ``(H, W)`` float32 in 0..1, O; raised to V where it is lower.
+        size: height and width of the result.
+    """
+    v = resized(visible, size)
+    o = np.maximum(resized(whole, size), v)
+    image = resized(rgb, size).astype(np.float32).transpose(2, 0, 1) * np.float32(1 / 255)
+    result = image * v
+    result[0] += o - v
+    result[2] += 1 - o
+    return result

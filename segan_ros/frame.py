@@ -1,0 +1,207 @@
+"""The plain data that every other part of the package speaks: what comes in, what goes out.
+
+Image coordinates are pixels, x to the right and y down. A *box* is ``(x0, y0, x1, y1)`` with the
+right and lower edge exclusive, so ``array[y0:y1, x0:x1]`` is its content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[int, int, int, int]
+Mask = NDArray[np.bool_]
+Image = NDArray[np.uint8]
+
+
+class Evidence(IntFlag):
+    """What an occlusion edge rests on (values of ``segan_ros/msg/OcclusionEdge.evidence``)."""
+
+    AMODAL = 1
+    DEPTH = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture with the visible instance masks of its objects: the input of the method.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8.
+        labels: ``(H, W)`` integers; every value > 0 is the visible mask of the object of that id,
+            the rest is background. Ids need not be contiguous.
+        depth: ``(H, W)`` float32 in metres along the optical axis, NaN where unknown; or None.
+        camera_matrix: ``(3, 3)`` float64 intrinsics K in pixels; or None.
+        stamp: acquisition time in nanoseconds.
+
+    Raises:
+        ValueError: an array has another shape or kind than stated, or the sizes differ.
+    """
+
+    rgb: Image
+    labels: NDArray[np.int32]
+    depth: NDArray[np.float32] | None = None
+    camera_matrix: NDArray[np.float64] | None = None
+    stamp: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
+            raise ValueError(f"rgb must be (H, W, 3) uint8, got {_describe(self.rgb)}")
+        if min(self.rgb.shape[:2]) < 1:
+            raise ValueError(f"rgb has no pixels: {_describe(self.rgb)}")
+        if self.labels.ndim != 2 or not np.issubdtype(self.labels.dtype, np.integer):
+            raise ValueError(f"labels must be (H, W) integers, got {_describe(self.labels)}")
+        if self.labels.dtype != np.int32:
+            object.__setattr__(self, "labels", self.labels.astype(np.int32))
+        _same_size("labels", self.labels, self.rgb)
+        if self.depth is not None:
+            if self.depth.ndim != 2 or not np.issubdtype(self.depth.dtype, np.floating):
+                raise ValueError(f"depth must be (H, W) float, got {_describe(self.depth)}")
+            _same_size("depth", self.depth, self.rgb)
+        if self.camera_matrix is not None and self.camera_matrix.shape != (3, 3):
+            raise ValueError(f"camera_matrix must be (3, 3), got {self.camera_matrix.shape}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.rgb.shape[0], self.rgb.shape[1]
+
+    @property
+    def object_ids(self) -> list[int]:
+        """Ids present in `labels`, ascending."""
+        return [int(i) for i in np.unique(self.labels) if i > 0]
+
+
+@dataclass(frozen=True, eq=False)
+class AmodalObject:
+    """One object, completed. All its arrays cover the same `box` of the source image.
+
+    Args:
+        id: value of the object in ``Frame.labels``.
+        box: part of the image that the arrays cover; the amodal mask lies inside.
+        visible: ``(h, w)`` bool, the given mask (SV).
+        amodal: ``(h, w)`` bool, the whole object (SF); contains `visible`.
+        probability: ``(h, w)`` float32 in 0..1, how likely each pixel belongs to the object.
+        appearance: ``(h, w, 3)`` uint8 RGB of the whole object, meaningful inside `amodal`; or
+            None.
+        score: expected IoU of `amodal` with the true whole mask, 0..1.
+        layer: 0 when nothing lies in front, else 1 + the largest layer of its occluders.
+        truncated: the amodal mask touches the image border.
+        depth_median: median depth of the visible pixels in metres, NaN when unknown.
+    """
+
+    id: int
+    box: Box
+    visible: Mask
+    amodal: Mask
+    probability: NDArray[np.float32]
+    appearance: Image | None = None
+    score: float = 1.0
+    layer: int = 0
+    truncated: bool = False
+    depth_median: float = float("nan")
+
+    @property
+    def invisible(self) -> Mask:
+        """``(h, w)`` bool, the predicted hidden part (SI): amodal without visible."""
+        return self.amodal & ~self.visible
+
+    @property
+    def visible_area(self) -> int:
+        """Pixels of the visible mask."""
+        return int(np.count_nonzero(self.visible))
+
+    @property
+    def amodal_area(self) -> int:
+        """Pixels of the whole mask."""
+        return int(np.count_nonzero(self.amodal))
+
+    @property
+    def occlusion_ratio(self) -> float:
+        """Hidden share of the whole mask, 0..1."""
+        return 1.0 - self.visible_area / self.amodal_area
+
+    def full_mask(self, size: tuple[int, int]) -> Mask:
+        """The amodal mask as ``(H, W)`` bool in an image of `size` (height, width)."""
+        mask = np.zeros(size, bool)
+        x0, y0, x1, y1 = self.box
+        mask[y0:y1, x0:x1] = self.amodal
+        return mask
+
+
+@dataclass(frozen=True)
+class OcclusionEdge:
+    """`occluder_id` hides a part of `occludee_id`.
+
+    Args:
+        score: confidence, 0..1.
+        overlap_area: pixels of the occluder's visible mask inside the occludee's whole mask.
+        overlap_ratio: `overlap_area` over the occludee's whole area, 0..1.
+        depth_gap: occludee's minus occluder's depth at their common border in metres, NaN when
+            unknown.
+        evidence: what the edge rests on.
+    """
+
+    occluder_id: int
+    occludee_id: int
+    score: float = 1.0
+    overlap_area: int = 0
+    overlap_ratio: float = 0.0
+    depth_gap: float = float("nan")
+    evidence: Evidence = Evidence.AMODAL
+
+
+@dataclass(frozen=True)
+class OcclusionGraph:
+    """Who hides whom, and what can be lifted first.
+
+    Args:
+        object_ids: every object once, ascending.
+        layers: layer of each of `object_ids`; 0 has nothing in front.
+        edges: all edges, those that were set aside for the order too.
+        is_acyclic: False when objects hide each other; the order then ignores the weakest edge of
+            each cycle.
+        removal_order: every id once, front to back.
+    """
+
+    object_ids: tuple[int, ...] = ()
+    layers: tuple[int, ...] = ()
+    edges: tuple[OcclusionEdge, ...] = ()
+    is_acyclic: bool = True
+    removal_order: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class CompletedScene:
+    """Everything said about one frame: its objects (ascending ids), its graph, the time it took.
+
+    `timings` maps a stage (``segment``, ``paint``, ``graph``, ...) to seconds.
+    """
+
+    size: tuple[int, int]
+    objects: tuple[AmodalObject, ...]
+    graph: OcclusionGraph
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def object(self, object_id: int) -> AmodalObject:
+        """The object of that id. Raises KeyError when there is none."""
+        for candidate in self.objects:
+            if candidate.id == object_id:
+                return candidate
+        raise KeyError(
+            f"no object {object_id} in this scene; it has {[o.id for o in self.objects]}"
+        )
+
+
+def _describe(array: NDArray) -> str:
+    return f"{array.shape} {array.dtype}"
+
+
+def _same_size(name: str, array: NDArray, rgb: NDArray) -> None:
+    if array.shape[:2] != rgb.shape[:2]:
+        raise ValueError(
+            f"{name} is {array.shape[1]}x{array.shape[0]} but the image is "
+            f"{rgb.shape[1]}x{rgb.shape[0]}; give both at the same resolution"
+        )

@@ -1,0 +1,259 @@
+"""Pictures for people: overlay, completed objects, graph; the node and the reports share them."""
+
+from __future__ import annotations
+
+import base64
+import colorsys
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.crops import cut
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, Image, Mask, OcclusionGraph
+
+WHITE, DARK, FREE = (255, 255, 255), (24, 26, 31), (46, 160, 67)
+
+
+def colour_of(object_id: int) -> tuple[int, int, int]:
+    """RGB of an object, 0..255: always the same for an id, neighbouring ids far apart."""
+    red, green, blue = colorsys.hsv_to_rgb(object_id * 0.61803398875 % 1, 0.75, 1.0)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def overlay(frame: Frame, scene: CompletedScene) -> Image:
+    """The picture with whole outlines, hatched hidden parts, arrows occluder -> occludee, labels.
+
+    A label holds the id and the layer; green ones are free to grasp, the first to lift says so.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB, the size of the frame.
+    """
+    height, width = frame.size
+    zoom = max(1, round(1280 / max(height, width)))
+    big = _scaled(frame.rgb, (width * zoom, height * zoom), cv2.INTER_CUBIC)
+    thick = max(2, round(max(big.shape) / 600))
+    for item in sorted(scene.objects, key=lambda o: -o.layer):
+        x0, y0, x1, y1 = (v * zoom for v in item.box)
+        part = big[y0:y1, x0:x1]
+        _hatch(part, _zoomed(item.invisible, zoom), colour_of(item.id), pitch=5 * thick)
+    for item in sorted(scene.objects, key=lambda o: -o.layer):
+        contours = _contours(item, zoom)
+        cv2.drawContours(big, contours, -1, DARK, thick + 2, cv2.LINE_AA)
+        cv2.drawContours(big, contours, -1, colour_of(item.id), thick, cv2.LINE_AA)
+    inner = {o.id: _inner_point(o.visible, o.box, zoom) for o in scene.objects}
+    for edge in scene.graph.edges:
+        if edge.occluder_id not in inner or edge.occludee_id not in inner:
+            continue
+        occludee = scene.object(edge.occludee_id)
+        covered = occludee.invisible & (cut(frame.labels, occludee.box) == edge.occluder_id)
+        end = _inner_point(covered if covered.any() else occludee.visible, occludee.box, zoom)
+        _arrow(big, inner[edge.occluder_id], end, thick)
+    first = scene.graph.removal_order[0] if scene.graph.removal_order else None
+    for item in scene.objects:
+        text = f"{item.id} next" if item.id == first else f"{item.id} L{item.layer}"
+        _label(big, inner[item.id], text, FREE if item.layer == 0 else DARK, thick)
+    return _scaled(big, (width, height), cv2.INTER_AREA)
+
+
+def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: int = 160) -> Image:
+    """One row per hidden object, the most hidden first: what is seen, where the rest is, all of it.
+
+    Returns:
+        ``(rows, 3 * side, 3)`` uint8 RGB with a heading; one line of text when nothing is hidden.
+    """
+    hidden = sorted(
+        (o for o in scene.objects if o.invisible.any()), key=lambda o: -o.occlusion_ratio
+    )
+    heading = np.full((28, 3 * side, 3), 255, np.uint8)
+    for column, text in enumerate(("seen", "whole mask", "completed")):
+        _text(heading, (column * side + 8, 20), text if hidden else "", DARK)
+    if not hidden:
+        _text(heading, (8, 20), "no object has a hidden part", DARK)
+    rows = [heading]
+    for item in hidden[:most]:
+        photo = cut(frame.rgb, item.box)
+        shape = np.full_like(photo, 255)
+        shape[item.visible] = colour_of(item.id)
+        _hatch(shape, item.invisible, colour_of(item.id), pitch=max(4, min(photo.shape[:2]) // 10))
+        whole = photo if item.appearance is None else item.appearance
+        cells = [
+            _fitted(np.where(item.visible[..., None], photo, 255).astype(np.uint8), side),
+            _fitted(shape, side),
+            _fitted(np.where(item.amodal[..., None], whole, 255).astype(np.uint8), side),
+        ]
+        row = np.concatenate(cells, axis=1)
+        _text(row, (6, side - 8), f"object {item.id}: {item.occlusion_ratio:.0%} hidden", DARK)
+        cv2.line(row, (0, 0), (row.shape[1], 0), (225, 225, 225), 1)
+        rows.append(row)
+    return np.concatenate(rows)
+
+
+def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str:
+    """The graph as SVG: one row per layer, the free objects on top, arrows to what they hide.
+
+    Edges that were set aside for the order (objects hiding each other) are dashed. With `scene`,
+    each node shows its object.
+    """
+    layer_of = dict(zip(graph.object_ids, graph.layers, strict=True))
+    rows = _rows(graph, layer_of)
+    node, gap, left, top = 76, 34, 130, 44
+    widest = max((len(r) for r in rows), default=1)
+    width = max(left + widest * (node + gap) + 20, 420)
+    height = top + len(rows) * (node + 60) + 20
+    at = {
+        object_id: (left + (i + (widest - len(row)) / 2) * (node + gap), top + depth * (node + 60))
+        for depth, row in enumerate(rows)
+        for i, object_id in enumerate(row)
+    }
+    order = " &#8594; ".join(map(str, graph.removal_order)) or "nothing in view"
+    note = (
+        "" if graph.is_acyclic else " (some objects hide each other: dashed arrows are set aside)"
+    )
+    body = [f'<text x="16" y="24" font-weight="600">lift in this order: {order}{note}</text>']
+    for depth in range(len(rows)):
+        name = "free to grasp" if depth == 0 else f"layer {depth}"
+        body.append(f'<text x="16" y="{top + depth * (node + 60) + node / 2}">{name}</text>')
+    for edge in graph.edges:
+        (xa, ya), (xb, yb) = at[edge.occluder_id], at[edge.occludee_id]
+        down = layer_of[edge.occluder_id] < layer_of[edge.occludee_id]
+        start = (xa + node / 2, ya + node if down else ya)
+        end = (xb + node / 2, yb - 6 if down else yb + node + 6)
+        bend = (end[1] - start[1]) / 2
+        colour = "#444c56" if down else "#cf222e"
+        style = "" if down else ' stroke-dasharray="6 4"'
+        body.append(
+            f'<path d="M{start[0]:.0f} {start[1]:.0f} C{start[0]:.0f} {start[1] + bend:.0f} '
+            f'{end[0]:.0f} {end[1] - bend:.0f} {end[0]:.0f} {end[1]:.0f}" fill="none" '
+            f'stroke="{colour}" stroke-width="{1 + 2.5 * edge.score:.1f}"{style} '
+            f'marker-end="url(#tip)"><title>{edge.occluder_id} hides {edge.overlap_ratio:.0%} of '
+            f"{edge.occludee_id}, score {edge.score:.2f}</title></path>"
+        )
+    for object_id, (x, y) in at.items():
+        red, green, blue = colour_of(object_id)
+        body.append(
+            f'<rect x="{x:.0f}" y="{y:.0f}" width="{node}" height="{node}" rx="10" fill="#fff" '
+            f'stroke="rgb({red},{green},{blue})" stroke-width="4"/>'
+        )
+        if scene is not None:
+            picture = _thumbnail(scene.object(object_id), node - 16)
+            body.append(
+                f'<image x="{x + 8:.0f}" y="{y + 8:.0f}" width="{node - 16}" height="{node - 16}" '
+                f'href="data:image/png;base64,{picture}"/>'
+            )
+        body.append(
+            f'<circle cx="{x + node - 4:.0f}" cy="{y + 4:.0f}" r="14" '
+            f'fill="rgb({red},{green},{blue})" stroke="#fff" stroke-width="2"/>'
+            f'<text x="{x + node - 4:.0f}" y="{y + 9:.0f}" text-anchor="middle" '
+            f'font-weight="600">{object_id}</text>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="sans-serif" font-size="14">'
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="12" '
+        'markerHeight="12" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z" '
+        'fill="#444c56"/></marker></defs><rect width="100%" height="100%" fill="#fff"/>'
+        + "\n".join(body)
+        + "</svg>\n"
+    )
+
+
+def _rows(graph: OcclusionGraph, layer_of: dict[int, int]) -> list[list[int]]:
+    """Objects by layer; within a layer beside their occluders, so that few arrows cross."""
+    rows: list[list[int]] = [[] for _ in range(max(graph.layers, default=-1) + 1)]
+    for object_id in graph.object_ids:
+        rows[layer_of[object_id]].append(object_id)
+    place: dict[int, float] = {}
+    for row in rows:
+        for object_id in row:
+            above = [
+                place[e.occluder_id]
+                for e in graph.edges
+                if e.occludee_id == object_id and e.occluder_id in place
+            ]
+            place[object_id] = sum(above) / len(above) if above else float(row.index(object_id))
+        row.sort(key=lambda i: (place[i], i))
+        for position, object_id in enumerate(row):
+            place[object_id] = position - len(row) / 2
+    return rows
+
+
+def _thumbnail(item: AmodalObject, side: int) -> str:
+    mask = item.amodal[..., None]
+    if item.appearance is None:
+        colours = np.where(mask, np.array(colour_of(item.id), np.uint8), 255).astype(np.uint8)
+    else:
+        colours = np.where(mask, item.appearance, 255).astype(np.uint8)
+    picture = cv2.cvtColor(_fitted(colours, 2 * side, margin=0), cv2.COLOR_RGB2BGR)
+    return base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode()
+
+
+def _hatch(image: Image, mask: Mask, colour: tuple[int, int, int], pitch: int) -> None:
+    rows, columns = np.indices(mask.shape)
+    stripes = mask & ((rows + columns) % pitch < pitch / 2)
+    image[mask] = (0.55 * image[mask] + 0.45 * np.array(colour)).astype(np.uint8)
+    image[stripes] = colour
+
+
+def _zoomed(mask: Mask, zoom: int) -> Mask:
+    """`mask` enlarged with smooth borders."""
+    size = (mask.shape[1] * zoom, mask.shape[0] * zoom)
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+
+
+def _contours(item: AmodalObject, zoom: int) -> Sequence[NDArray[np.int32]]:
+    padded = np.pad(_zoomed(item.amodal, zoom), 1).astype(np.uint8)
+    offset = (item.box[0] * zoom - 1, item.box[1] * zoom - 1)
+    found, _ = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
+    return [np.asarray(contour, np.int32) for contour in found]
+
+
+def _inner_point(mask: Mask, box: tuple[int, int, int, int], zoom: int) -> tuple[int, int]:
+    """The point of `mask` farthest from its border, in pixels of the enlarged picture."""
+    distance = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
+    return int((box[0] + column - 0.5) * zoom), int((box[1] + row - 0.5) * zoom)
+
+
+def _arrow(image: Image, start: tuple[int, int], end: tuple[int, int], thick: int) -> None:
+    length = max(float(np.hypot(end[0] - start[0], end[1] - start[1])), 1.0)
+    tip = min(0.5, 7 * thick / length)
+    cv2.arrowedLine(image, start, end, DARK, thick + 3, cv2.LINE_AA, tipLength=tip)
+    cv2.arrowedLine(image, start, end, WHITE, thick, cv2.LINE_AA, tipLength=tip)
+
+
+def _label(
+    image: Image, at: tuple[int, int], text: str, colour: tuple[int, int, int], thick: int
+) -> None:
+    scale = 0.33 * thick
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+    pad = 3 * thick
+    x = int(np.clip(at[0] - width // 2, pad, max(image.shape[1] - width - pad, pad)))
+    y = int(np.clip(at[1] + height // 2, height + pad, image.shape[0] - pad))
+    corners = (x - pad, y - height - pad), (x + width + pad, y + pad)
+    cv2.rectangle(image, *corners, colour, -1, cv2.LINE_AA)
+    cv2.rectangle(image, *corners, WHITE, max(1, thick // 2), cv2.LINE_AA)
+    cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, WHITE, thick, cv2.LINE_AA)
+
+
+def _text(image: Image, at: tuple[int, int], text: str, colour: tuple[int, int, int]) -> None:
+    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, WHITE, 3, cv2.LINE_AA)
+    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
+
+
+def _fitted(image: Image, side: int, margin: int = 10) -> Image:
+    """`image` scaled into a white square of `side` pixels."""
+    room = side - 2 * margin
+    scale = room / max(image.shape[:2])
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    square = np.full((side, side, 3), 255, np.uint8)
+    x, y = (side - size[0]) // 2, (side - size[1]) // 2
+    square[y : y + size[1], x : x + size[0]] = _scaled(image, size, way)
+    return square
+
+
+def _scaled(image: Image, size: tuple[int, int], way: int) -> Image:
+    """`image` at `size` (width, height)."""
+    return np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)

@@ -1,0 +1,336 @@
+"""Scene and result folders on disk: the one reader and the one writer of both.
+
+A scene folder is a labelled picture: ``rgb.png|jpg``, ``labels.png``, optional ``depth_mm.png``,
+``amodal.npz``, ``appearance_<id>.png`` and ``scene.json``. A result folder is what ``segan
+complete`` makes of one. README, "Files", describes both for other programs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.frame import (
+    Box,
+    CompletedScene,
+    Evidence,
+    Frame,
+    Image,
+    Mask,
+    OcclusionEdge,
+    OcclusionGraph,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TrueObject:
+    """Ground truth of one object of a scene.
+
+    Args:
+        id: its value in ``Frame.labels``.
+        amodal: ``(H, W)`` bool, the whole object in the full image.
+        name: what it is, for people.
+        appearance: ``(h, w, 3)`` uint8 RGB at the box of `amodal`, the object with nothing in
+            front; or None.
+    """
+
+    id: int
+    amodal: Mask
+    name: str = ""
+    appearance: Image | None = None
+
+    @property
+    def box(self) -> Box:
+        """Tight box of the whole mask."""
+        return tight_box(self.amodal)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledScene:
+    """A frame with its ground truth.
+
+    Args:
+        frame: picture and visible masks.
+        objects: truth of every object, hidden ones (no visible pixel) included.
+        occlusions: ``(occluder, occludee, pixels)``: pixels of the occluder's visible mask that lie
+            in the occludee's whole mask.
+        extra: anything else ``scene.json`` holds (camera pose, seed, source ...), kept as it is.
+    """
+
+    frame: Frame
+    objects: tuple[TrueObject, ...]
+    occlusions: tuple[tuple[int, int, int], ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def tight_box(mask: Mask) -> Box:
+    """Smallest box around the True pixels; ``(0, 0, 0, 0)`` when there is none."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows) == 0:
+        return 0, 0, 0, 0
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def true_occlusions(
+    labels: NDArray[np.int32], objects: Sequence[TrueObject]
+) -> tuple[tuple[int, int, int], ...]:
+    """Who hides whom by how many pixels, worked out from visible labels and whole masks."""
+    found = []
+    for hidden in objects:
+        over = labels[hidden.amodal]
+        ids, pixels = np.unique(over[(over > 0) & (over != hidden.id)], return_counts=True)
+        found += [(int(i), hidden.id, int(n)) for i, n in zip(ids, pixels, strict=True)]
+    return tuple(sorted(found))
+
+
+def iterate_scenes(folder: str | Path) -> Iterator[Path]:
+    """Scene folders directly in `folder`, sorted by name; `folder` itself when it is one.
+
+    Raises:
+        ValueError: there is none.
+    """
+    folder = Path(folder)
+    found = (
+        [folder] if _image_path(folder) else sorted(p for p in folder.glob("*") if _image_path(p))
+    )
+    if not found:
+        raise ValueError(
+            f"{folder}: no scene folder here (a folder with rgb.png or rgb.jpg and labels.png)"
+        )
+    yield from found
+
+
+def read_scene(folder: str | Path) -> LabelledScene:
+    """Read a scene folder; without ``amodal.npz`` and ``scene.json`` its `objects` are empty.
+
+    Raises:
+        FileNotFoundError: a needed file is missing.
+        ValueError: a file does not hold what it should, or the parts do not fit together.
+    """
+    folder = Path(folder)
+    image = _image_path(folder)
+    if image is None:
+        raise FileNotFoundError(f"{folder}: no rgb.png or rgb.jpg")
+    depth = folder / "depth_mm.png"
+    description: dict[str, Any] = {}
+    if (folder / "scene.json").exists():
+        description = json.loads((folder / "scene.json").read_text())
+    matrix = description.pop("camera_matrix", None)
+    frame = read_frame(image, folder / "labels.png", depth if depth.exists() else None, matrix)
+    stated = description.pop("objects", [])
+    occlusions = description.pop("occ", [])
+    if not (folder / "amodal.npz").exists():
+        return LabelledScene(frame, (), (), description)
+    with np.load(folder / "amodal.npz", allow_pickle=False) as archive:
+        masks = np.unpackbits(archive["masks"], axis=-1, count=frame.size[1]).astype(bool)
+    if masks.shape != (len(stated), *frame.size):
+        raise ValueError(
+            f"{folder}/amodal.npz: masks {masks.shape} do not fit {len(stated)} objects "
+            f"in a picture of {frame.size}"
+        )
+    objects = tuple(
+        TrueObject(int(o["id"]), mask, str(o.get("name", "")), _read_appearance(folder, o["id"]))
+        for o, mask in zip(stated, masks, strict=True)
+    )
+    return LabelledScene(
+        frame, objects, tuple((int(a), int(b), int(n)) for a, b, n in occlusions), description
+    )
+
+
+def read_frame(
+    rgb: str | Path, labels: str | Path, depth: str | Path | None = None, camera_matrix: Any = None
+) -> Frame:
+    """Read a picture, its label image (8 or 16 bit) and its depth (16 bit, millimetres, 0 unknown).
+
+    Raises:
+        FileNotFoundError, ValueError: as the files deserve, naming the file.
+    """
+    bgr = _read_image(rgb, cv2.IMREAD_COLOR)
+    ids = _read_image(labels, cv2.IMREAD_UNCHANGED)
+    if ids.ndim != 2:
+        raise ValueError(
+            f"{labels}: a label image has one channel of ids, this one has {ids.shape[2]}"
+        )
+    metres = None
+    if depth is not None:
+        millimetres = _read_image(depth, cv2.IMREAD_UNCHANGED)
+        if millimetres.dtype != np.uint16 or millimetres.ndim != 2:
+            raise ValueError(
+                f"{depth}: depth is a 16-bit one-channel image in mm, got {millimetres.dtype}"
+            )
+        metres = np.where(
+            millimetres > 0, millimetres.astype(np.float32) / 1000, np.float32(np.nan)
+        )
+    matrix = None if camera_matrix is None else np.asarray(camera_matrix, np.float64).reshape(3, 3)
+    try:
+        return Frame(np.ascontiguousarray(bgr[..., ::-1]), ids.astype(np.int32), metres, matrix)
+    except ValueError as error:
+        raise ValueError(f"{rgb}, {labels}: {error}") from None
+
+
+def write_scene(folder: str | Path, scene: LabelledScene) -> None:
+    """Write a scene folder in one step: it is there whole or not at all. An old one is replaced."""
+    folder = Path(folder)
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part.mkdir(parents=True)
+    try:
+        _write_image(part / "rgb.png", scene.frame.rgb)
+        _write_image(part / "labels.png", scene.frame.labels.astype(np.uint16))
+        if scene.frame.depth is not None:
+            millimetres = np.nan_to_num(scene.frame.depth * 1000, nan=0, posinf=0)
+            _write_image(
+                part / "depth_mm.png", millimetres.clip(0, 65535).round().astype(np.uint16)
+            )
+        height, width = scene.frame.size
+        masks = np.array([o.amodal for o in scene.objects], bool).reshape(-1, height, width)
+        np.savez_compressed(part / "amodal.npz", masks=np.packbits(masks, axis=-1))
+        for item in scene.objects:
+            if item.appearance is not None:
+                _write_image(part / f"appearance_{item.id}.png", item.appearance)
+        (part / "scene.json").write_text(json.dumps(_describe_scene(scene), indent=1))
+        if folder.exists():
+            shutil.rmtree(folder)
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def write_result(
+    folder: str | Path, scene: CompletedScene, pictures: Mapping[str, Image | str]
+) -> None:
+    """Write a result folder: masks, appearances, ``objects.json``, ``graph.json``, `pictures`.
+
+    `pictures` maps a file name to an ``(H, W, 3)`` uint8 image or to text (SVG).
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob("amodal_*.png"), *folder.glob("appearance_*.png")):
+        old.unlink()
+    for item in scene.objects:
+        x0, y0, x1, y1 = item.box
+        full = item.full_mask(scene.size)
+        _write_image(folder / f"amodal_{item.id}.png", full.astype(np.uint8) * 255)
+        if item.appearance is not None:
+            rgba = np.zeros((*scene.size, 4), np.uint8)
+            rgba[y0:y1, x0:x1, :3] = item.appearance * item.amodal[..., None]
+            rgba[..., 3] = full * np.uint8(255)
+            _write_image(folder / f"appearance_{item.id}.png", rgba)
+    objects = [
+        {
+            "id": o.id,
+            "box": list(o.box),
+            "visible_area": o.visible_area,
+            "amodal_area": o.amodal_area,
+            "occlusion_ratio": round(o.occlusion_ratio, 4),
+            "score": round(o.score, 4),
+            "layer": o.layer,
+            "truncated": o.truncated,
+            "depth_median": None if np.isnan(o.depth_median) else round(o.depth_median, 4),
+        }
+        for o in scene.objects
+    ]
+    (folder / "objects.json").write_text(json.dumps(objects, indent=1))
+    (folder / "graph.json").write_text(json.dumps(graph_to_json(scene.graph), indent=1))
+    for name, picture in pictures.items():
+        if isinstance(picture, str):
+            (folder / name).write_text(picture)
+        else:
+            _write_image(folder / name, picture)
+
+
+def graph_to_json(graph: OcclusionGraph) -> dict[str, Any]:
+    """`graph` in the form of ``graph.json``; unknown depth gaps become null."""
+    edges = [asdict(e) for e in graph.edges]
+    for edge in edges:
+        edge["evidence"] = int(edge["evidence"])
+        edge["depth_gap"] = None if np.isnan(edge["depth_gap"]) else edge["depth_gap"]
+    return {
+        "object_ids": list(graph.object_ids),
+        "layers": list(graph.layers),
+        "edges": edges,
+        "is_acyclic": graph.is_acyclic,
+        "removal_order": list(graph.removal_order),
+    }
+
+
+def graph_from_json(text: dict[str, Any]) -> OcclusionGraph:
+    """The inverse of `graph_to_json`."""
+    edges = []
+    for edge in text["edges"]:
+        gap = edge["depth_gap"]
+        fields = {
+            **edge,
+            "depth_gap": float("nan") if gap is None else gap,
+            "evidence": Evidence(edge["evidence"]),
+        }
+        edges.append(OcclusionEdge(**fields))
+    return OcclusionGraph(
+        tuple(text["object_ids"]),
+        tuple(text["layers"]),
+        tuple(edges),
+        text["is_acyclic"],
+        tuple(text["removal_order"]),
+    )
+
+
+def _describe_scene(scene: LabelledScene) -> dict[str, Any]:
+    visible = dict(
+        zip(*(v.tolist() for v in np.unique(scene.frame.labels, return_counts=True)), strict=True)
+    )
+    objects = [
+        {
+            "id": o.id,
+            "name": o.name,
+            "visible": visible.get(o.id, 0),
+            "amodal": int(np.count_nonzero(o.amodal)),
+            "box": list(o.box),
+        }
+        for o in scene.objects
+    ]
+    matrix = scene.frame.camera_matrix
+    camera = {} if matrix is None else {"camera_matrix": matrix.tolist()}
+    return {**scene.extra, **camera, "objects": objects, "occ": [list(o) for o in scene.occlusions]}
+
+
+def _image_path(folder: Path) -> Path | None:
+    if folder.name.startswith(".") or not (folder / "labels.png").exists():
+        return None
+    return next((p for p in (folder / "rgb.png", folder / "rgb.jpg") if p.exists()), None)
+
+
+def _read_image(path: str | Path, flags: int) -> NDArray[Any]:
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    image = cv2.imread(str(path), flags)
+    if image is None:
+        raise ValueError(f"{path}: not a readable image")
+    return image
+
+
+def _read_appearance(folder: Path, object_id: int) -> Image | None:
+    path = folder / f"appearance_{object_id}.png"
+    if not path.exists():
+        return None
+    return np.ascontiguousarray(_read_image(path, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def _write_image(path: Path, image: NDArray[Any]) -> None:
+    if image.ndim == 3:
+        image = cv2.cvtColor(
+            image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+        )
+    if not cv2.imwrite(str(path), image):
+        raise OSError(f"{path}: cannot be written")
