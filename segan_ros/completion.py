@@ -110,7 +110,7 @@ class SceneCompleter:
         labelled = (labels > 0).astype(np.uint8)
         if not self.settings.gap_width:
             return labelled > 0
-        side = self.settings.gap_width + 1
+        side = (self.settings.gap_width + 1) // 2 * 2 + 1  # odd: closing must not shift the mask
         return cv2.morphologyEx(labelled, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)) > 0
 
     def _segment(

@@ -1,0 +1,193 @@
+"""The one verb on every kind of scene, with networks that need no weights."""
+
+import numpy as np
+import pytest
+from dummy_model import write_dummy_model
+from samples import frame_of, many_objects, overlapping
+
+from segan_ros.completion import SceneCompleter, Settings
+from segan_ros.crops import Roi, boxes_of, canvas, input_planes
+from segan_ros.inference import Model
+from segan_ros.occlusion import EdgeRule
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Model(write_dummy_model(tmp_path_factory.mktemp("dummy")), "cpu")
+
+
+def check(frame, scene):
+    """What holds for every answer."""
+    assert [o.id for o in scene.objects] == frame.object_ids
+    assert sorted(scene.graph.removal_order) == frame.object_ids
+    for item in scene.objects:
+        full = item.full_mask(frame.size)
+        assert full[frame.labels == item.id].all(), "a visible pixel left the whole mask"
+        assert item.visible_area == np.count_nonzero(frame.labels == item.id)
+        assert item.amodal_area == np.count_nonzero(full)
+        assert 0 < item.score <= 1
+        assert item.probability[item.visible].min() == 1
+        if item.appearance is not None:
+            x0, y0, x1, y1 = item.box
+            seen = frame.rgb[y0:y1, x0:x1][item.visible]
+            np.testing.assert_array_equal(item.appearance[item.visible], seen)
+
+
+def test_hidden_part_lies_under_the_neighbour(model):
+    frame = frame_of(overlapping())
+    scene = SceneCompleter(model).complete(frame)
+    check(frame, scene)
+    item = scene.object(1)
+    hidden = item.full_mask(frame.size) & (frame.labels != 1)
+    assert hidden.any()
+    assert set(np.unique(frame.labels[hidden])) == {7}
+    assert {(e.occluder_id, e.occludee_id) for e in scene.graph.edges} >= {(7, 1)}
+
+
+def test_unlabelled_occluders_are_a_setting(model):
+    frame = frame_of(overlapping())
+    scene = SceneCompleter(model, Settings(occluders="any")).complete(frame)
+    hidden = scene.object(1).full_mask(frame.size) & (frame.labels != 1)
+    assert 0 in np.unique(frame.labels[hidden])
+
+
+def test_narrow_gap_between_masks_does_not_end_the_hidden_part(model):
+    labels = overlapping()
+    labels[:, 45:48] = 0
+    closed = SceneCompleter(model, Settings(gap_width=5)).complete(frame_of(labels))
+    check(frame_of(labels), closed)
+    full = closed.object(1).full_mask(labels.shape)
+    assert full[30, 45:48].all()
+    opened = SceneCompleter(model, Settings(gap_width=0)).complete(frame_of(labels))
+    assert not opened.object(1).full_mask(labels.shape)[30, 45:48].any()
+
+
+def two_pieces() -> np.ndarray:
+    labels = np.zeros((60, 90), np.int32)
+    labels[25:35, 10:80] = 4
+    labels[10:50, 40:50] = 5
+    return labels
+
+
+def border() -> np.ndarray:
+    labels = np.zeros((50, 50), np.int32)
+    labels[:20, :20] = 1
+    labels[:, 20:30] = 2
+    labels[45:, 30:] = 3
+    return labels
+
+
+CASES = {
+    "nothing": np.zeros((30, 40), np.int32),
+    "negative is background": np.full((30, 40), -1),
+    "one object": np.pad(np.ones((5, 5), np.int32), 10),
+    "everything is one object": np.ones((30, 40), np.int32),
+    "forty objects": many_objects(),
+    "at the border": border(),
+    "two pieces": two_pieces(),
+    "largest ids, with gaps": np.where(overlapping() == 7, 65535, overlapping() * 1000),
+    "single pixels": np.pad(np.array([[1, 2], [3, 0]]), 6),
+    "slivers": np.repeat(np.arange(40)[None] % 3, 30, axis=0),
+}
+
+
+@pytest.mark.parametrize("labels", CASES.values(), ids=CASES.keys())
+def test_every_kind_of_scene_is_answered(model, labels):
+    frame = frame_of(np.asarray(labels))
+    check(frame, SceneCompleter(model).complete(frame))
+
+
+def test_same_frame_same_answer(model):
+    frame = frame_of(many_objects())
+    completer = SceneCompleter(model)
+    first, second = completer.complete(frame), completer.complete(frame)
+    assert first.graph == second.graph
+    for a, b in zip(first.objects, second.objects, strict=True):
+        np.testing.assert_array_equal(a.amodal, b.amodal)
+        np.testing.assert_array_equal(a.appearance, b.appearance)
+
+
+def test_only_wanted_objects_are_painted(model):
+    frame = frame_of(overlapping())
+    scene = SceneCompleter(model).complete(frame, paint=[7])
+    assert scene.object(1).appearance is None
+    assert scene.object(7).appearance is not None
+    scene = SceneCompleter(model).complete(frame, paint=False)
+    assert all(o.appearance is None for o in scene.objects)
+
+
+def test_object_that_nothing_can_hide_is_left_as_it_is(model):
+    frame = frame_of(np.pad(np.ones((5, 5), np.int32), 30))
+    item = SceneCompleter(model).complete(frame).object(1)
+    np.testing.assert_array_equal(item.amodal, item.visible)
+    assert item.score == 1
+    assert not item.truncated
+
+
+def test_truncated_objects_are_told(model):
+    scene = SceneCompleter(model).complete(frame_of(border()))
+    assert [o.truncated for o in scene.objects] == [True, True, True]
+
+
+def test_depth_confirms_edges_and_gives_the_median(model):
+    labels = overlapping()
+    depth = np.where(labels == 7, 0.4, 0.6).astype(np.float32)
+    depth[20, 20] = np.nan
+    scene = SceneCompleter(model).complete(frame_of(labels, depth=depth))
+    assert {(e.occluder_id, e.occludee_id) for e in scene.graph.edges} == {(7, 1)}
+    assert scene.object(1).depth_median == pytest.approx(0.6)
+    assert scene.graph.removal_order == (7, 1)
+    assert scene.object(1).layer == 1
+
+
+def test_tiny_hidden_parts_are_taken_for_border_noise(model):
+    generous = SceneCompleter(model, Settings(min_hidden_ratio=5.0))
+    scene = generous.complete(frame_of(overlapping()))
+    assert not any(o.invisible.any() for o in scene.objects)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"threshold": 1.0}, {"occluders": "all"}, {"gap_width": -1}, {"min_hidden_ratio": -0.1}],
+)
+def test_bad_settings_are_refused(bad):
+    with pytest.raises(ValueError, match=r"must|known are"):
+        Settings(edges=EdgeRule(), **bad)
+
+
+def test_boxes_are_tight():
+    labels = two_pieces()
+    assert boxes_of(labels) == {4: (10, 25, 80, 35), 5: (40, 10, 50, 50)}
+    assert boxes_of(np.zeros((3, 3), np.int32)) == {}
+
+
+def test_roi_widens_each_side_by_its_own_length():
+    assert Roi(0.2, "each_side").around((100, 100, 150, 110), (480, 640)) == (90, 98, 160, 112)
+
+
+def test_roi_gives_a_sliver_room_across():
+    assert Roi(0.2, "longest_side").around((100, 100, 150, 110), (480, 640)) == (90, 90, 160, 120)
+
+
+def test_roi_ends_at_the_border():
+    assert Roi(1.0).around((0, 0, 10, 10), (15, 12)) == (0, 0, 12, 15)
+
+
+def test_canvas_is_equation_one():
+    rgb = np.full((1, 3, 3), 51, np.uint8)
+    visible = np.array([[True, False, False]])
+    whole = np.array([[1.0, 1.0, 0.0]], np.float32)
+    result = canvas(rgb, visible, whole, (1, 3))
+    np.testing.assert_allclose(result[:, 0, 0], [0.2, 0.2, 0.2])  # I where visible
+    np.testing.assert_allclose(result[:, 0, 1], [1, 0, 0])  # red where hidden
+    np.testing.assert_allclose(result[:, 0, 2], [0, 0, 1])  # blue elsewhere
+
+
+def test_planes_keep_their_order():
+    labels = np.array([[1, 2], [0, 1]], np.int32)
+    rgb = np.full((2, 2, 3), 255, np.uint8)
+    planes = input_planes(rgb, labels, 1, (2, 2), ["others", "visible", "rgb"])
+    np.testing.assert_array_equal(planes[0], [[0, 1], [0, 0]])
+    np.testing.assert_array_equal(planes[1], [[1, 0], [0, 1]])
+    assert planes[2:].shape == (3, 2, 2)
+    assert planes.dtype == np.float32

@@ -1,0 +1,120 @@
+"""Pictures show what the scene says, and `segan complete` writes them."""
+
+import json
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+from dummy_model import write_dummy_model
+from samples import frame_of, labelled_scene, many_objects, overlapping
+
+from segan_ros.cli import main
+from segan_ros.completion import SceneCompleter
+from segan_ros.inference import Model
+from segan_ros.pictures import completed_sheet, graph_svg, overlay
+from segan_ros.scenes import write_scene
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_dummy_model(tmp_path_factory.mktemp("dummy"))
+
+
+@pytest.fixture(scope="module")
+def completer(folder):
+    return SceneCompleter(Model(folder, "cpu"))
+
+
+def test_overlay_marks_hidden_parts_and_leaves_the_frame_alone(completer):
+    frame = frame_of(overlapping(240, 320))
+    frame.rgb[:] = 90
+    before = frame.rgb.copy()
+    scene = completer.complete(frame)
+    picture = overlay(frame, scene)
+    np.testing.assert_array_equal(frame.rgb, before)
+    assert picture.shape == frame.rgb.shape
+    assert picture.dtype == np.uint8
+    far = np.s_[120:, 200:]
+    np.testing.assert_array_equal(picture[far], frame.rgb[far])
+    x0, y0, x1, y1 = scene.object(1).box
+    hidden = scene.object(1).invisible
+    assert (picture[y0:y1, x0:x1] != frame.rgb[y0:y1, x0:x1])[hidden].mean() > 0.9
+
+
+@pytest.mark.parametrize("labels", [np.zeros((40, 50)), many_objects()], ids=["empty", "forty"])
+def test_all_pictures_of_any_scene(completer, labels):
+    frame = frame_of(labels)
+    scene = completer.complete(frame)
+    assert overlay(frame, scene).shape == frame.rgb.shape
+    assert completed_sheet(frame, scene).shape[1:] == (480, 3)
+    ElementTree.fromstring(graph_svg(scene.graph, scene))
+
+
+def test_sheet_has_a_row_per_hidden_object(completer):
+    frame = frame_of(overlapping())
+    scene = completer.complete(frame)
+    hidden = sum(bool(o.invisible.any()) for o in scene.objects)
+    assert completed_sheet(frame, scene, side=100).shape == (28 + 100 * hidden, 300, 3)
+
+
+def test_drawing_has_every_node_and_edge(completer):
+    frame = frame_of(overlapping())
+    scene = completer.complete(frame)
+    root = ElementTree.fromstring(graph_svg(scene.graph))
+    texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"1", "7", "free to grasp"} <= set(texts)
+    titles = [t.text for t in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert len(titles) == len(scene.graph.edges)
+
+
+def test_complete_one_photo(tmp_path, folder, capsys):
+    write_scene(tmp_path / "scene", labelled_scene())
+    arguments = ["complete", "--model", str(folder), "--provider", "cpu"]
+    photo = [
+        "--rgb",
+        str(tmp_path / "scene/rgb.png"),
+        "--labels",
+        str(tmp_path / "scene/labels.png"),
+    ]
+    out = tmp_path / "out"
+    assert main([*arguments, *photo, "--out", str(out)]) == 0
+    assert "removal order:" in capsys.readouterr().out
+    for name in ("overlay.png", "completed.png", "graph.svg", "objects.json", "amodal_2.png"):
+        assert (out / name).stat().st_size > 0
+    assert json.loads((out / "graph.json").read_text())["object_ids"] == [2, 300]
+    assert cv2.imread(str(out / "appearance_2.png"), cv2.IMREAD_UNCHANGED).shape == (24, 37, 4)
+
+
+def test_complete_a_folder_of_scenes(tmp_path, folder):
+    for name in ("a", "b"):
+        write_scene(tmp_path / "scenes" / name, labelled_scene())
+    out = tmp_path / "out"
+    arguments = ["--scenes", str(tmp_path / "scenes"), "--model", str(folder), "--out", str(out)]
+    assert main(["complete", *arguments]) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "x"], "give --rgb with --labels, or --scenes"),
+        (["--rgb", "a.png", "--out", "x"], "give --rgb with --labels, or --scenes"),
+        (["--rgb", "no.png", "--labels", "no.png", "--out", "x"], "no.png: no such file"),
+        (["--scenes", "nowhere", "--out", "x"], "nowhere: no scene folder here"),
+    ],
+)
+def test_wrong_arguments_are_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["complete", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_out_that_is_a_file_is_refused(tmp_path, folder, capsys):
+    (tmp_path / "out").write_text("")
+    write_scene(tmp_path / "scene", labelled_scene())
+    arguments = ["--scenes", str(tmp_path / "scene"), "--model", str(folder)]
+    assert main(["complete", *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert str(tmp_path / "out") in capsys.readouterr().err

@@ -1,0 +1,163 @@
+"""Frames are checked at the door; scene and result folders survive the way to disk and back."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from samples import labelled_scene
+
+from segan_ros.frame import (
+    AmodalObject,
+    CompletedScene,
+    Evidence,
+    Frame,
+    OcclusionEdge,
+    OcclusionGraph,
+)
+from segan_ros.scenes import (
+    graph_from_json,
+    graph_to_json,
+    iterate_scenes,
+    read_frame,
+    read_scene,
+    tight_box,
+    true_occlusions,
+    write_result,
+    write_scene,
+)
+
+REAL_PHOTOS = Path(__file__).parents[2] / "shared" / "real"
+
+
+def test_frame_of_unequal_sizes_is_refused():
+    with pytest.raises(ValueError, match=r"labels is 20x10 but the image is 30x10; give both"):
+        Frame(np.zeros((10, 30, 3), np.uint8), np.zeros((10, 20), np.int32))
+
+
+@pytest.mark.parametrize(
+    ("rgb", "labels", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32), r"rgb must be \(H, W, 3\) uint8"),
+        (np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.int32), "rgb must be .* float32"),
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), r"labels must be \(H, W\) integers"),
+        (np.zeros((0, 4, 3), np.uint8), np.zeros((0, 4), np.int32), "rgb has no pixels"),
+    ],
+)
+def test_frame_of_wrong_kind_is_refused(rgb, labels, message):
+    with pytest.raises(ValueError, match=message):
+        Frame(rgb, labels)
+
+
+def test_true_occlusions_count_covered_pixels():
+    assert labelled_scene().occlusions == ((300, 2, 8),)
+
+
+def test_tight_box_of_nothing_is_empty():
+    assert tight_box(np.zeros((5, 5), bool)) == (0, 0, 0, 0)
+
+
+def test_scene_folder_round_trip(tmp_path):
+    scene = labelled_scene()
+    write_scene(tmp_path / "scene", scene)
+    again = read_scene(tmp_path / "scene")
+    np.testing.assert_array_equal(again.frame.rgb, scene.frame.rgb)
+    np.testing.assert_array_equal(again.frame.labels, scene.frame.labels)
+    np.testing.assert_allclose(again.frame.depth, scene.frame.depth, atol=5e-4)
+    np.testing.assert_array_equal(again.frame.camera_matrix, scene.frame.camera_matrix)
+    assert again.occlusions == scene.occlusions
+    assert again.extra == {"seed": 7}
+    for mine, theirs in zip(scene.objects, again.objects, strict=True):
+        assert (mine.id, mine.name, mine.box) == (theirs.id, theirs.name, theirs.box)
+        np.testing.assert_array_equal(mine.amodal, theirs.amodal)
+    np.testing.assert_array_equal(again.objects[0].appearance, scene.objects[0].appearance)
+    assert again.objects[1].appearance is None
+
+
+def test_half_written_scene_is_not_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(np, "savez_compressed", lambda *_, **__: (_ for _ in ()).throw(OSError()))
+    with pytest.raises(OSError):
+        write_scene(tmp_path / "scene", labelled_scene())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_without_scenes_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no scene folder here"):
+        list(iterate_scenes(tmp_path))
+
+
+def test_masks_that_do_not_fit_are_refused(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    description = json.loads((tmp_path / "scene" / "scene.json").read_text())
+    description["objects"].pop()
+    (tmp_path / "scene" / "scene.json").write_text(json.dumps(description))
+    with pytest.raises(ValueError, match=r"amodal\.npz.* do not fit 1 objects"):
+        read_scene(tmp_path / "scene")
+
+
+def test_unreadable_pictures_are_named(tmp_path):
+    (tmp_path / "rgb.png").write_text("not a picture")
+    with pytest.raises(ValueError, match=r"rgb\.png: not a readable image"):
+        read_frame(tmp_path / "rgb.png", tmp_path / "labels.png")
+    with pytest.raises(FileNotFoundError, match=r"nothing\.png: no such file"):
+        read_frame(tmp_path / "nothing.png", tmp_path / "labels.png")
+
+
+def test_coloured_label_image_is_refused(tmp_path):
+    picture = np.zeros((4, 4, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    with pytest.raises(ValueError, match="one channel of ids, this one has 3"):
+        read_frame(tmp_path / "a.png", tmp_path / "a.png")
+
+
+def test_graph_round_trip_keeps_unknown_depth():
+    edge = OcclusionEdge(3, 1, 0.5, 40, 0.1, float("nan"), Evidence.AMODAL | Evidence.DEPTH)
+    graph = OcclusionGraph((1, 3), (1, 0), (edge,), True, (3, 1))
+    text = json.dumps(graph_to_json(graph), allow_nan=False)
+    again = graph_from_json(json.loads(text))
+    assert again.object_ids == graph.object_ids
+    assert np.isnan(again.edges[0].depth_gap)
+    assert again.edges[0].evidence == Evidence.AMODAL | Evidence.DEPTH
+    assert graph_to_json(again) == graph_to_json(graph)
+
+
+def test_result_folder_has_the_documented_files(tmp_path):
+    visible, amodal = np.zeros((4, 6), bool), np.ones((4, 6), bool)
+    visible[:, :4] = True
+    item = AmodalObject(
+        9,
+        (2, 3, 8, 7),
+        visible,
+        amodal,
+        np.ones((4, 6), np.float32),
+        np.full((4, 6, 3), 90, np.uint8),
+    )
+    scene = CompletedScene((10, 12), (item,), OcclusionGraph((9,), (0,), (), True, (9,)))
+    write_result(tmp_path / "out", scene, {"overlay.png": np.zeros((10, 12, 3), np.uint8)})
+    mask = cv2.imread(str(tmp_path / "out" / "amodal_9.png"), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == (10, 12)
+    assert np.count_nonzero(mask == 255) == 24
+    assert np.count_nonzero(mask) == 24
+    rgba = cv2.imread(str(tmp_path / "out" / "appearance_9.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(rgba[..., 3], mask)
+    assert (rgba[mask == 255][:, :3] == 90).all()
+    stated = json.loads((tmp_path / "out" / "objects.json").read_text())[0]
+    assert (stated["id"], stated["visible_area"], stated["amodal_area"]) == (9, 16, 24)
+    assert stated["occlusion_ratio"] == pytest.approx(1 / 3, abs=1e-4)
+    assert json.loads((tmp_path / "out" / "graph.json").read_text())["removal_order"] == [9]
+
+
+def test_result_into_a_file_is_refused(tmp_path):
+    (tmp_path / "out").write_text("")
+    scene = CompletedScene((10, 12), (), OcclusionGraph())
+    with pytest.raises(OSError):
+        write_result(tmp_path / "out", scene, {})
+
+
+@pytest.mark.skipif(not REAL_PHOTOS.is_dir(), reason="no real photos beside the checkout")
+def test_real_photos_are_read():
+    scenes = [read_scene(folder) for folder in iterate_scenes(REAL_PHOTOS)]
+    assert [len(s.objects) for s in scenes] == [2, 10]
+    for scene in scenes:
+        assert true_occlusions(scene.frame.labels, scene.objects) == scene.occlusions
