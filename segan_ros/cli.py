@@ -21,15 +21,12 @@ COMMANDS = {
 
 # What `pip install segan_ros` leaves out, and the extra that brings it.
 EXTRA_OF = {
-    "coacd": "train",
     "mujoco": "train",
     "onnx": "train",
     "onnxruntime": "cpu",
     "onnxscript": "train",
-    "scipy": "train",
     "torch": "train",
     "torchvision": "train",
-    "trimesh": "train",
 }
 
 

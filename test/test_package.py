@@ -1,0 +1,158 @@
+"""The package's own papers agree with each other, and it can be installed and called."""
+
+import argparse
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from segan_ros import cli
+from segan_ros.resources import resource_path
+
+ROOT = Path(__file__).parents[1]
+INTERFACES = sorted([*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv")])
+
+
+def version() -> str:
+    match = re.search(r"<version>(.+)</version>", (ROOT / "package.xml").read_text())
+    assert match
+    return match[1]
+
+
+def test_changelog_begins_with_the_version_of_package_xml():
+    match = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert match and match[1] == version()
+
+
+def test_package_xml_is_accepted_by_catkin_pkg():
+    package = pytest.importorskip("catkin_pkg.package").parse_package(str(ROOT / "package.xml"))
+    assert package.name == "segan_ros"
+    assert package.get_build_type() == "ament_cmake"
+    assert package.licenses == ["Apache-2.0"]
+
+
+def test_every_interface_is_built():
+    built = re.findall(r"^  ((?:msg|srv)/\w+\.\w+)$", (ROOT / "CMakeLists.txt").read_text(), re.M)
+    assert built == [path.relative_to(ROOT).as_posix() for path in INTERFACES]
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.stem)
+def test_built_interface_has_the_fields_of_its_file(path: Path):
+    built = getattr(import_module(f"segan_ros.{path.parent.name}"), path.stem)
+    parts = [built] if path.suffix == ".msg" else [built.Request, built.Response]
+    for part, text in zip(parts, path.read_text().split("---\n"), strict=True):
+        declared = re.findall(r"^[\w/]+(?:\[\])? ([a-z]\w*)(?:\s|$)", text, re.MULTILINE)
+        assert list(part.get_fields_and_field_types()) == declared
+
+
+@pytest.mark.ros
+def test_evidence_bits_are_those_of_the_contract():
+    from segan_ros.msg import OcclusionEdge
+
+    assert (OcclusionEdge.EVIDENCE_AMODAL, OcclusionEdge.EVIDENCE_DEPTH) == (1, 2)
+
+
+def test_checkout_finds_its_own_files():
+    assert resource_path("package.xml") == ROOT / "package.xml"
+
+
+def test_unknown_resource_is_named():
+    with pytest.raises(FileNotFoundError, match="models/none does not belong"):
+        resource_path("models/none")
+
+
+def test_pip_install_finds_its_models(tmp_path: Path):
+    """Not from this folder: what is installed must stand on its own."""
+    source = tmp_path / "source"
+    copied = ["package.xml", "pyproject.toml", "setup.py", "segan_ros", "README.md", "config"]
+    source.mkdir()
+    for name in copied:
+        if (ROOT / name).exists():
+            (source / name).symlink_to(ROOT / name)
+    model = source / "models" / "tiny" / "model.yaml"
+    model.parent.mkdir(parents=True)
+    model.write_text("made for this test\n")
+    (source / "README.md").exists() or (source / "README.md").write_text("")
+
+    install = ["-m", "pip", "install", "--no-deps", "--no-build-isolation", "--quiet"]
+    target = tmp_path / "target"
+    subprocess.run([sys.executable, *install, "--target", target, source], check=True, timeout=120)
+    find = "from segan_ros.resources import resource_path as r; print(r('models/tiny/model.yaml'))"
+    found = subprocess.run(
+        [sys.executable, "-c", find],
+        check=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+    )
+    assert Path(found.stdout.strip()) == target / "share/segan_ros/models/tiny/model.yaml"
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch):
+    """Call it with a function: `segan try` runs that."""
+
+    def install(run) -> None:
+        module = ModuleType("tried")
+        module.add_arguments = lambda parser: parser.add_argument("--size", type=int)
+        module.run = run
+        monkeypatch.setitem(sys.modules, "tried", module)
+        monkeypatch.setitem(cli.COMMANDS, "try", ("tried", "for this test"))
+
+    return install
+
+
+def test_command_gets_its_arguments_and_gives_its_exit_code(command):
+    command(lambda args: args.size)
+    assert cli.main(["try", "--size", "3"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("size is 0, must be >= 1"), "size is 0, must be >= 1"),
+        (FileNotFoundError(2, "No such file or directory", "a.bag"), "a.bag: No such file or dir"),
+        (ModuleNotFoundError(name="torch"), "needs torch: pip install 'segan_ros[train]'"),
+        (ModuleNotFoundError(name="onnxruntime"), "pip install 'segan_ros[cpu]'"),
+        (ModuleNotFoundError(name="rclpy.node"), "`segan try` needs ROS 2"),
+    ],
+)
+def test_user_error_is_one_line(command, capsys: pytest.CaptureFixture, error, message):
+    def fail(args: argparse.Namespace) -> int:
+        raise error
+
+    command(fail)
+    assert cli.main(["try"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("segan: error: ") and message in printed
+    assert printed.count("\n") == 1
+    with pytest.raises(type(error)):
+        cli.main(["try", "--debug"])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("ours"), ModuleNotFoundError(name="segan_ros.x")])
+def test_our_own_error_is_not_hidden(command, error):
+    def fail(args: argparse.Namespace) -> int:
+        raise error
+
+    command(fail)
+    with pytest.raises(type(error)):
+        cli.main(["try"])
+
+
+def test_version_is_that_of_package_xml(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"segan {version()}\n"
+
+
+def test_every_extra_that_an_error_names_exists():
+    text = (ROOT / "pyproject.toml").read_text()
+    for extra in set(cli.EXTRA_OF.values()):
+        assert re.search(rf"^{extra} = \[", text, re.MULTILINE)
