@@ -8,7 +8,7 @@ whom.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.crops import boxes_of, canvas, cut, input_planes, resized
-from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Image, Mask
+from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Mask
 from segan_ros.inference import Model
 from segan_ros.occlusion import EdgeRule, build_graph, find_edges
 from segan_ros.scenes import tight_box
@@ -92,8 +92,8 @@ class SceneCompleter:
                 self._whole(frame, i, rois[i], probabilities.get(i), hideable) for i in boxes
             ]
         with _timed(timings, "paint"):
-            wanted = set(boxes) if paint is True else set(paint or ())
-            objects = self._paint(frame, objects, rois, wanted)
+            if paint is not False:
+                objects = self.paint(frame, objects, None if paint is True else paint)
         with _timed(timings, "graph"):
             graph = build_graph(
                 boxes, find_edges(frame.labels, objects, self.settings.edges, frame.depth)
@@ -177,35 +177,49 @@ class SceneCompleter:
             depth_median=float(depth_median),
         )
 
-    def _paint(
-        self, frame: Frame, objects: list[AmodalObject], rois: dict[int, Box], wanted: set[int]
+    def paint(
+        self, frame: Frame, objects: Sequence[AmodalObject], ids: Collection[int] | None = None
     ) -> list[AmodalObject]:
-        """Give the `wanted` objects their appearance; only hidden parts cost a painter run."""
-        size = self.model.spec.painter.size
-        painted: dict[int, Image] = {}
-        for item in objects:
-            if item.id in wanted:
-                painted[item.id] = cut(frame.rgb, item.box).copy()
-        partial = [o for o in objects if o.id in wanted and o.amodal_area > o.visible_area]
-        if partial:
-            canvases = [self._canvas(frame, o, rois[o.id], size) for o in partial]
-            for item, generated in zip(partial, self.model.paint(np.stack(canvases)), strict=True):
-                roi = rois[item.id]
-                picture = resized(generated.transpose(1, 2, 0), _size(roi))
-                inside = cut(picture, _relative(item.box, roi))
-                hidden = item.invisible
-                painted[item.id][hidden] = (
-                    (inside[hidden] * 255).round().clip(0, 255).astype(np.uint8)
-                )
-        return [replace(o, appearance=painted.get(o.id)) for o in objects]
+        """`objects` with their appearance: visible pixels as seen, hidden ones as painted.
 
-    @staticmethod
-    def _canvas(
-        frame: Frame, item: AmodalObject, roi: Box, size: tuple[int, int]
-    ) -> NDArray[np.float32]:
-        whole = np.zeros(_size(roi), np.float32)
-        cut(whole, _relative(item.box, roi))[:] = item.amodal
-        return canvas(cut(frame.rgb, roi), cut(frame.labels, roi) == item.id, whole, size)
+        Args:
+            frame: the picture they are in.
+            objects: with whole masks, wherever these came from.
+            ids: those to paint, the others come back as they are; None for all. An object of which
+                nothing is hidden costs no run of the painter.
+        """
+        wanted = [o for o in objects if ids is None or o.id in ids]
+        pictures = {o.id: cut(frame.rgb, o.box).copy() for o in wanted}
+        hidden = [o for o in wanted if o.amodal_area > o.visible_area]
+        views = [self._view(frame, o) for o in hidden]
+        if hidden:
+            painted = self.model.paint(
+                np.stack([self._canvas(frame, *pair) for pair in zip(hidden, views, strict=True)])
+            )
+            for item, view, generated in zip(hidden, views, painted, strict=True):
+                colours = resized(generated.transpose(1, 2, 0), _size(view))
+                colours = cut(colours, _relative(item.box, view))[item.invisible]
+                pictures[item.id][item.invisible] = (colours * 255).round().clip(0, 255)
+        return [replace(o, appearance=pictures.get(o.id, o.appearance)) for o in objects]
+
+    def _view(self, frame: Frame, item: AmodalObject) -> Box:
+        """The widened box around the visible part, and around the whole should that be larger."""
+        x0, y0, _, _ = item.box
+        seen = tight_box(item.visible)
+        seen = (seen[0] + x0, seen[1] + y0, seen[2] + x0, seen[3] + y0)
+        roi = self.model.spec.segmentor.roi.around(seen, frame.size)
+        return (
+            min(roi[0], item.box[0]),
+            min(roi[1], item.box[1]),
+            max(roi[2], item.box[2]),
+            max(roi[3], item.box[3]),
+        )
+
+    def _canvas(self, frame: Frame, item: AmodalObject, view: Box) -> NDArray[np.float32]:
+        whole = np.zeros(_size(view), np.float32)
+        cut(whole, _relative(item.box, view))[:] = item.amodal
+        visible = cut(frame.labels, view) == item.id
+        return canvas(cut(frame.rgb, view), visible, whole, self.model.spec.painter.size)
 
 
 def _size(box: Box) -> tuple[int, int]:

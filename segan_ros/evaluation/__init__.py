@@ -1,0 +1,1 @@
+"""How good an answer is: scores, references to beat, evaluation over scenes and over bags."""

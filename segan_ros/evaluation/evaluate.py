@@ -1,0 +1,199 @@
+"""`segan evaluate`: strict scores of a model and of the references, over a folder of scenes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from tqdm import tqdm
+
+from segan_ros.completion import SceneCompleter
+from segan_ros.evaluation.metrics import SceneScore, score_scene
+from segan_ros.evaluation.references import (
+    convex_hulls,
+    input_masks,
+    painted_by_telea,
+    true_masks,
+)
+from segan_ros.evaluation.summary import Summary, bin_by_occlusion, summarise
+from segan_ros.evaluation.tables import (
+    SCORE_COLUMNS,
+    SCORE_LEGEND,
+    counts_line,
+    markdown_table,
+    number,
+    output_folder,
+    score_cells,
+    write_csv,
+    write_json,
+)
+from segan_ros.inference import PROVIDERS, Model, model_folder
+from segan_ros.scenes import LabelledScene, iterate_scenes, read_scene
+
+OURS, TELEA = "segan", "segan's masks, Telea"
+
+MASK_METHODS = (OURS, "convex hull", "input mask", "true masks")
+"""Rows of the mask and edge tables."""
+
+PAINT_METHODS = (OURS, TELEA)
+"""Rows of the painting table; both paint the same pixels."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of every method over the same scenes.
+
+    Args:
+        scenes: names of the scenes.
+        scores: method -> one score per scene.
+    """
+
+    scenes: tuple[str, ...]
+    scores: Mapping[str, tuple[SceneScore, ...]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--scenes", type=Path, required=True, help="folder of scene folders with ground truth"
+    )
+    parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
+    parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
+    parser.add_argument("--out", type=Path, help="folder for scores.md, scores.json and *.csv")
+    parser.add_argument("--limit", type=int, help="score the first LIMIT scenes only")
+    parser.add_argument(
+        "--use-depth", action="store_true", help="let depth confirm or reject edges, for all rows"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score the scenes that the arguments name; print the tables, and write them to ``--out``.
+
+    Raises:
+        ValueError, OSError: an argument, a scene or the model cannot be used.
+    """
+    if args.limit is not None and args.limit < 1:
+        raise ValueError(f"--limit is {args.limit}; it must be at least 1")
+    folders = list(islice(iterate_scenes(args.scenes), args.limit))
+    if args.out is not None:
+        output_folder(args.out)
+    completer = SceneCompleter(Model(model_folder(args.model), args.provider))
+    evaluation = evaluate(completer, folders, args.use_depth)
+    heading = (
+        f"Model {completer.model.spec.name} ({completer.model.provider}) on {args.scenes}, depth"
+        f" {'used where there is some' if args.use_depth else 'unused'}."
+    )
+    text = report(evaluation, heading)
+    print(text)
+    if args.out is not None:
+        write(args.out, evaluation, text)
+    return 0
+
+
+def evaluate(completer: SceneCompleter, folders: list[Path], use_depth: bool = False) -> Evaluation:
+    """Score `completer` and the references on every scene folder.
+
+    Raises:
+        ValueError: a scene has no ground truth.
+    """
+    scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
+    for folder in tqdm(folders, unit="scene"):
+        scene = read_scene(folder)
+        if not scene.objects and scene.frame.object_ids:
+            raise ValueError(f"{folder}: no ground truth to score with (amodal.npz, scene.json)")
+        if not use_depth:
+            scene = replace(scene, frame=replace(scene.frame, depth=None))
+        for method, score in score_methods(completer, scene).items():
+            scores[method].append(score)
+    return Evaluation(
+        tuple(f.name for f in folders), {method: tuple(s) for method, s in scores.items()}
+    )
+
+
+def score_methods(completer: SceneCompleter, scene: LabelledScene) -> dict[str, SceneScore]:
+    """Scores of all methods on one scene."""
+    frame, rule = scene.frame, completer.settings.edges
+    ours, perfect = completer.complete(frame), true_masks(scene, rule)
+    painted = replace(perfect, objects=tuple(completer.paint(frame, perfect.objects)))
+    return {
+        OURS: score_scene(scene, ours, painted),
+        "convex hull": score_scene(scene, convex_hulls(frame, rule)),
+        "input mask": score_scene(scene, input_masks(frame, rule)),
+        "true masks": score_scene(scene, perfect),
+        TELEA: score_scene(scene, painted_by_telea(frame, ours), painted_by_telea(frame, perfect)),
+    }
+
+
+def report(evaluation: Evaluation, heading: str) -> str:
+    """The tables as Markdown."""
+    summaries = {m: summarise(s) for m, s in evaluation.scores.items()}
+    ours = summaries[OURS]
+    bins = {
+        m: bin_by_occlusion(o for s in evaluation.scores[m] for o in s.objects)
+        for m in MASK_METHODS
+        if m != "true masks"
+    }
+    parts = [
+        f"{heading} {counts_line(ours)}",
+        "### Masks and edges",
+        SCORE_LEGEND,
+        markdown_table(
+            ("method", *SCORE_COLUMNS), ([m, *score_cells(summaries[m])] for m in MASK_METHODS)
+        ),
+        "### SI by occlusion",
+        markdown_table(
+            ("method", *(f"{b.low:.0%}-{b.high:.0%}" for b in bins[OURS])),
+            [
+                ["(objects)", *(str(b.objects) for b in bins[OURS])],
+                *([m, *(number(b.si) for b in row)] for m, row in bins.items()),
+            ],
+        ),
+    ]
+    if ours.true_mask_objects:
+        parts += ["### Painting", *_painting(summaries)]
+    return "\n\n".join(parts)
+
+
+def _painting(summaries: Mapping[str, Summary]) -> tuple[str, str]:
+    ours = summaries[OURS]
+    legend = f"""\
+Colour difference in 0..1, mean over objects with 5-95 % occlusion. Predicted masks: true invisible
+pixels that are predicted too ({ours.painted_objects} objects). True masks: all invisible pixels
+({ours.true_mask_objects} objects)."""
+    rows = []
+    for method in PAINT_METHODS:
+        s = summaries[method]
+        rows.append([method, *map(number, (s.l1, s.l2, s.true_mask_l1, s.true_mask_l2))])
+    header = ("method", "L1, predicted masks", "L2", "L1, true masks", "L2")
+    return legend, markdown_table(header, rows)
+
+
+def write(out: Path, evaluation: Evaluation, text: str) -> None:
+    """Write ``scores.md``, ``scores.json``, ``objects.csv`` and ``edges.csv`` into `out`."""
+    (out / "scores.md").write_text(text + "\n")
+    methods = {
+        method: {
+            "summary": asdict(summarise(scores)),
+            "by_occlusion": [
+                asdict(b) for b in bin_by_occlusion(o for s in scores for o in s.objects)
+            ],
+        }
+        for method, scores in evaluation.scores.items()
+    }
+    write_json(out / "scores.json", {"heading": text.partition("\n")[0], "methods": methods})
+    named = [
+        (method, scene, score)
+        for method, scores in evaluation.scores.items()
+        for scene, score in zip(evaluation.scenes, scores, strict=True)
+    ]
+    write_csv(
+        out / "objects.csv",
+        [{"method": m, "scene": s, **asdict(o)} for m, s, score in named for o in score.objects],
+    )
+    write_csv(
+        out / "edges.csv",
+        [{"method": m, "scene": s, **asdict(score.edges)} for m, s, score in named],
+    )

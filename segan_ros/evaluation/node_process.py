@@ -1,0 +1,159 @@
+"""The real node in a process of its own: found, started, watched and stopped."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from segan_ros.resources import resource_path
+
+EXECUTABLE = "lib/segan_ros/segan_node"
+
+STOP_TIMEOUT = 10.0
+"""Seconds that the node may take to end after SIGINT."""
+
+
+class NodeError(ValueError):
+    """The node cannot be found, ended by itself or did not answer; the message quotes its log."""
+
+
+class NodeProcess:
+    """Runs the node; use as a context manager, which stops it.
+
+    Args:
+        parameters: ROS parameters.
+        remappings: topic of the node -> topic to use.
+        log: file that takes all the node prints.
+
+    Raises:
+        NodeError: no installation of the node is found.
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, str], remappings: Mapping[str, str], log: Path
+    ) -> None:
+        arguments = ["--ros-args"]
+        for name, value in parameters.items():
+            arguments += ["-p", f"{name}:={value}"]
+        for name, value in remappings.items():
+            arguments += ["-r", f"{name}:={value}"]
+        self.log = log
+        self._command = [str(find_node()), *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> NodeProcess:
+        with self.log.open("wb") as log:
+            # A group of its own: Ctrl-C reaches the node through us, once.
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def check(self) -> None:
+        """Raise NodeError if the node has ended."""
+        if self._process is not None and (code := self._process.poll()) is not None:
+            raise self.error(f"the node ended by itself ({describe_exit(code)})")
+
+    def stop(self) -> str:
+        """Stop the node if it runs; what was wrong with its end, or an empty text."""
+        process, self._process = self._process, None
+        if process is None:
+            return ""
+        process.send_signal(signal.SIGINT)
+        try:
+            code = process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return f"the node did not stop within {STOP_TIMEOUT:g} s of SIGINT and was killed"
+        return f"the node did not stop cleanly ({describe_exit(code)})" if code else ""
+
+    def error(self, text: str) -> NodeError:
+        """`text` with the last lines of the node's log."""
+        lines = self.log.read_text(errors="replace").splitlines()[-15:]
+        said = "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
+        return NodeError(f"{text}. The last it said ({self.log}):\n{said}")
+
+
+def find_node() -> Path:
+    """The node's executable: of this Python's environment, else of the sourced workspaces.
+
+    Raises:
+        NodeError: there is none.
+    """
+    prefixes = [sys.prefix]
+    for variable in ("AMENT_PREFIX_PATH", "COLCON_PREFIX_PATH"):
+        prefixes += os.environ.get(variable, "").split(os.pathsep)
+    for prefix in filter(None, prefixes):
+        if os.access(path := Path(prefix) / EXECUTABLE, os.X_OK):
+            return path
+    raise NodeError(
+        f"found no {EXECUTABLE} in {', '.join(filter(None, prefixes))}; `./run demo` makes an"
+        " environment that has it, on a robot source the workspace"
+    )
+
+
+@contextmanager
+def live_environment() -> Iterator[dict[str, str]]:
+    """Environment variables for the node and for us; what the user has set stays.
+
+    The shipped transport profile, nobody but this machine, and a domain that nobody else uses
+    until the end of the context: a robot that runs beside us must not hear the replayed frames.
+    """
+    old = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+    profile = f"FAST{'RTPS' if old else 'DDS'}_DEFAULT_PROFILES_FILE"
+    with _reserved_domain() as domain:
+        wanted = {
+            profile: str(resource_path("config/fastdds.xml")),
+            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            "ROS_DOMAIN_ID": str(domain),
+            "RCUTILS_COLORIZED_OUTPUT": "0",
+        }
+        yield {name: os.environ.get(name, value) for name, value in wanted.items()}
+
+
+@contextmanager
+def _reserved_domain() -> Iterator[int]:
+    """A ROS domain id, 1..100, that nobody on this machine talks in and no other replay takes."""
+    for domain in random.SystemRandom().sample(range(1, 101), 100):
+        first_port = 7400 + 250 * domain
+        # Whoever talks in a domain has bound its first port. Its last one serves as our sign on
+        # the door: participants count up from the first and do not get there.
+        with _bound(first_port) as discovery, _bound(first_port + 249) as sign:
+            if discovery and sign:
+                discovery.close()
+                yield domain
+                return
+    raise NodeError("every ROS domain of this machine is in use; set ROS_DOMAIN_ID yourself")
+
+
+@contextmanager
+def _bound(port: int) -> Iterator[socket.socket | None]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        try:
+            found.bind(("", port))
+        except OSError:
+            yield None
+        else:
+            yield found
+
+
+def describe_exit(code: int) -> str:
+    """An exit status in words."""
+    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
