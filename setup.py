@@ -25,5 +25,5 @@ def shared_files(*folders: str) -> list[tuple[str, list[str]]]:
 
 setup(
     version=ElementTree.parse(ROOT / "package.xml").findtext("version"),
-    data_files=shared_files("config", "demo", "launch", "models"),
+    data_files=shared_files("config", "demo", "launch", "models", "msg", "srv"),
 )

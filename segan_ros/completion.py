@@ -91,15 +91,15 @@ class SceneCompleter:
             objects = [
                 self._whole(frame, i, rois[i], probabilities.get(i), hideable) for i in boxes
             ]
-        with _timed(timings, "paint"):
-            if paint is not False:
-                objects = self.paint(frame, objects, None if paint is True else paint)
         with _timed(timings, "graph"):
             graph = build_graph(
                 boxes, find_edges(frame.labels, objects, self.settings.edges, frame.depth)
             )
             layers = dict(zip(graph.object_ids, graph.layers, strict=True))
             objects = [replace(o, layer=layers[o.id]) for o in objects]
+        with _timed(timings, "paint"):
+            if paint is not False:
+                objects = self.paint(frame, objects, None if paint is True else paint)
         return CompletedScene(frame.size, tuple(objects), graph, timings)
 
     def _hideable(self, labels: NDArray[np.int32]) -> Mask:

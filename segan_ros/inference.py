@@ -112,18 +112,21 @@ class ModelSpec:
         )
 
 
-def model_folder(name: str | Path) -> Path:
-    """The folder of a model: of a shipped one by its name, else `name` itself as a path.
+def model_folder(model: str | Path) -> Path:
+    """The folder that `model` means: a path, or the bare name of a shipped model.
 
     Raises:
-        ModelError: neither is there.
+        ModelError: no model of that name is shipped.
     """
-    if Path(name).is_dir():
-        return Path(name)
+    path = Path(model).expanduser()
+    if path.is_absolute() or len(path.parts) != 1 or path.is_dir():
+        return path
     try:
-        return resource_path(f"models/{name}")
+        return resource_path(f"models/{path}")
     except FileNotFoundError:
-        raise ModelError(f"{name}: neither a shipped model nor a folder; see models/") from None
+        raise ModelError(
+            f"model is {str(model)!r} but no such model is shipped; give the path of a model folder"
+        ) from None
 
 
 class Model:

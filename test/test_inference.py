@@ -62,7 +62,7 @@ def test_unknown_provider_is_refused(folder):
 def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"model\.yaml: no such file; a model is a folder"):
         ModelSpec.read(tmp_path / "nowhere")
-    with pytest.raises(ModelError, match="neither a shipped model nor a folder"):
+    with pytest.raises(ModelError, match="model is 'no-such-model' but no such model is shipped"):
         model_folder("no-such-model")
 
 

@@ -35,6 +35,14 @@ def test_package_xml_is_accepted_by_catkin_pkg():
     assert package.licenses == ["Apache-2.0"]
 
 
+def test_every_imported_ros_package_is_declared():
+    sources = [*ROOT.glob("segan_ros/**/*.py"), *ROOT.glob("launch/*.py")]
+    ros = r"^\s*(?:from|import) (\w+_(?:msgs|srvs|interfaces)|rclpy|launch\w*|cv_bridge|tf_\w+)"
+    imported = {name for path in sources for name in re.findall(ros, path.read_text(), re.M)}
+    declared = re.findall(r"<(?:exec_)?depend>(\w+)<", (ROOT / "package.xml").read_text())
+    assert imported <= set(declared)
+
+
 def test_every_interface_is_built():
     built = re.findall(r"^  ((?:msg|srv)/\w+\.\w+)$", (ROOT / "CMakeLists.txt").read_text(), re.M)
     assert built == [path.relative_to(ROOT).as_posix() for path in INTERFACES]

@@ -1,0 +1,1 @@
+"""The networks of SeGAN and their export to ONNX. Needs torch."""

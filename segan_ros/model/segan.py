@@ -1,0 +1,147 @@
+"""SeGAN on one page: segmentor, Eq. 1 canvas, painter (Ehsani et al., CVPR 2018, Figure 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from segan_ros.crops import Roi
+from segan_ros.inference import ModelSpec, PainterSpec, SegmentorSpec
+from segan_ros.model.painter import PatchDiscriminator, TabletopPainter, UNet
+from segan_ros.model.segmentor import PaperSegmentor, TabletopSegmentor, upsampled
+
+SPECS = {
+    "paper": ModelSpec(
+        "paper",
+        SegmentorSpec(
+            file="segmentor.onnx",
+            view="image",
+            size=(500, 500),
+            planes=("rgb", "visible"),
+            roi=Roi(0.2, "each_side"),
+            threshold=0.5,
+            occluders="any",
+        ),
+        PainterSpec("painter.onnx", (256, 256)),
+    ),
+    "tabletop": ModelSpec(
+        "tabletop",
+        SegmentorSpec(
+            file="segmentor.onnx",
+            view="roi",
+            size=(96, 96),
+            planes=("rgb", "visible", "others"),
+            roi=Roi(0.5, "longest_side"),
+            threshold=0.5,
+            occluders="labelled",
+        ),
+        PainterSpec("painter.onnx", (256, 256)),
+    ),
+}
+"""What each size looks at: the contract that training and ``model.yaml`` share."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Channels of the networks. Their defaults are the paper's.
+
+    Args:
+        segmentor: widths of the `TabletopSegmentor`'s levels; unused by the paper's.
+        painter: width of the U-Net.
+        painter_most: cap of the U-Net's widths.
+        discriminator: width of the discriminator.
+    """
+
+    segmentor: tuple[int, ...] = ()
+    painter: int = 64
+    painter_most: int = 512
+    discriminator: int = 64
+
+
+SIZES = {"paper": Sizes(), "tabletop": Sizes((32, 64, 128, 160, 160), 32, 128, 16)}
+
+
+class SeGAN(nn.Module):
+    """Segmentor and painter, joined by the canvas so that painting errors reach the segmentor.
+
+    Args:
+        size: ``paper`` or ``tabletop``.
+        sizes: channels; those of `SIZES` when None.
+        pretrained: start the paper's segmentor from ImageNet weights.
+
+    Raises:
+        ValueError: `size` is unknown.
+    """
+
+    segmentor: PaperSegmentor | TabletopSegmentor
+    painter: UNet | TabletopPainter
+
+    def __init__(
+        self, size: str = "tabletop", sizes: Sizes | None = None, pretrained: bool = False
+    ) -> None:
+        super().__init__()
+        if size not in SPECS:
+            raise ValueError(f"model.size is {size!r}; known are {', '.join(SPECS)}")
+        sizes = sizes or SIZES[size]
+        self.spec = SPECS[size]
+        if size == "paper":
+            self.segmentor = PaperSegmentor(pretrained)
+            self.painter = UNet(sizes.painter, sizes.painter_most)
+        else:
+            self.segmentor = TabletopSegmentor(sizes.segmentor)
+            self.painter = TabletopPainter(sizes.painter, sizes.painter_most)
+        self.discriminator = PatchDiscriminator(sizes.discriminator)
+
+    @property
+    def mask_size(self) -> tuple[int, int]:
+        """Height and width at which the segmentor is trained: that of its logits."""
+        if isinstance(self.segmentor, PaperSegmentor):
+            return self.segmentor.side, self.segmentor.side
+        return self.spec.segmentor.size
+
+    def forward(
+        self, planes: Tensor, boxes: Tensor, rgb: Tensor, visible: Tensor, hideable: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Figure 2 from left to right.
+
+        Args:
+            planes: ``(N, C, h, w)``, the segmentor's input.
+            boxes: ``(N, 4)``, widened boxes in 0..1 of the picture.
+            rgb: ``(N, 3, s, s)`` in 0..1, the widened box of the picture.
+            visible: ``(N, 1, s, s)`` in 0..1, V there.
+            hideable: ``(N, 1, s, s)`` in 0..1, where hidden pixels may lie.
+
+        Returns:
+            Logits of the whole mask ``(N, 1, p, p)``, canvas and appearance ``(N, 3, s, s)``.
+        """
+        logits = self.segmentor.logits(planes, boxes)
+        probability = upsampled(logits.float().sigmoid(), rgb) * hideable
+        painted_on = canvas(rgb, visible, hardened(probability))
+        return logits, painted_on, self.painter(painted_on)
+
+
+def canvas(rgb: Tensor, visible: Tensor, whole: Tensor) -> Tensor:
+    """Eq. 1, differentiable in O: ``M = I*V + R*(O-V) + B*(J-O)``; the twin of
+    `segan_ros.crops.canvas`.
+
+    Args:
+        rgb: I, ``(N, 3, h, w)`` in 0..1.
+        visible: V, ``(N, 1, h, w)`` in 0..1.
+        whole: O, ``(N, 1, h, w)`` in 0..1; raised to V where it is lower.
+
+    Returns:
+        M, ``(N, 3, h, w)``: visible pixels keep their colour, hidden ones are red, the rest is
+        blue.
+    """
+    whole = torch.maximum(whole, visible)
+    red = rgb.new_tensor((1.0, 0.0, 0.0)).view(1, 3, 1, 1)
+    blue = rgb.new_tensor((0.0, 0.0, 1.0)).view(1, 3, 1, 1)
+    return rgb * visible + red * (whole - visible) + blue * (1 - whole)
+
+
+def hardened(probability: Tensor, threshold: float = 0.5) -> Tensor:
+    """0 or 1 as the robot will see it, with the gradient of `probability` (straight through)."""
+    hard = (probability > threshold).to(probability.dtype)
+    return hard + probability - probability.detach()

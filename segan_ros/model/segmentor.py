@@ -1,0 +1,195 @@
+"""Which pixels belong to the object: from visible mask to whole mask (paper, section 3.1)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import ResNet18_Weights, resnet18
+
+LOG = logging.getLogger(__name__)
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class PaperSegmentor(nn.Module):
+    """The paper's segmentor: ResNet-18 on picture and visible mask, ROI pooling, one FC layer.
+
+    Args:
+        pretrained: start from ImageNet weights; when they cannot be downloaded, say so and start
+            from random ones.
+        bins: side of the pooled ROI; 6 as in the authors' code.
+        side: side of the mask that the FC layer makes; 58 in section 3.1.
+        upsampled: side after the fixed bilinear upsampling; 256 in section 3.1.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, pretrained: bool = False, bins: int = 6, side: int = 58, upsampled: int = 256
+    ) -> None:
+        super().__init__()
+        self.bins, self.side, self.upsampled = bins, side, upsampled
+        resnet = resnet18(weights=None)
+        if pretrained:
+            resnet.load_state_dict(imagenet_weights() or resnet.state_dict())
+        resnet.conv1 = with_mask_channel(resnet.conv1)
+        self.features = nn.Sequential(*list(resnet.children())[:-2])
+        self.fc = nn.Linear(512 * bins * bins, side * side)
+        self.register_buffer("mean", torch.tensor((*IMAGENET_MEAN, 0.0)).view(1, 4, 1, 1))
+        self.register_buffer("std", torch.tensor((*IMAGENET_STD, 1.0)).view(1, 4, 1, 1))
+
+    def logits(self, planes: Tensor, boxes: Tensor) -> Tensor:
+        """Logits of the whole mask over the widened box: what Eq. 2 is taken on.
+
+        Args:
+            planes: ``(N, 4, 500, 500)`` in 0..1, the whole picture and the object's visible mask.
+            boxes: ``(N, 4)`` widened visible boxes x0, y0, x1, y1 in 0..1 of the picture.
+
+        Returns:
+            ``(N, 1, 58, 58)``.
+        """
+        features = self.features((planes - self.mean) / self.std)
+        pooled = roi_pool(features, boxes, self.bins)
+        return self.fc(pooled.flatten(1)).view(-1, 1, self.side, self.side)
+
+    def forward(self, planes: Tensor, boxes: Tensor) -> Tensor:
+        """Probability of the whole mask, ``(N, 1, 256, 256)``; arguments as of `logits`."""
+        probability = self.logits(planes, boxes).float().sigmoid()
+        return F.interpolate(
+            probability, (self.upsampled, self.upsampled), mode="bilinear", align_corners=False
+        )
+
+
+def imagenet_weights() -> dict[str, Any] | None:
+    """torchvision's ImageNet weights of ResNet-18; None, with a warning, where out of reach."""
+    try:
+        return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
+    except OSError as error:
+        LOG.warning(
+            "ImageNet weights of ResNet-18 cannot be downloaded (%s): starting from random ones. "
+            "Put resnet18-f37072fd.pth into %s/checkpoints to start from them.",
+            error,
+            torch.hub.get_dir(),
+        )
+        return None
+
+
+def with_mask_channel(conv: nn.Conv2d) -> nn.Conv2d:
+    """`conv` with a fourth input channel, the visible mask, that starts as R's (section 3.1)."""
+    widened = nn.Conv2d(4, conv.out_channels, 7, stride=2, padding=3, bias=False)
+    with torch.no_grad():
+        widened.weight[:, :3] = conv.weight
+        widened.weight[:, 3] = conv.weight[:, 0]
+    return widened
+
+
+def roi_pool(features: Tensor, boxes: Tensor, bins: int) -> Tensor:
+    """ROI pooling by bilinear samples: four in each bin, their maximum is kept.
+
+    One GridSample in ONNX, which every runtime parses; MaxRoiPool and RoiAlign are not.
+
+    Args:
+        features: ``(N, C, h, w)``, one picture for each box.
+        boxes: ``(N, 4)`` x0, y0, x1, y1 in 0..1.
+        bins: side of the result.
+
+    Returns:
+        ``(N, C, bins, bins)``.
+    """
+    samples = 2 * bins
+    steps = (torch.arange(samples, device=boxes.device, dtype=boxes.dtype) + 0.5) / samples
+    low, high = boxes[:, :2], boxes[:, 2:]
+    at = 2 * (low[:, None] + steps[:, None] * (high - low)[:, None]) - 1
+    x = at[:, None, :, 0].expand(-1, samples, -1)
+    y = at[:, :, None, 1].expand(-1, -1, samples)
+    grid = torch.stack((x, y), dim=-1).to(features.dtype)
+    sampled = F.grid_sample(features, grid, padding_mode="border", align_corners=False)
+    return F.max_pool2d(sampled, 2)
+
+
+class TabletopSegmentor(nn.Module):
+    """The real-time segmentor: a residual U-Net that looks at the widened box alone.
+
+    It sees what the paper's sees and the union of the other visible masks, which is what may hide
+    the object. The
+    trunk runs at half resolution; the given masks come back in at full resolution just before the
+    output.
+
+    Args:
+        widths: channels at 1/2, 1/4, ... of the input.
+        planes: input channels: rgb, visible, others.
+    """
+
+    def __init__(self, widths: Sequence[int] = (32, 64, 128, 160, 160), planes: int = 5) -> None:
+        super().__init__()
+        first = widths[0]
+        self.stem = nn.Sequential(
+            nn.Conv2d(planes, first, 5, 2, 2, bias=False), nn.BatchNorm2d(first), nn.ReLU()
+        )
+        before = (first, *widths[:-1])
+        self.down = nn.ModuleList(
+            ResidualBlock(a, b, stride=1 if i == 0 else 2)
+            for i, (a, b) in enumerate(zip(before, widths, strict=True))
+        )
+        self.up = nn.ModuleList(
+            ResidualBlock(deep + skip, skip)
+            for deep, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+        self.head = nn.Sequential(
+            nn.Conv2d(first + planes, 16, 3, 1, 1), nn.ReLU(), nn.Conv2d(16, 1, 1)
+        )
+
+    def logits(self, planes: Tensor, boxes: Tensor | None = None) -> Tensor:
+        """Logits of the whole mask over the widened box, ``(N, 1, h, w)``: what Eq. 2 is taken on.
+
+        Args:
+            planes: ``(N, 5, h, w)`` in 0..1, see `segan_ros.crops.input_planes`.
+            boxes: unused: the planes already show the widened box.
+        """
+        x = self.stem(planes * 2 - 1)
+        skips = []
+        for block in self.down:
+            x = block(x)
+            skips.append(x)
+        skips.pop()
+        for block in self.up:
+            skip = skips.pop()
+            x = block(torch.cat((upsampled(x, skip), skip), 1))
+        return self.head(torch.cat((upsampled(x, planes), planes.to(x.dtype)), 1))
+
+    def forward(self, planes: Tensor, boxes: Tensor | None = None) -> Tensor:
+        """Probability of the whole mask, ``(N, 1, h, w)``; arguments as of `logits`."""
+        return self.logits(planes, boxes).float().sigmoid()
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut: `inner` to `outer` channels, size over `stride`."""
+
+    def __init__(self, inner: int, outer: int, stride: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inner, outer, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outer),
+            nn.ReLU(),
+            nn.Conv2d(outer, outer, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outer),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inner != outer:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inner, outer, 1, stride, bias=False), nn.BatchNorm2d(outer)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+def upsampled(x: Tensor, like: Tensor) -> Tensor:
+    """`x` at the height and width of `like`."""
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)

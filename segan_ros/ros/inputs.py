@@ -1,0 +1,159 @@
+"""What comes in: subscriptions, the check at the door, and the matching by stamp."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, Image
+
+from segan_ros.ros.accounts import Accounts
+from segan_ros.ros.gaps import Gaps
+from segan_ros.ros.images import MessageError, check, check_same_size
+from segan_ros.ros.live_parameters import LiveParameters
+from segan_ros.ros.snapshots import Snapshot, stamp_of
+from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
+
+RELIABILITY = {
+    "best_effort": QoSReliabilityPolicy.BEST_EFFORT,
+    "reliable": QoSReliabilityPolicy.RELIABLE,
+}
+HINTS = {
+    "bad_stamp": "{stream} comes without a valid stamp; its publisher must set header.stamp, by "
+    "which images and masks are matched",
+    "duplicate_stamp": "{stream} comes several times with the same stamp; its publisher must set "
+    "header.stamp to the time of each picture",
+    "clock_jump": "stamps jumped back (a bag that starts again, or a new clock): what waited was "
+    "dropped",
+}
+
+
+class Inputs:
+    """Subscribes on creation; hands on snapshots whose messages were checked and fit together.
+
+    Args:
+        node: subscribes.
+        parameters: QoS and how to match.
+        accounts: learns of every message.
+        deliver: called with each complete snapshot; must not block.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        parameters: LiveParameters,
+        accounts: Accounts,
+        deliver: Callable[[Snapshot], None],
+    ) -> None:
+        self._node, self._parameters = node, parameters
+        self._accounts, self._deliver = accounts, deliver
+        self._camera: CameraInfo | None = None
+        self.gaps = Gaps()
+        self.enabled = True
+        self._synchronizer = Synchronizer(
+            self._drop, queue=parameters["sync_queue"], depth=parameters["use_depth"]
+        )
+        self.update()
+        qos = QoSProfile(
+            depth=parameters["input_depth"],
+            reliability=RELIABILITY[parameters["input_reliability"]],
+        )
+        streams = [IMAGE, MASK] + [DEPTH] * (parameters["use_depth"] != "never")
+        self._subscriptions: list[Subscription] = [
+            node.create_subscription(Image, s, partial(self._on_image, s), qos) for s in streams
+        ]
+        self.topics = {s: t.topic_name for s, t in zip(streams, self._subscriptions, strict=True)}
+        self._subscriptions.append(
+            node.create_subscription(CameraInfo, "camera_info", self._on_camera, qos)
+        )
+        # Waiting is measured in real time: simulated time may stand still.
+        self._timer = node.create_timer(
+            0.1, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    @property
+    def jumps(self) -> int:
+        """How often stamps jumped back."""
+        return self._synchronizer.jumps
+
+    def waiting(self, stream: str) -> int:
+        """Messages of `stream` that wait for a partner."""
+        return self._synchronizer.waiting(stream)
+
+    def update(self) -> None:
+        """Take over parameters that may change at any time."""
+        self._synchronizer.slop = round(self._parameters["sync_slop"] * 1e9)
+        self._synchronizer.timeout = self._parameters["sync_timeout"]
+
+    def close(self, reason: str) -> None:
+        """Unsubscribe and drop what waits."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._node.destroy_timer(self._timer)
+        self._synchronizer.clear(reason)
+
+    def _on_image(self, stream: str, message: Image) -> None:
+        # An exception in a callback would end the node's executor.
+        try:
+            matches = self._receive(stream, message, time.monotonic())
+        except Exception as error:
+            self._accounts.fail(stream, error)
+        else:
+            self._hand_on(matches)
+
+    def _on_timer(self) -> None:
+        self._hand_on(self._synchronizer.poll(time.monotonic()))
+
+    def _hand_on(self, matches: list[Match]) -> None:
+        for match in matches:
+            try:
+                self._match(match)
+            except Exception as error:
+                self._accounts.fail(IMAGE, error)
+
+    def _receive(self, stream: str, message: Image, now: float) -> list[Match]:
+        self._accounts.receive(stream)
+        if not self.enabled:
+            self._accounts.drop(stream, "disabled")
+            return []
+        try:
+            check(message, stream)
+        except MessageError as error:
+            self._accounts.drop(stream, error.reason, str(error))
+            return []
+        stamp = stamp_of(message.header)
+        if stream == IMAGE:
+            self.gaps.add(stamp)
+        return self._synchronizer.add(stream, stamp, message, now)
+
+    def _match(self, match: Match) -> None:
+        try:
+            check_same_size(match.image, match.mask, MASK)
+        except MessageError as error:
+            self._accounts.drop(IMAGE, error.reason, str(error))
+            self._accounts.drop(MASK, error.reason)
+            if match.depth is not None:
+                self._accounts.drop(DEPTH, error.reason)
+            return
+        self._accounts.finish(MASK)
+        depth = match.depth
+        if depth is not None:
+            try:
+                check_same_size(match.image, depth, DEPTH)
+                self._accounts.finish(DEPTH)
+            except MessageError as error:
+                self._accounts.drop(DEPTH, error.reason, str(error))
+                depth = None
+        self._deliver(Snapshot(match.image, match.mask, depth, self._camera, match.arrived))
+
+    def _on_camera(self, message: CameraInfo) -> None:
+        self._camera = message
+
+    def _drop(self, stream: str, reason: str) -> None:
+        self._accounts.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))

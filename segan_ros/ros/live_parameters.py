@@ -1,0 +1,139 @@
+"""The declared parameters on a running node: checked at start, refused or taken over when set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+from segan_ros.ros.parameters import (
+    BY_NAME,
+    INACTIVE,
+    PARAMETERS,
+    REMEDY,
+    START,
+    UNCONFIGURED,
+    Parameter,
+)
+
+_OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+
+
+class LiveParameters:
+    """Values of `PARAMETERS` on `node`.
+
+    A bad value at start does not end the node: it keeps the default, and `problems` says what to
+    tell whoever configures it.
+
+    Args:
+        node: they are declared on it.
+        state: gives the label of the node's lifecycle state.
+        changed: called after values were set.
+    """
+
+    def __init__(self, node: Node, state: Callable[[], str], changed: Callable[[], None]) -> None:
+        self._node, self._state = node, state
+        self._problems: dict[str, str] = {}
+        overrides = {n: p.value for n, p in getattr(node, "_parameter_overrides", {}).items()}
+        for parameter in PARAMETERS:
+            value = _as_float(parameter, overrides.get(parameter.name, parameter.default))
+            problem = parameter.problem(value)
+            if problem:
+                self._problems[parameter.name] = problem
+            node.declare_parameter(
+                parameter.name,
+                parameter.default if problem else value,
+                _descriptor(parameter),
+                ignore_override=True,
+            )
+        self.unknown = sorted(n for n in overrides if n not in BY_NAME and not _is_of_ros(n))
+        node.add_pre_set_parameters_callback(self._convert)
+        node.add_on_set_parameters_callback(self._judge)
+        node.add_post_set_parameters_callback(self._after(changed))
+
+    @property
+    def problems(self) -> list[str]:
+        """Why values given at start were refused, until they are set anew."""
+        return list(self._problems.values())
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Current values by name."""
+        return {p.name: self._node.get_parameter(p.name).value for p in PARAMETERS}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._node.get_parameter(name).value
+
+    def _convert(self, given: list[RosParameter]) -> list[RosParameter]:
+        """Whole numbers are numbers: `ros2 param set /segan max_age 1` is meant well."""
+        return [
+            RosParameter(g.name, value=_as_float(BY_NAME[g.name], g.value))
+            if g.name in BY_NAME and g.value is not None
+            else g
+            for g in given
+        ]
+
+    def _judge(self, given: list[RosParameter]) -> SetParametersResult:
+        for one in given:
+            parameter = BY_NAME.get(one.name)
+            if parameter is None:
+                continue
+            reason = self._refusal(parameter) or parameter.problem(one.value)
+            if reason:
+                return SetParametersResult(successful=False, reason=reason)
+        return SetParametersResult(successful=True)
+
+    def _refusal(self, parameter: Parameter) -> str | None:
+        state = self._state()
+        allowed = {INACTIVE: ("unconfigured", "inactive"), UNCONFIGURED: ("unconfigured",)}
+        if state in allowed.get(parameter.changes, (state,)):
+            return None
+        remedy = REMEDY[parameter.changes].format(node=self._node.get_fully_qualified_name())
+        return f"{parameter.name} cannot change while the node is {state}; {remedy}"
+
+    def _after(self, changed: Callable[[], None]) -> Callable[[list[RosParameter]], None]:
+        def react(given: list[RosParameter]) -> None:
+            for one in given:
+                self._problems.pop(one.name, None)
+            changed()
+
+        return react
+
+
+def _as_float(parameter: Parameter, value: Any) -> Any:
+    if isinstance(parameter.default, float) and type(value) is int:
+        return float(value)
+    return value
+
+
+def _is_of_ros(name: str) -> bool:
+    return name.partition(".")[0] in _OF_ROS
+
+
+def _descriptor(parameter: Parameter) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        description=parameter.text + (f" [{parameter.unit}]" if parameter.unit else ""),
+        additional_constraints="; ".join(
+            filter(None, (", ".join(parameter.choices), f"changes: {parameter.changes}"))
+        ),
+        read_only=parameter.changes == START,
+    )
+    if parameter.limits:
+        low, high = parameter.limits
+        if isinstance(parameter.default, float):
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)
+            ]
+        else:
+            descriptor.integer_range = [
+                IntegerRange(from_value=int(low), to_value=int(high), step=1)
+            ]
+    return descriptor

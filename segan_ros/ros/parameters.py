@@ -1,0 +1,256 @@
+"""Every parameter of the node, declared once; config/segan.yaml and README agree by test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from segan_ros.completion import Settings
+from segan_ros.inference import PROVIDERS
+from segan_ros.occlusion import RULES, EdgeRule
+
+_SETTINGS = Settings()
+
+NEXT_FRAME = "next frame"
+INACTIVE = "while inactive"
+UNCONFIGURED = "while unconfigured"
+START = "at start only"
+
+REMEDY = {
+    INACTIVE: "deactivate the node first: ros2 lifecycle set {node} deactivate",
+    UNCONFIGURED: "deactivate and clean up the node first: ros2 lifecycle set {node} deactivate; "
+    "ros2 lifecycle set {node} cleanup",
+    START: "start the node with another value",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter.
+
+    Args:
+        name: as in ``config/segan.yaml``.
+        default: its type is the parameter's type.
+        text: one sentence for people.
+        limits: smallest and largest value, for numbers.
+        choices: allowed values, for strings; empty = any.
+        unit: of the value, empty where there is none.
+        changes: when it may be set: `NEXT_FRAME` (any time), `INACTIVE`, `UNCONFIGURED`, `START`.
+    """
+
+    name: str
+    default: bool | int | float | str
+    text: str
+    limits: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    changes: str = NEXT_FRAME
+
+    @property
+    def type_name(self) -> str:
+        """Type as people write it in a table."""
+        return {bool: "bool", int: "integer", float: "number", str: "string"}[type(self.default)]
+
+    @property
+    def range_text(self) -> str:
+        """Allowed values as people write them; empty = any."""
+        if self.limits is None:
+            return ", ".join(self.choices)
+        return f"{self.limits[0]:g} .. {self.limits[1]:g}{self.unit and ' ' + self.unit}"
+
+    @property
+    def default_text(self) -> str:
+        """Default as people write it."""
+        return str(self.default).lower() if isinstance(self.default, bool) else str(self.default)
+
+    def problem(self, value: Any) -> str | None:
+        """Why `value` is refused, naming value, limit and remedy; None when it is fine."""
+        if type(value) is not type(self.default):
+            return f"{self.name} is {value!r}; it must be of type {self.type_name}"
+        if self.choices and value not in self.choices:
+            return f"{self.name} is {value!r}; choose one of {self.range_text}"
+        if self.limits and not self.limits[0] <= float(value) <= self.limits[1]:
+            return f"{self.name} is {value:g}; set it to a value in {self.range_text}"
+        if isinstance(value, str) and not self.choices and not value.strip():
+            return f"{self.name} is empty; {self.text[0].lower()}{self.text[1:]}"
+        return None
+
+
+PARAMETERS = (
+    Parameter(
+        "model",
+        "tabletop",
+        "Name of a shipped model, or path of a folder with model.yaml and its ONNX files.",
+        changes=UNCONFIGURED,
+    ),
+    Parameter(
+        "provider",
+        "auto",
+        "What runs the networks; auto takes the first that works here.",
+        choices=("auto", *PROVIDERS),
+        changes=UNCONFIGURED,
+    ),
+    Parameter(
+        "threads",
+        0,
+        "CPU threads of each network; 0 = all cores.",
+        limits=(0, 256),
+        changes=UNCONFIGURED,
+    ),
+    Parameter(
+        "engine_cache",
+        "~/.cache/segan_ros/engines",
+        "Folder that keeps the engines TensorRT builds, made when needed.",
+        changes=UNCONFIGURED,
+    ),
+    Parameter(
+        "threshold",
+        0.0,
+        "Probability above which a hidden pixel belongs to an object; 0 = the model's own.",
+        limits=(0.0, 0.99),
+    ),
+    Parameter(
+        "occluders",
+        "model",
+        "Where hidden parts may lie: behind labelled objects, anywhere, or as the model says.",
+        choices=("model", "labelled", "any"),
+    ),
+    Parameter(
+        "gap_width",
+        _SETTINGS.gap_width,
+        "Unlabelled gaps between neighbouring masks up to this width count as labelled.",
+        limits=(0, 100),
+        unit="pixels",
+    ),
+    Parameter(
+        "min_hidden_ratio",
+        _SETTINGS.min_hidden_ratio,
+        "Hidden parts below this share of the visible area are taken for noise.",
+        limits=(0.0, 1.0),
+    ),
+    Parameter(
+        "edge_rule",
+        _SETTINGS.edges.rule,
+        "When one object counts as hiding another: share of the whole mask covered, or the "
+        "paper's IoU > 0.05.",
+        choices=RULES,
+    ),
+    Parameter(
+        "min_overlap_ratio",
+        _SETTINGS.edges.min_overlap_ratio,
+        "Share of an object's whole mask that an occluder must cover; for edge_rule coverage.",
+        limits=(0.0, 1.0),
+    ),
+    Parameter(
+        "min_overlap_area",
+        _SETTINGS.edges.min_overlap_area,
+        "Area that an occluder must cover, for both edge rules.",
+        limits=(1, 100_000),
+        unit="pixels",
+    ),
+    Parameter(
+        "depth_step",
+        _SETTINGS.edges.depth_step,
+        "Step in depth between two objects that confirms or rejects that one hides the other.",
+        limits=(0.0, 10.0),
+        unit="m",
+    ),
+    Parameter(
+        "use_depth",
+        "auto",
+        "Whether frames need a depth image: auto uses one while somebody publishes it, always "
+        "drops frames without.",
+        choices=("auto", "always", "never"),
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "sync_slop",
+        0.01,
+        "Largest difference of stamps of an image and its mask where none is exactly equal.",
+        limits=(0.0, 1.0),
+        unit="s",
+    ),
+    Parameter(
+        "sync_timeout",
+        1.0,
+        "How long an image waits for its mask, and a mask for its image.",
+        limits=(0.01, 60.0),
+        unit="s",
+    ),
+    Parameter(
+        "sync_queue",
+        30,
+        "Images, masks and depth images that may wait for each other.",
+        limits=(1, 1000),
+        unit="messages",
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "max_age",
+        0.0,
+        "Frames older than this by their stamp are dropped before any work; 0 = never.",
+        limits=(0.0, 3600.0),
+        unit="s",
+    ),
+    Parameter(
+        "publish_appearance",
+        True,
+        "Whether ~/objects carries what the hidden parts look like, which costs a second network.",
+    ),
+    Parameter(
+        "input_reliability",
+        "best_effort",
+        "QoS of the input topics; reliable hears nothing from a best_effort camera.",
+        choices=("best_effort", "reliable"),
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "input_depth",
+        1,
+        "QoS history depth of the input topics.",
+        limits=(1, 100),
+        unit="messages",
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "diagnostics_period",
+        1.0,
+        "Time between two messages on /diagnostics.",
+        limits=(0.1, 60.0),
+        unit="s",
+    ),
+    Parameter(
+        "autostart",
+        True,
+        "Whether the node configures and activates itself when it starts.",
+        changes=START,
+    ),
+)
+
+BY_NAME = {p.name: p for p in PARAMETERS}
+
+
+def to_settings(values: dict[str, Any]) -> Settings:
+    """What `SceneCompleter` needs of the parameters."""
+    return Settings(
+        threshold=values["threshold"] or None,
+        occluders=None if values["occluders"] == "model" else values["occluders"],
+        gap_width=values["gap_width"],
+        min_hidden_ratio=values["min_hidden_ratio"],
+        edges=EdgeRule(
+            values["edge_rule"],
+            values["min_overlap_ratio"],
+            values["min_overlap_area"],
+            values["depth_step"],
+        ),
+    )
+
+
+def markdown_table() -> str:
+    """README's table of the parameters."""
+    rows = [("Name", "Type", "Default", "Range", "Changes", ""), ("---",) * 6]
+    rows += [
+        (f"`{p.name}`", p.type_name, f"`{p.default_text}`", p.range_text, p.changes, p.text)
+        for p in PARAMETERS
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

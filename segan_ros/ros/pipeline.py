@@ -1,0 +1,136 @@
+"""From a snapshot to published answers: the newest frame wins, and every frame is accounted for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from rclpy.node import Node
+
+from segan_ros.frame import CompletedScene, Frame
+from segan_ros.ros.accounts import Accounts
+from segan_ros.ros.images import MessageError
+from segan_ros.ros.live_parameters import LiveParameters
+from segan_ros.ros.outputs import Outputs
+from segan_ros.ros.parameters import to_settings
+from segan_ros.ros.snapshots import Completion, Paint, Snapshot
+from segan_ros.ros.synchronizer import IMAGE
+from segan_ros.ros.worker import Worker
+
+
+class Pipeline:
+    """Runs between activate and deactivate.
+
+    Args:
+        node: its clock tells how old a frame is.
+        parameters: which frames are too old, whether to paint, how to complete.
+        accounts: learns what became of each frame.
+        completion: the networks; used by the worker's thread alone.
+        outputs: where answers go.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        parameters: LiveParameters,
+        accounts: Accounts,
+        completion: Completion,
+        outputs: Outputs,
+    ) -> None:
+        self._node, self._parameters = node, parameters
+        self._accounts, self._completion, self._outputs = accounts, completion, outputs
+        self._worker: Worker[Snapshot] = Worker(self._handle, self._fail, "segan worker")
+        self._latest: Snapshot | None = None
+        self.update()
+        self._worker.start()
+
+    @property
+    def load(self) -> int:
+        """Frames in the worker's hands."""
+        return self._worker.load
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The newest frame whose messages were complete."""
+        return self._latest
+
+    def update(self) -> None:
+        """Take over parameters; they hold from the next frame on."""
+        self._settings = to_settings(self._parameters.values)
+        self._max_age = self._parameters["max_age"]
+        self._paints = self._parameters["publish_appearance"]
+
+    def deliver(self, snapshot: Snapshot) -> None:
+        """Take in the newest frame. Does not block."""
+        self._latest = snapshot
+        if self._is_stale(snapshot):
+            return
+        if not self._outputs.wanted:
+            self._accounts.drop(IMAGE, "no_subscriber")
+        elif self._worker.offer(snapshot) is not None:
+            self._accounts.drop(IMAGE, "superseded")
+
+    def ask(
+        self, snapshot: Snapshot, paint: Paint, answer: Callable[[CompletedScene], Any]
+    ) -> Future[Any]:
+        """`answer` of the completed `snapshot`, worked out in the worker's thread.
+
+        Raises:
+            WorkerStopped, OverflowError: see `Worker.call`.
+        """
+        return self._worker.call(lambda: answer(self._complete(snapshot, paint)[1]))
+
+    def age(self, snapshot: Snapshot) -> float:
+        """Seconds since the snapshot's stamp, by the node's clock."""
+        return (self._node.get_clock().now().nanoseconds - snapshot.stamp) * 1e-9
+
+    def close(self, reason: str) -> None:
+        """Finish the frame in work, drop the one that waits, end the thread."""
+        for _ in self._worker.stop():
+            self._accounts.drop(IMAGE, reason)
+        self._latest = None
+
+    def _complete(self, snapshot: Snapshot, paint: Paint) -> tuple[Frame, CompletedScene]:
+        return self._completion.scene(snapshot, self._settings, paint)
+
+    def _handle(self, snapshot: Snapshot) -> None:
+        wanted = self._outputs.wanted
+        if self._is_stale(snapshot):
+            return
+        if not wanted:
+            self._accounts.drop(IMAGE, "no_subscriber")
+            return
+        started = time.monotonic()
+        frame, scene = self._complete(snapshot, self._paints and "objects" in wanted)
+        completed = time.monotonic()
+        self._outputs.publish(wanted, frame, scene, snapshot.header)
+        ended = time.monotonic()
+        self._accounts.finish(IMAGE)
+        stages = {
+            "wait": started - snapshot.arrived,
+            **scene.timings,
+            "publish": ended - completed,
+            "total": ended - snapshot.arrived,
+        }
+        for stage, seconds in stages.items():
+            self._accounts.time(stage, seconds)
+        self._accounts.time("age", self.age(snapshot))
+
+    def _is_stale(self, snapshot: Snapshot) -> bool:
+        stale = 0 < self._max_age < (age := self.age(snapshot))
+        if stale:
+            self._accounts.drop(
+                IMAGE,
+                "stale",
+                f"frame dropped: its stamp is {age:.2f} s old, max_age is {self._max_age:g} s; "
+                "raise max_age, or look for what delays image or instance_mask",
+            )
+        return stale
+
+    def _fail(self, snapshot: Snapshot, error: Exception) -> None:
+        if isinstance(error, MessageError):
+            self._accounts.drop(IMAGE, error.reason, str(error))
+        else:
+            self._accounts.fail(IMAGE, error)

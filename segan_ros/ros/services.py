@@ -1,0 +1,187 @@
+"""Questions to the node. A request that cannot be answered gets success=false and the reason."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from functools import wraps
+from typing import Any
+
+from builtin_interfaces.msg import Duration
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.task import Future as RosFuture
+from std_srvs.srv import SetBool
+
+from segan_ros.frame import CompletedScene
+from segan_ros.occlusion import removal_order
+from segan_ros.ros.images import MessageError, check, check_same_size
+from segan_ros.ros.messages import to_edge, to_graph, to_objects
+from segan_ros.ros.pipeline import Pipeline
+from segan_ros.ros.snapshots import Paint, Snapshot
+from segan_ros.ros.worker import WorkerStopped
+from segan_ros.srv import CompleteObjects, GetRemovalOrder
+
+
+class Refused(ValueError):
+    """The request cannot be answered; the message says why."""
+
+
+def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Turn every error of a service into an answer."""
+
+    @wraps(callback)
+    async def wrapper(self: Services, request: Any, response: Any) -> Any:
+        try:
+            return await callback(self, request, response)
+        except (MessageError, Refused, WorkerStopped, OverflowError) as error:
+            response.message = str(error)
+        except Exception as error:
+            self.node.get_logger().error(f"a request failed:\n{traceback.format_exc()}")
+            response.message = f"internal error: {error!r}; the node's log has the traceback"
+        response.success = False
+        return response
+
+    return wrapper
+
+
+class Services:
+    """``~/complete``, ``~/removal_order`` and ``~/enable``, there as long as the node is.
+
+    Args:
+        node: offers them.
+        pipeline: gives the running pipeline, or None while the node is not active.
+        enable: called with the new state; returns what to answer.
+    """
+
+    def __init__(
+        self, node: Node, pipeline: Callable[[], Pipeline | None], enable: Callable[[bool], str]
+    ) -> None:
+        self.node, self._pipeline, self._enable = node, pipeline, enable
+        # An answer may take as long as the networks; others must not wait for it.
+        group = ReentrantCallbackGroup()
+        self._services = [
+            node.create_service(kind, f"~/{name}", callback, callback_group=group)
+            for kind, name, callback in (
+                (CompleteObjects, "complete", self._complete),
+                (GetRemovalOrder, "removal_order", self._removal_order),
+                (SetBool, "enable", self._set_enabled),
+            )
+        ]
+
+    def close(self) -> None:
+        """Withdraw them."""
+        for service in self._services:
+            self.node.destroy_service(service)
+        self._services = []
+
+    @answered
+    async def _complete(self, request: Any, response: Any) -> Any:
+        pipeline = self._active()
+        ids = set(request.object_ids)
+        if request.use_latest:
+            snapshot = self._latest(pipeline, request.max_age)
+        else:
+            snapshot = _snapshot_of(request)
+        paint: Paint = (ids or True) if request.with_appearance else False
+
+        def answer(scene: CompletedScene) -> None:
+            known = set(scene.graph.object_ids)
+            if not ids <= known:
+                raise Refused(
+                    f"object_ids has {sorted(ids - known)} but the frame has {sorted(known)}"
+                )
+            response.objects = to_objects(scene, snapshot.header, ids or None)
+            if not request.with_appearance:
+                for item in response.objects.objects:
+                    item.appearance = type(item.appearance)()
+            response.graph = to_graph(scene.graph, snapshot.header)
+
+        await self._done(pipeline.ask(snapshot, paint, answer))
+        response.success = True
+        return response
+
+    @answered
+    async def _removal_order(self, request: Any, response: Any) -> Any:
+        pipeline = self._active()
+        if not 0 <= request.min_score <= 1:
+            raise Refused(f"min_score is {request.min_score:g}; it must lie in 0..1")
+        snapshot = self._latest(pipeline, request.max_age)
+
+        def answer(scene: CompletedScene) -> None:
+            graph = scene.graph
+            if request.target_id not in graph.object_ids:
+                raise Refused(
+                    f"target_id is {request.target_id} but the frame has {list(graph.object_ids)}"
+                )
+            order = removal_order(graph, request.target_id, request.min_score)
+            response.header = snapshot.header
+            response.removal_order = list(order)
+            response.edges = [
+                to_edge(e)
+                for e in graph.edges
+                if {e.occluder_id, e.occludee_id} <= set(order) and e.score >= request.min_score
+            ]
+
+        await self._done(pipeline.ask(snapshot, False, answer))
+        response.success = True
+        return response
+
+    @answered
+    async def _set_enabled(self, request: Any, response: Any) -> Any:
+        response.message = self._enable(request.data)
+        response.success = True
+        return response
+
+    def _active(self) -> Pipeline:
+        pipeline = self._pipeline()
+        if pipeline is None:
+            name = self.node.get_fully_qualified_name()
+            raise Refused(
+                f"the node is not active; ros2 lifecycle set {name} configure, then activate"
+            )
+        return pipeline
+
+    def _latest(self, pipeline: Pipeline, max_age: Duration) -> Snapshot:
+        snapshot = pipeline.latest
+        if snapshot is None:
+            raise Refused("no frame yet: no image and instance_mask of the same stamp came in")
+        limit = max_age.sec + max_age.nanosec * 1e-9
+        if limit < 0:
+            raise Refused(f"max_age is {limit:g} s; it must not be negative, 0 = any age")
+        age = pipeline.age(snapshot)
+        if 0 < limit < age or math.isnan(age):
+            raise Refused(f"the latest frame is {age:.3f} s old, max_age is {limit:g} s")
+        return snapshot
+
+    async def _done(self, future: Future[Any]) -> Any:
+        """Wait for the worker without holding up the executor."""
+        waiting: RosFuture = RosFuture()
+        executor = self.node.executor
+
+        def wake(_: Future[Any]) -> None:
+            waiting.set_result(None)
+            if executor is not None:
+                executor.wake()
+
+        future.add_done_callback(wake)
+        await waiting
+        return future.result()
+
+
+def _snapshot_of(request: Any) -> Snapshot:
+    """The images of a request, checked."""
+    if not request.image.data:
+        raise MessageError(
+            "empty", "the request has no image; send image and labels, or use_latest"
+        )
+    check(request.image, "image")
+    check(request.labels, "instance_mask", "labels")
+    check_same_size(request.image, request.labels, "labels")
+    depth = request.depth if request.depth.data else None
+    if depth is not None:
+        check(depth, "depth")
+        check_same_size(request.image, depth, "depth")
+    return Snapshot(request.image, request.labels, depth, request.camera_info)

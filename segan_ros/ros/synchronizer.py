@@ -1,0 +1,183 @@
+"""Which mask and which depth image belong to which image. No ROS in here.
+
+Stamps decide, in nanoseconds; the time of arrival only bounds the wait. The three streams are
+taken for orderly: once a newer message of a stream is here, an older one with exactly the wanted
+stamp is no longer expected, and the nearest within `slop` may take its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+IMAGE, MASK, DEPTH = STREAMS = ("image", "instance_mask", "depth")
+
+JUMP_BACK = 500_000_000
+"""Nanoseconds: a stamp this much older than the newest means a restarted clock or bag."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Messages that belong together.
+
+    Args:
+        stamp: of the image, nanoseconds.
+        arrived: when the image came in, seconds of a monotonic clock.
+        depth: None where none is used or none came in time.
+    """
+
+    stamp: int
+    arrived: float
+    image: Any
+    mask: Any
+    depth: Any = None
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    message: Any
+    arrived: float
+
+
+@dataclass
+class _Stream:
+    queue: OrderedDict[int, _Waiting] = field(default_factory=OrderedDict)
+    newest: int | None = None
+    matched: int | None = None
+    heard: float = -math.inf
+
+
+class Synchronizer:
+    """Matches the streams; every message that comes in is matched or dropped with a reason.
+
+    Args:
+        drop: called with stream and reason for every message that finds no use: ``no_partner``,
+            ``no_depth``, ``queue_full``, ``duplicate_stamp``, ``bad_stamp``, ``late``,
+            ``clock_jump``, or what `clear` is given.
+        slop: nanoseconds between stamps that count as the same.
+        timeout: seconds that a message waits.
+        queue: messages of a stream that may wait.
+        depth: ``never``; ``auto``: frames wait for depth while it keeps coming and otherwise do
+            without; ``always``: frames without are dropped.
+    """
+
+    def __init__(
+        self,
+        drop: Callable[[str, str], None],
+        slop: int = 0,
+        timeout: float = 1.0,
+        queue: int = 30,
+        depth: str = "never",
+    ) -> None:
+        self._drop = drop
+        self.slop, self.timeout, self.depth = slop, timeout, depth
+        self._limit = queue
+        self._streams = {name: _Stream() for name in STREAMS}
+        self.jumps = 0
+
+    def waiting(self, stream: str) -> int:
+        """Messages of `stream` that are neither matched nor dropped yet."""
+        return len(self._streams[stream].queue)
+
+    def add(self, stream: str, stamp: int, message: Any, now: float) -> list[Match]:
+        """Take in one message that arrived at `now`; return the frames that became complete."""
+        state = self._streams[stream]
+        state.heard = now
+        if stamp <= 0:
+            self._drop(stream, "bad_stamp")
+            return []
+        if state.newest is not None and stamp < state.newest - JUMP_BACK:
+            self._jump_back(stamp)
+        if stamp in state.queue or stamp == state.matched:
+            self._drop(stream, "duplicate_stamp")
+        elif state.matched is not None and stamp < state.matched:
+            self._drop(stream, "late")
+        else:
+            state.queue[stamp] = _Waiting(message, now)
+            state.newest = max(stamp, state.newest or stamp)
+            if len(state.queue) > self._limit:
+                del state.queue[min(state.queue)]
+                self._drop(stream, "queue_full")
+        return self.poll(now)
+
+    def poll(self, now: float) -> list[Match]:
+        """Return the frames that can be completed at `now`; drop what waited too long."""
+        images = self._streams[IMAGE].queue
+        found = []
+        for stamp in sorted(images):
+            match = self._try(stamp, now)
+            if match is not None:
+                found.append(match)
+        for name, state in self._streams.items():
+            for stamp in [s for s, w in state.queue.items() if now - w.arrived >= self.timeout]:
+                del state.queue[stamp]
+                self._drop(name, "no_partner")
+        return found
+
+    def clear(self, reason: str) -> None:
+        """Drop all that waits and forget the past."""
+        for name, state in self._streams.items():
+            for _ in range(len(state.queue)):
+                self._drop(name, reason)
+            self._streams[name] = _Stream()
+
+    def _try(self, stamp: int, now: float) -> Match | None:
+        waiting = self._streams[IMAGE].queue[stamp]
+        overdue = now - waiting.arrived >= self.timeout
+        mask, _ = self._partner(MASK, stamp, overdue)
+        if mask is None:
+            return None
+        depth = None
+        if self.depth == "always" or (self.depth == "auto" and self._hears_depth(now)):
+            depth, may_come = self._partner(DEPTH, stamp, overdue)
+            if depth is None and may_come:
+                return None
+            if depth is None and self.depth == "always":
+                del self._streams[IMAGE].queue[stamp]
+                self._drop(IMAGE, "no_depth")
+                return None
+        return Match(
+            stamp,
+            waiting.arrived,
+            self._take(IMAGE, stamp),
+            self._take(MASK, mask),
+            None if depth is None else self._take(DEPTH, depth),
+        )
+
+    def _hears_depth(self, now: float) -> bool:
+        return now - self._streams[DEPTH].heard < self.timeout
+
+    def _partner(self, stream: str, stamp: int, overdue: bool) -> tuple[int | None, bool]:
+        """Stamp of the partner, or None; and whether a better one may still come."""
+        state = self._streams[stream]
+        if stamp in state.queue:
+            return stamp, False
+        may_come = not overdue and (state.newest is None or state.newest < stamp)
+        if may_come:
+            return None, True
+        near = [s for s in state.queue if abs(s - stamp) <= self.slop]
+        return min(near, key=lambda s: (abs(s - stamp), s), default=None), False
+
+    def _take(self, stream: str, stamp: int) -> Any:
+        """Remove a message for use; older ones of its stream have been overtaken."""
+        state = self._streams[stream]
+        message = state.queue.pop(stamp).message
+        state.matched = stamp
+        for older in [s for s in state.queue if s < stamp]:
+            del state.queue[older]
+            self._drop(stream, "no_partner")
+        return message
+
+    def _jump_back(self, stamp: int) -> None:
+        """Forget what is newer than `stamp`: a mask of the new run may be here before its image."""
+        self.jumps += 1
+        for name, state in self._streams.items():
+            for newer in [s for s in state.queue if s > stamp + JUMP_BACK]:
+                del state.queue[newer]
+                self._drop(name, "clock_jump")
+            state.newest = max(state.queue, default=None)
+            if state.matched is not None and state.matched >= stamp:
+                state.matched = None

@@ -1,0 +1,121 @@
+"""One thread that does the heavy work: the newest item only, and calls that wait for an answer."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+MAX_CALLS = 8
+"""Calls that may wait; more are refused, which bounds memory."""
+
+
+class WorkerStopped(RuntimeError):
+    """The worker ended before it came to this call."""
+
+
+class Worker(Generic[T]):
+    """Runs `handle` on the newest item, in its own thread, from `start` to `stop`.
+
+    Args:
+        handle: called with each item that is not replaced by a newer one first.
+        failed: called with item and exception when `handle` raises; the thread lives on.
+    """
+
+    def __init__(
+        self, handle: Callable[[T], None], failed: Callable[[T, Exception], None], name: str
+    ) -> None:
+        self._handle, self._failed, self._name = handle, failed, name
+        self._wake = threading.Condition()
+        self._slot: list[T] = []
+        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._busy = False
+        self._thread: threading.Thread | None = None
+        self._ends = False
+
+    @property
+    def running(self) -> bool:
+        """Between `start` and `stop`."""
+        return self._thread is not None
+
+    @property
+    def load(self) -> int:
+        """Items in the slot and in work, 0..2."""
+        with self._wake:
+            return len(self._slot) + self._busy
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._ends = False
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def offer(self, item: T) -> T | None:
+        """Put the newest item in the slot; return the one it replaced, which is not handled."""
+        with self._wake:
+            replaced = self._slot.pop() if self._slot else None
+            self._slot.append(item)
+            self._wake.notify()
+        return replaced
+
+    def call(self, function: Callable[[], T]) -> Future[T]:
+        """Run `function` before the next item; its result or exception goes to the future.
+
+        Raises:
+            WorkerStopped: the worker does not run.
+            OverflowError: `MAX_CALLS` wait already.
+        """
+        future: Future[T] = Future()
+        with self._wake:
+            if self._thread is None or self._ends:
+                raise WorkerStopped("the worker does not run")
+            if len(self._calls) >= MAX_CALLS:
+                raise OverflowError(f"{MAX_CALLS} requests wait already; ask again later")
+            self._calls.append((function, future))
+            self._wake.notify()
+        return future
+
+    def stop(self) -> list[T]:
+        """End the thread after the item in work; fail the waiting calls; return unhandled items."""
+        with self._wake:
+            self._ends = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        while self._calls:
+            self._calls.popleft()[1].set_exception(WorkerStopped("the node was deactivated"))
+        left, self._slot = self._slot, []
+        return left
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._ends or self._calls or self._slot)
+                if self._ends:
+                    return
+                call = self._calls.popleft() if self._calls else None
+                item = None if call else self._slot.pop()
+                self._busy = call is None
+            if call is not None:
+                _answer(*call)
+            else:
+                try:
+                    self._handle(item)  # type: ignore[arg-type]
+                except Exception as error:
+                    self._failed(item, error)  # type: ignore[arg-type]
+                with self._wake:
+                    self._busy = False
+
+
+def _answer(function: Callable[[], Any], future: Future[Any]) -> None:
+    try:
+        result = function()
+    except Exception as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

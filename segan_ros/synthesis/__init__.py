@@ -1,0 +1,1 @@
+"""Labelled tabletop scenes: shapes, textures, physics, rendering and exact ground truth."""

@@ -1,0 +1,154 @@
+"""The demo: a camera circles a pile while its objects are lifted off one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.random import Generator
+
+from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph
+from segan_ros.occlusion import border_depth_gap, build_graph
+from segan_ros.scenes import LabelledScene
+from segan_ros.synthesis.families import TEST_ONLY
+from segan_ros.synthesis.families.boxes import book
+from segan_ros.synthesis.families.things import banana, fruit
+from segan_ros.synthesis.families.vessels import bottle, can, mug
+from segan_ros.synthesis.meshes import Array
+from segan_ros.synthesis.render import Camera, Light, Renderer, look_at
+from segan_ros.synthesis.views import Look, Rejected, View, take
+from segan_ros.synthesis.world import (
+    Layout,
+    World,
+    build,
+    carries,
+    on_table,
+    settle,
+    take_away,
+)
+
+CAST = (*TEST_ONLY, mug, bottle, can, banana, fruit, book)
+"""One object of each: half of the families are in no training scene."""
+
+MIN_OVERLAP_RATIO, MIN_OVERLAP_AREA = 0.01, 20
+"""A true edge covers at least this share, and as many pixels, of what it hides."""
+
+
+def unpile(seed: int, size: tuple[int, int], frames: int) -> list[LabelledScene]:
+    """The frames, in order: first the whole pile, then with each frame one object less.
+
+    What is lifted is always in front of all it touches in the picture, and carries nothing if that
+    can be. The last frame has two objects. Each scene's ``extra`` says what is lifted after it.
+
+    Raises:
+        ValueError: too few frames to show the whole pile and its end.
+    """
+    least = len(CAST) - 1
+    if not least <= frames <= 1000:
+        raise ValueError(f"--frames is {frames}; {len(CAST)} objects need {least}..1000 frames")
+    for attempt in range(100):
+        rng = np.random.default_rng([seed, attempt])
+        try:
+            return list(_attempt(rng, size, frames))
+        except Rejected:
+            continue
+    raise RuntimeError(f"seed {seed}: 100 piles failed")
+
+
+def true_graph(scene: LabelledScene) -> OcclusionGraph:
+    """The graph of a scene's true edges."""
+    labels, depth = scene.frame.labels, scene.frame.depth
+    whole = {o.id: o.amodal for o in scene.objects}
+    edges = []
+    for occluder, occludee, pixels in scene.occlusions:
+        share = pixels / np.count_nonzero(whole[occludee])
+        if share < MIN_OVERLAP_RATIO or pixels < MIN_OVERLAP_AREA:
+            continue
+        hidden = AmodalObject(
+            occludee,
+            (0, 0, labels.shape[1], labels.shape[0]),
+            labels == occludee,
+            whole[occludee],
+            whole[occludee].astype(np.float32),
+        )
+        gap = float("nan") if depth is None else border_depth_gap(labels, depth, occluder, hidden)
+        evidence = Evidence.AMODAL if np.isnan(gap) else Evidence.AMODAL | Evidence.DEPTH
+        edges.append(OcclusionEdge(occluder, occludee, 1.0, pixels, float(share), gap, evidence))
+    return build_graph(whole, edges)
+
+
+def _attempt(rng: Generator, size: tuple[int, int], frames: int) -> Iterator[LabelledScene]:
+    layout = Layout(radius=0.17, standing=0.75, table=(1.4, 1.4), ground="wood")
+    shapes = [family(rng) for family in rng.permutation(np.array(CAST, object))]
+    world = build(shapes, layout, rng, size)
+    if not settle(world) or not on_table(world, layout).all():
+        raise Rejected("did not come to rest on the table")
+    remaining = list(range(1, len(shapes) + 1))
+    waiting = frames - (len(remaining) - 2)
+    points = world.data.xpos[list(world.bodies)]
+    lights, look = _lights(), Look(np.full(3, 0.82, np.float32), 0.95, 0.12, 0.0, 0.0)
+    start = rng.uniform(0, 360)
+    with Renderer(world) as renderer:
+        for k in range(frames):
+            camera = _camera(points, start + 40 * k / frames, 46 - 8 * k / frames, size)
+            if k == 0:
+                look = look.exposed_for(renderer.picture(camera, lights, 2))
+            scene = take(renderer, View(camera, lights, look, 16), rng, remaining, {})
+            if k == 0:
+                _check_opening(scene)
+            scene.extra["lifted"] = 0
+            if k >= waiting - 1 and k < frames - 1:
+                label = _next_to_lift(world, scene)
+                scene.extra["lifted"] = label
+                remaining.remove(label)
+                if not take_away(world, label - 1):
+                    raise Rejected("the rest of the pile does not come to rest")
+            yield scene
+
+
+def _check_opening(scene: LabelledScene) -> None:
+    """The first picture must show every object, whole, and enough of them partly hidden."""
+    labels = scene.frame.labels
+    if len(scene.objects) < len(CAST):
+        raise Rejected("not all in the picture")
+    for item in scene.objects:
+        x0, y0, x1, y1 = item.box
+        if min(x0, y0) < 4 or x1 > labels.shape[1] - 4 or y1 > labels.shape[0] - 4:
+            raise Rejected("cut off by the border")
+    shares = [np.mean(labels[o.amodal] == o.id) for o in scene.objects]
+    if min(shares) < 0.1 or sum(share < 0.8 for share in shares) < 5:
+        raise Rejected("too much or too little is hidden")
+
+
+def _next_to_lift(world: World, scene: LabelledScene) -> int:
+    """Of the objects with nothing in front, one that carries few others and hides many."""
+    graph = true_graph(scene)
+    free = [i for i, layer in zip(graph.object_ids, graph.layers, strict=True) if layer == 0]
+    hides = {i: sum(edge.occluder_id == i for edge in graph.edges) for i in free}
+    return min(free, key=lambda i: (carries(world, i - 1), -hides[i], i))
+
+
+def _camera(points: Array, azimuth: float, elevation: float, size: tuple[int, int]) -> Camera:
+    """A camera on a circle, in degrees, that has all `points` ``(N, 3)`` in view."""
+    a, e = np.radians(azimuth), np.radians(elevation)
+    centre = (points.min(0) + points.max(0)) / 2
+    ray = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+    spread = float(np.linalg.norm(points - centre, axis=1).max()) + 0.05
+    half_view = np.radians(18)
+    position = centre + ray * spread / np.tan(half_view)
+    return Camera(position, look_at(position, centre), size[0] / 2 / np.tan(half_view), size)
+
+
+def _lights() -> tuple[Light, ...]:
+    """A window to one side, a warm lamp, the sky."""
+    lights: list[Light] = []
+    for azimuth, elevation, strength, tint in (
+        (40, 58, 0.62, (1.0, 0.98, 0.94)),
+        (200, 40, 0.22, (0.92, 0.96, 1.05)),
+        (300, 75, 0.18, (1.0, 1.0, 1.0)),
+    ):
+        a, e = np.radians(azimuth), np.radians(elevation)
+        down = -np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+        ambient = np.zeros(3) if not lights else np.full(3, 0.19)
+        lights.append(Light(down, strength * np.array(tint), ambient, 0.1))
+    return tuple(lights)

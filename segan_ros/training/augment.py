@@ -1,0 +1,174 @@
+"""How a training sample is varied: what cameras, segmenters and clutter do to a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.frame import Image, Mask
+from segan_ros.scenes import tight_box
+from segan_ros.training.config import Augmentation
+
+PASTED = 65535
+"""Label of an object that was pasted in front."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A part of a scene around one object, all arrays of the same height and width.
+
+    Args:
+        rgb: ``(h, w, 3)`` uint8.
+        labels: ``(h, w)`` uint16, visible ids.
+        whole: ``(h, w)`` bool, the object's whole mask (SF).
+        appearance: ``(h, w, 3)`` uint8, the object with nothing in front; meaningful inside
+            `whole`.
+        id: its label.
+    """
+
+    rgb: Image
+    labels: NDArray[np.uint16]
+    whole: Mask
+    appearance: Image
+    id: int
+
+    def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> View:
+        """A view with `change` made to all its arrays."""
+        return View(
+            change(self.rgb),
+            change(self.labels),
+            change(self.whole),
+            change(self.appearance),
+            self.id,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """An object to paste: ``(h, w)`` bool mask and ``(h, w, 3)`` uint8 colours."""
+
+    mask: Mask
+    rgb: Image
+
+
+def augmented(
+    view: View, cutout: Cutout | None, chances: Augmentation, rng: np.random.Generator
+) -> View:
+    """`view` with each change made with its chance; `cutout` is what `paste` pastes."""
+    if cutout is not None and rng.random() < chances.paste:
+        view = _pasted(view, cutout, rng)
+    if rng.random() < chances.flip:
+        view = view.each(lambda a: np.ascontiguousarray(a[:, ::-1]))
+    if rng.random() < chances.colour:
+        table, mixing = _colours(rng)
+        view = replace(
+            view,
+            rgb=_recoloured(view.rgb, table, mixing),
+            appearance=_recoloured(view.appearance, table, mixing),
+        )
+    rgb: NDArray[Any] = view.rgb
+    if rng.random() < chances.blur:
+        rgb = _blurred(rgb, rng)
+    if rng.random() < chances.noise:
+        grain = rng.normal(0, rng.uniform(2, 12), rgb.shape).astype(np.float32)
+        rgb = (rgb + grain).clip(0, 255).astype(np.uint8)
+    return replace(view, rgb=rgb, labels=_imperfect(view, chances, rng))
+
+
+def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
+    """`view` with `cutout` over the object's border; unchanged when that hides too much."""
+    x0, y0, x1, y1 = tight_box(view.whole)
+    scale = rng.uniform(0.5, 1.2) * max(x1 - x0, y1 - y0) / max(cutout.mask.shape)
+    size = tuple(max(int(s * scale), 4) for s in cutout.mask.shape[::-1])
+    mask = cv2.resize(cutout.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    colours = cv2.resize(cutout.rgb, size, interpolation=cv2.INTER_LINEAR)
+    if rng.random() < 0.5:
+        mask, colours = mask[:, ::-1], colours[:, ::-1]
+    # Its middle goes near the border of the object's box: most hides a part, some only lie beside.
+    angle = rng.uniform(0, 2 * np.pi)
+    reach = rng.uniform(0.3, 1.1) * np.array([x1 - x0, y1 - y0]) / 2
+    middle = np.array([x0 + x1, y0 + y1]) / 2 + reach * (np.cos(angle), np.sin(angle))
+    left, top = (middle - np.array(size) / 2).astype(int)
+    height, width = view.labels.shape
+    xs = slice(max(left, 0), min(left + size[0], width))
+    ys = slice(max(top, 0), min(top + size[1], height))
+    if xs.start >= xs.stop or ys.start >= ys.stop:
+        return view
+    part = (slice(ys.start - top, ys.stop - top), slice(xs.start - left, xs.stop - left))
+    over = np.zeros(view.labels.shape, bool)
+    over[ys, xs] = mask[part]
+    seen = view.labels == view.id
+    if np.count_nonzero(seen & ~over) < max(40, 0.25 * np.count_nonzero(seen)):
+        return view
+    rgb, labels = view.rgb.copy(), view.labels.copy()
+    rgb[ys, xs][mask[part]] = colours[part][mask[part]]
+    labels[over] = PASTED
+    return replace(view, rgb=rgb, labels=labels)
+
+
+def _colours(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A tone curve and a mixing of channels, drawn once for picture and truth."""
+    tones = np.linspace(0, 1, 256) ** rng.uniform(0.7, 1.4)
+    tones = (tones - 0.5) * rng.uniform(0.7, 1.3) + 0.5 + rng.uniform(-0.12, 0.12)
+    table = (tones * 255).clip(0, 255).astype(np.uint8)
+    grey = np.full((3, 3), 1 / 3)
+    colour = rng.permutation(np.eye(3)) if rng.random() < 0.3 else np.eye(3)
+    saturation = rng.uniform(0.3, 1.3)
+    mixing = saturation * colour + (1 - saturation) * grey
+    return table, (mixing * rng.uniform(0.85, 1.15, (3, 1))).astype(np.float32)
+
+
+def _recoloured(rgb: Image, table: NDArray[np.uint8], mixing: NDArray[np.float32]) -> NDArray[Any]:
+    return cv2.transform(cv2.LUT(rgb, table), mixing)
+
+
+def _blurred(rgb: Image, rng: np.random.Generator) -> NDArray[Any]:
+    if rng.random() < 0.5:
+        return cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.4, 1.4))
+    height, width = rgb.shape[:2]
+    share = rng.uniform(0.4, 0.9)
+    small = (max(int(width * share), 2), max(int(height * share), 2))
+    return cv2.resize(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), (width, height))
+
+
+def _imperfect(view: View, chances: Augmentation, rng: np.random.Generator) -> NDArray[np.uint16]:
+    """Labels as a segmenter might give them; the true ones when the object nearly got lost."""
+    labels = view.labels
+    if rng.random() < chances.ragged:
+        labels = _ragged(labels, rng)
+    if rng.random() < chances.gaps:
+        kernel = np.ones((3, 3), np.uint8)
+        border = cv2.erode(labels, kernel) != cv2.dilate(labels, kernel)
+        if rng.random() < 0.3:
+            border = cv2.dilate(border.astype(np.uint8), kernel) > 0
+        labels = np.where(border, 0, labels).astype(np.uint16)
+    if rng.random() < chances.pieces:
+        labels = labels.copy()
+        ys, xs = np.nonzero(labels)
+        for at in rng.integers(0, max(len(xs), 1), rng.integers(1, 5)) if len(xs) else ():
+            axes = tuple(int(a) for a in rng.integers(1, 5, 2))
+            centre = (int(xs[at]), int(ys[at]))
+            cv2.ellipse(labels, centre, axes, float(rng.uniform(0, 180)), 0, 360, 0, -1)
+    before, after = (np.count_nonzero(x == view.id) for x in (view.labels, labels))
+    return labels if after > max(20, 0.5 * before) else view.labels
+
+
+def _ragged(labels: NDArray[np.uint16], rng: np.random.Generator) -> NDArray[Any]:
+    """Borders shaken by a smooth random field of a pixel or two."""
+    height, width = labels.shape
+    coarse = (max(height // 6, 2), max(width // 6, 2))
+    field: NDArray[Any] = rng.normal(0, rng.uniform(0.5, 1.8), (*coarse, 2)).astype(np.float32)
+    field = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return cv2.remap(
+        labels,
+        x + field[..., 0],
+        y + field[..., 1],
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_REPLICATE,
+    )

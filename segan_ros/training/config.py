@@ -1,0 +1,253 @@
+"""What ``config/train/*.yaml`` may say, checked at the door."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segan_ros.model.losses import LossWeights
+from segan_ros.model.segan import SIZES, Sizes
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which networks.
+
+    Args:
+        size: ``paper`` or ``tabletop``.
+        pretrained: start the paper's segmentor from ImageNet weights.
+        sizes: channels, see `Sizes`; those of `size` when left out.
+    """
+
+    size: str = "tabletop"
+    pretrained: bool = False
+    sizes: Sizes | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the scenes are, and which of their objects are learned.
+
+    Args:
+        train: folder of scene folders.
+        val: the same, to choose the threshold on.
+        min_visible: objects with fewer visible pixels are left out.
+        max_hidden: so are those hidden by more than this share.
+        train_scenes: how many training scenes are read, in order of their names, 0 for all.
+        occluded: share of objects in a batch of which a part is hidden; the others teach restraint.
+        val_scenes: how many validation scenes are scored, 0 for all.
+    """
+
+    train: str
+    val: str
+    min_visible: int = 40
+    max_hidden: float = 0.95
+    occluded: float = 0.6
+    train_scenes: int = 0
+    val_scenes: int = 0
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How samples vary. Each is a probability, except the ranges.
+
+    Args:
+        flip: mirror left and right.
+        colour: change brightness, contrast and hue.
+        blur: blur, or lose resolution.
+        noise: sensor noise.
+        ragged: shake the borders of the visible masks.
+        gaps: open gaps between neighbouring masks.
+        pieces: knock small pieces out of the visible masks.
+        paste: put an object of another scene in front, with its exact truth.
+        margin: range that the margin of each side of the ROI is drawn from (section 3.1: 0.1-0.3).
+    """
+
+    flip: float = 0.5
+    colour: float = 0.8
+    blur: float = 0.3
+    noise: float = 0.3
+    ragged: float = 0.3
+    gaps: float = 0.3
+    pieces: float = 0.2
+    paste: float = 0.3
+    margin: tuple[float, float] = (0.1, 0.3)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of training.
+
+    Args:
+        trains: ``segmentor`` (Eq. 2), ``painter`` (Eq. 3-5, true masks) or ``joint`` (Eq. 6).
+        steps: optimiser steps.
+        batch: objects per step.
+        rate: peak learning rate; warms up over the first 5 % of the steps, then falls to 0 as a
+            cosine.
+        decay: weight decay.
+        betas: of Adam; pix2pix's are 0.5, 0.999.
+    """
+
+    trains: str
+    steps: int
+    batch: int
+    rate: float
+    decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+PAPERS_LOSSES = LossWeights()
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training run.
+
+    Args:
+        name: of the exported model.
+        out: folder for checkpoints and curves.
+        seed: of everything that is drawn.
+        data, model, augmentation, losses, stages: see their classes.
+        bf16: compute in bfloat16 where it is safe; twice as fast on CPUs that have it.
+        workers: processes that prepare batches.
+        checkpoint_minutes: how often the run is saved.
+        hallucination_penalty: the threshold maximises SI - penalty * hallucination on validation.
+    """
+
+    name: str
+    out: str
+    data: Data
+    stages: tuple[Stage, ...]
+    seed: int = 1
+    model: ModelChoice = ModelChoice()
+    augmentation: Augmentation = Augmentation()
+    losses: LossWeights = PAPERS_LOSSES
+    bf16: bool = True
+    workers: int = 1
+    checkpoint_minutes: float = 3.0
+    hallucination_penalty: float = 1.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types, the channels spelled out: for checkpoints."""
+        text = asdict(self)
+        text["model"]["sizes"] = asdict(self.model.sizes or SIZES[self.model.size])
+        return text
+
+
+def read_config(path: str | Path, **replaced: str | None) -> Config:
+    """Read a training config.
+
+    Args:
+        path: a YAML file.
+        replaced: `train`, `val`, `out`: values that take the place of the file's unless None.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: naming file, key, value and remedy.
+    """
+    try:
+        text = yaml.safe_load(Path(path).read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not readable as YAML: {error}") from None
+    if not isinstance(text, dict):
+        raise ValueError(f"{path}: holds no mapping of keys; see config/train/tabletop.yaml")
+    if replaced.get("out"):
+        text["out"] = replaced["out"]
+    folders = {k: v for k, v in replaced.items() if k in ("train", "val") and v}
+    if folders:
+        text["data"] = {**(text.get("data") or {}), **folders}
+    try:
+        config = _build(Config, text, "")
+        _check(config)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return config
+
+
+def _build(cls: Any, text: Any, prefix: str) -> Any:
+    """An instance of the dataclass `cls` from a YAML mapping, with errors that name the key."""
+    if not isinstance(text, Mapping):
+        raise ValueError(f"{prefix[:-1]} is {text!r}; it must be a mapping of keys")
+    known = {f.name: f for f in fields(cls)}
+    for key in text:
+        if key not in known:
+            raise ValueError(f"{prefix}{key} is unknown; known are {', '.join(known)}")
+    for key, item in known.items():
+        if key not in text and item.default is MISSING and item.default_factory is MISSING:
+            raise ValueError(f"{prefix}{key} is missing; add it")
+    hints = typing.get_type_hints(cls)
+    return cls(**{k: _value(hints[k], v, prefix + k) for k, v in text.items()})
+
+
+def _value(kind: Any, value: Any, key: str) -> Any:
+    if isinstance(kind, types.UnionType):
+        if value is None:
+            return None
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    if is_dataclass(kind):
+        return _build(kind, value, key + ".")
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)
+        if not isinstance(value, list) or (inner[-1] is not ... and len(value) != len(inner)):
+            count = "" if inner[-1] is ... else f" of {len(inner)}"
+            raise ValueError(f"{key} is {value!r}; it must be a list{count}")
+        each = [inner[0]] * len(value) if inner[-1] is ... else inner
+        return tuple(
+            _value(k, v, f"{key}[{i}]") for i, (k, v) in enumerate(zip(each, value, strict=True))
+        )
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        # YAML 1.1 reads 1e-3 as text.
+        hint = "; write 1.0e-3 for 1e-3" if kind is float and isinstance(value, str) else ""
+        raise ValueError(f"{key} is {value!r}; it must be of type {kind.__name__}{hint}")
+    return value
+
+
+def _check(config: Config) -> None:
+    """Ranges that types do not tell."""
+
+    def demand(fine: bool, key: str, value: Any, remedy: str) -> None:
+        if not fine:
+            raise ValueError(f"{key} is {value!r}; {remedy}")
+
+    size = config.model.size
+    demand(size in SIZES, "model.size", size, f"known are {', '.join(SIZES)}")
+    for name in ("flip", "colour", "blur", "noise", "ragged", "gaps", "pieces", "paste"):
+        value = getattr(config.augmentation, name)
+        demand(0 <= value <= 1, f"augmentation.{name}", value, "a probability lies in 0..1")
+    low, high = margin = config.augmentation.margin
+    demand(0 <= low <= high <= 2, "augmentation.margin", margin, "low before high, both in 0..2")
+    data = config.data
+    demand(0 <= data.occluded <= 1, "data.occluded", data.occluded, "a share lies in 0..1")
+    demand(0 < data.max_hidden <= 1, "data.max_hidden", data.max_hidden, "it must lie in 0..1")
+    for item in fields(config.losses):
+        value = getattr(config.losses, item.name)
+        demand(value >= 0, f"losses.{item.name}", value, "a weight must not be negative")
+    demand(len(config.stages) > 0, "stages", [], "name at least one stage")
+    for i, stage in enumerate(config.stages):
+        kinds = ("segmentor", "painter", "joint")
+        demand(
+            stage.trains in kinds,
+            f"stages[{i}].trains",
+            stage.trains,
+            f"known are {', '.join(kinds)}",
+        )
+        demand(stage.steps >= 1, f"stages[{i}].steps", stage.steps, "at least one step")
+        demand(
+            stage.batch >= 2,
+            f"stages[{i}].batch",
+            stage.batch,
+            "at least 2, for batch normalisation",
+        )
+        demand(stage.rate > 0, f"stages[{i}].rate", stage.rate, "it must be positive")
+    demand(config.workers >= 0, "workers", config.workers, "0 for none")
+    demand(
+        config.checkpoint_minutes > 0, "checkpoint_minutes", config.checkpoint_minutes, "positive"
+    )

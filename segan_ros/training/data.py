@@ -1,0 +1,271 @@
+"""Scene folders become batches, each a function of seed and step alone: runs resume exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from segan_ros.crops import Roi, cut, input_planes, resized
+from segan_ros.frame import Box, Image, Mask
+from segan_ros.inference import ModelSpec
+from segan_ros.scenes import LabelledScene, TrueObject, iterate_scenes, read_scene, tight_box
+from segan_ros.training.augment import Cutout, View, augmented
+from segan_ros.training.config import Augmentation, Config, Stage
+
+Floats = NDArray[np.float32]
+
+
+class Batch(NamedTuple):
+    """N samples, all in 0..1.
+
+    The segmentor's side: `planes` ``(N, C, h, w)``, `boxes` ``(N, 4)``, and at the size of its
+    logits the truth
+    `whole`, `visible`, `others` ``(N, 1, p, p)``. The painter's side, over the widened box:
+    `picture`
+    ``(N, 3, s, s)``, `seen`, `full`, `hideable` ``(N, 1, s, s)`` (V, O, where hidden pixels may
+    lie), `target`
+    ``(N, 3, s, s)`` (the whole object over blue); empty when not asked for.
+    """
+
+    planes: Tensor
+    boxes: Tensor
+    whole: Tensor
+    visible: Tensor
+    others: Tensor
+    picture: Tensor
+    seen: Tensor
+    full: Tensor
+    hideable: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What is kept of a scene: ``(H, W, 3)`` uint8 and ``(H, W)`` uint16."""
+
+    rgb: Image
+    labels: NDArray[np.uint16]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An object to learn from; `whole` and `appearance` cover its `box`.
+
+    `hidden` is the hidden share of the whole mask; `near` says that another object is seen around
+    it.
+    """
+
+    picture: int
+    id: int
+    box: Box
+    seen_box: Box
+    whole: Mask
+    appearance: Image
+    hidden: float
+    near: bool
+
+
+class Library:
+    """The scenes of a folder in memory.
+
+    Args:
+        folder: holds scene folders.
+        min_visible, max_hidden: see `Data`.
+        limit: read so many scenes, 0 for all.
+
+    Raises:
+        ValueError: there is no scene, or no object with truth.
+    """
+
+    def __init__(
+        self, folder: str, min_visible: int = 40, max_hidden: float = 0.95, limit: int = 0
+    ) -> None:
+        self.pictures: list[Picture] = []
+        self.subjects: list[Subject] = []
+        paths = list(iterate_scenes(folder))
+        for path in tqdm(paths[: limit or None], desc=f"reading {folder}", unit="scene"):
+            scene = read_scene(path)
+            labels = scene.frame.labels.astype(np.uint16)
+            found = (_subject(scene, item, len(self.pictures)) for item in scene.objects)
+            kept = [
+                s
+                for s in found
+                if s is not None
+                and s.hidden <= max_hidden
+                and np.count_nonzero(labels == s.id) >= min_visible
+            ]
+            self.subjects += kept
+            self.pictures.append(Picture(scene.frame.rgb, labels))
+        if not self.subjects:
+            raise ValueError(
+                f"{folder}: no object with a true whole mask and appearance; "
+                "make scenes with `segan generate`"
+            )
+        self.occluded = [i for i, s in enumerate(self.subjects) if s.hidden >= 0.03]
+        self.clear = [i for i, s in enumerate(self.subjects) if s.hidden < 0.03 and s.near]
+
+    def view(self, subject: Subject, window: Box) -> View:
+        """`subject` and what lies around it, cut to `window`."""
+        picture = self.pictures[subject.picture]
+        whole = np.zeros(picture.labels.shape, bool)
+        appearance = np.zeros_like(picture.rgb)
+        cut(whole, subject.box)[:] = subject.whole
+        cut(appearance, subject.box)[:] = subject.appearance
+        view = View(picture.rgb, picture.labels, whole, appearance, subject.id)
+        return view.each(lambda a: cut(a, window))
+
+
+def _subject(scene: LabelledScene, item: TrueObject, picture: int) -> Subject | None:
+    visible = scene.frame.labels == item.id
+    seen, total = np.count_nonzero(visible), np.count_nonzero(item.amodal)
+    if seen == 0 or total == 0 or item.appearance is None:
+        return None
+    around = Roi(0.5, "longest_side").around(tight_box(visible), scene.frame.size)
+    labels = cut(scene.frame.labels, around)
+    near = bool(np.any((labels > 0) & (labels != item.id)))
+    hidden = 1 - np.count_nonzero(visible & item.amodal) / total
+    whole = cut(item.amodal, item.box).copy()
+    return Subject(
+        picture, item.id, item.box, tight_box(visible), whole, item.appearance, hidden, near
+    )
+
+
+class Batches(Dataset[Batch]):
+    """Batches of one stage by step.
+
+    Args:
+        library: what to draw from.
+        config: seed, augmentation, share of occluded objects.
+        stage: batch size; the painter's side is made unless it trains the segmentor.
+        number: of the stage, which has its own draws.
+        spec: what the networks look at.
+        mask_size: of the segmentor's truth.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        config: Config,
+        number: int,
+        spec: ModelSpec,
+        mask_size: tuple[int, int],
+    ) -> None:
+        self.library, self.config, self.number = library, config, number
+        self.stage: Stage = config.stages[number]
+        self.spec, self.mask_size = spec, mask_size
+
+    def __len__(self) -> int:
+        return self.stage.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng((self.config.seed, self.number, step))
+        samples = [self._sample(i, rng) for i in self._chosen(rng)]
+        return Batch(*(torch.from_numpy(np.stack(p)) for p in zip(*samples, strict=True)))
+
+    def _chosen(self, rng: np.random.Generator) -> list[int]:
+        """Occluded and clear objects as wanted; the painter learns from occluded ones alone."""
+        library = self.library
+        share = 1.0 if self.stage.trains == "painter" else self.config.data.occluded
+        if not library.occluded or not library.clear:
+            share = float(bool(library.occluded))
+        hidden = round(share * self.stage.batch)
+        clear = library.clear or range(len(library.subjects))
+        chosen = [int(i) for i in rng.choice(library.occluded, hidden)] if hidden else []
+        return chosen + [int(i) for i in rng.choice(clear, self.stage.batch - hidden)]
+
+    def _sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
+        library, spec = self.library, self.spec.segmentor
+        subject = library.subjects[index]
+        size = library.pictures[subject.picture].labels.shape
+        everything = (0, 0, size[1], size[0])
+        # Room for the widest box, and for a mask whose border was shaken.
+        room = Roi(min(self.config.augmentation.margin[1] + 0.2, 2), spec.roi.of)
+        window = everything if spec.view == "image" else room.around(subject.seen_box, size)
+        view = library.view(subject, window)
+        cutout = _cutout(library.subjects[rng.integers(len(library.subjects))])
+        view = augmented(view, cutout, self.config.augmentation, rng)
+        roi = jittered(
+            tight_box(view.labels == view.id),
+            view.labels.shape,
+            spec.roi,
+            self.config.augmentation,
+            rng,
+        )
+        shown = view.each(lambda a: cut(a, roi))
+        planes = view if spec.view == "image" else shown
+        height, width = view.labels.shape
+        hideable = _hideable(shown.labels, spec.occluders)
+        visible = shown.labels == view.id
+        return (
+            input_planes(
+                planes.rgb, planes.labels.astype(np.int32), view.id, spec.size, spec.planes
+            ),
+            np.divide(roi, [width, height] * 2, dtype=np.float32),
+            *(
+                resized(mask, self.mask_size)[None]
+                for mask in (shown.whole | visible, visible, hideable & ~visible)
+            ),
+            *self._painters_side(shown, visible, hideable),
+        )
+
+    def _painters_side(self, shown: View, visible: Mask, hideable: Mask) -> tuple[Floats, ...]:
+        if self.stage.trains == "segmentor":
+            return (np.zeros(0, np.float32),) * 5
+        size = self.spec.painter.size
+        full = resized(shown.whole | visible, size)[None]
+        target = _colours(shown.appearance, size) * full
+        target[2] += 1 - full[0]
+        return (
+            _colours(shown.rgb, size),
+            resized(visible, size)[None],
+            full,
+            resized(hideable, size)[None],
+            target,
+        )
+
+
+def jittered(
+    box: Box,
+    size: tuple[int, ...],
+    roi: Roi,
+    chances: Augmentation,
+    rng: np.random.Generator,
+) -> Box:
+    """`box` widened on each side by its own share drawn from ``chances.margin``, cut to `size`."""
+    x0, y0, x1, y1 = box
+    width, height = x1 - x0, y1 - y0
+    if roi.of == "longest_side":
+        width = height = max(width, height)
+    extents = np.array([width, height, width, height])
+    left, top, right, bottom = (rng.uniform(*chances.margin, 4) * extents).round().astype(int)
+    return (
+        max(x0 - int(left), 0),
+        max(y0 - int(top), 0),
+        min(x1 + int(right), size[1]),
+        min(y1 + int(bottom), size[0]),
+    )
+
+
+def _cutout(subject: Subject) -> Cutout:
+    return Cutout(subject.whole, subject.appearance)
+
+
+def _hideable(labels: NDArray[np.uint16], occluders: str) -> Mask:
+    """Where the completer will allow hidden pixels: on labelled objects and in narrow gaps."""
+    if occluders == "any":
+        return np.ones(labels.shape, bool)
+    labelled = (labels > 0).astype(np.uint8)
+    return cv2.morphologyEx(labelled, cv2.MORPH_CLOSE, np.ones((6, 6), np.uint8)) > 0
+
+
+def _colours(rgb: Image, size: tuple[int, int]) -> Floats:
+    return resized(rgb, size).astype(np.float32).transpose(2, 0, 1) * np.float32(1 / 255)

@@ -1,0 +1,140 @@
+"""The threshold, chosen by strict scores on validation scenes at full image size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from segan_ros.completion import SceneCompleter, Settings
+from segan_ros.crops import Planes
+from segan_ros.frame import AmodalObject, Mask
+from segan_ros.inference import MAX_BATCH, Model
+from segan_ros.model.segan import SeGAN
+from segan_ros.scenes import TrueObject, read_scene
+
+THRESHOLDS = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))
+
+
+class TorchModel(Model):
+    """Networks in training behind the interface of exported ones, for `SceneCompleter`.
+
+    Args:
+        model: is put into evaluation mode by its caller.
+    """
+
+    def __init__(self, model: SeGAN) -> None:
+        self.spec = model.spec
+        self._model = model
+        self._device = next(model.parameters()).device
+
+    @torch.inference_mode()
+    def segment(self, planes: Planes, boxes: Planes) -> Planes:
+        parts = [
+            self._model.segmentor(self._tensor(p), self._tensor(b))[:, 0].cpu().numpy()
+            for p, b in _parts(planes, boxes)
+        ]
+        return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def paint(self, canvases: Planes) -> Planes:
+        parts = [self._model.painter(self._tensor(c)).cpu().numpy() for (c,) in _parts(canvases)]
+        return np.concatenate(parts)
+
+    def _tensor(self, array: Planes) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Strict scores: means over objects.
+
+    Args:
+        threshold: they hold for.
+        si: IoU of the invisible part, over objects hidden by 5-95 %.
+        sf: IoU of the whole mask, over all.
+        hallucination: predicted invisible over visible area, over objects hidden by less than 5 %.
+        occluded: how many objects `si` is a mean of.
+    """
+
+    threshold: float
+    si: float
+    sf: float
+    hallucination: float
+    occluded: int
+
+
+def strict_scores(
+    model: Model, folders: Iterable[Path], thresholds: Sequence[float] = THRESHOLDS
+) -> list[Scores]:
+    """Scores of `model` on scene folders at each of `thresholds`."""
+    completer = SceneCompleter(model, Settings(threshold=min(thresholds)))
+    least = completer.settings.min_hidden_ratio
+    rows = []
+    for folder in folders:
+        scene = read_scene(folder)
+        found = {o.id: o for o in completer.complete(scene.frame, paint=False).objects}
+        for truth in scene.objects:
+            if truth.id in found:
+                visible = scene.frame.labels == truth.id
+                rows.append(_measures(found[truth.id], truth, visible, thresholds, least))
+    table = np.array(rows)  # (objects, thresholds, [hidden share, SI, SF, hallucination])
+    return [_means(t, table[:, i]) for i, t in enumerate(thresholds)]
+
+
+def best(scores: Sequence[Scores], penalty: float) -> Scores:
+    """The one of highest SI - penalty * hallucination; the lowest threshold wins a tie."""
+    return max(scores, key=lambda s: np.nan_to_num(s.si) - penalty * np.nan_to_num(s.hallucination))
+
+
+def _measures(
+    guess: AmodalObject,
+    truth: TrueObject,
+    visible: Mask,
+    thresholds: Sequence[float],
+    least: float,
+) -> list[tuple[float, ...]]:
+    """Hidden share, SI, SF and hallucination of one object at each threshold."""
+    x0, y0, x1, y1 = guess.box
+    area = np.count_nonzero(visible)
+    true_hidden = truth.amodal & ~visible
+    share = 1 - np.count_nonzero(truth.amodal & visible) / np.count_nonzero(truth.amodal)
+    result: list[tuple[float, ...]] = []
+    for threshold in thresholds:
+        hidden = np.zeros(visible.shape, bool)
+        hidden[y0:y1, x0:x1] = (guess.probability > threshold) & guess.invisible
+        if np.count_nonzero(hidden) < least * area:
+            hidden[:] = False
+        si, sf = _iou(hidden, true_hidden), _iou(hidden | visible, truth.amodal)
+        result.append((share, si, sf, np.count_nonzero(hidden) / area))
+    return result
+
+
+def _means(threshold: float, rows: NDArray[np.float64]) -> Scores:
+    share, si, sf, hallucination = rows.T
+    occluded, clear = (share >= 0.05) & (share <= 0.95), share < 0.05
+
+    def mean(values: NDArray[np.float64]) -> float:
+        return float(values.mean()) if len(values) else float("nan")
+
+    return Scores(
+        threshold,
+        mean(si[occluded]),
+        mean(sf),
+        mean(hallucination[clear]),
+        int(np.count_nonzero(occluded)),
+    )
+
+
+def _iou(a: Mask, b: Mask) -> float:
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 1.0
+
+
+def _parts(*arrays: Planes) -> Iterable[tuple[Planes, ...]]:
+    for start in range(0, len(arrays[0]), MAX_BATCH):
+        yield tuple(a[start : start + MAX_BATCH] for a in arrays)

@@ -1,0 +1,53 @@
+"""What tests with ROS share: a domain of their own, a model without weights, nodes that go away."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ros():
+    """ROS 2 in this process, in a domain where no other node is heard."""
+    rclpy = pytest.importorskip("rclpy")
+    os.environ["ROS_DOMAIN_ID"] = str(os.getpid() % 100 + 1)
+    rclpy.init()
+    yield rclpy
+    rclpy.try_shutdown()
+
+
+@pytest.fixture(scope="session")
+def dummy_model(tmp_path_factory):
+    """Folder of a model that needs no weights."""
+    pytest.importorskip("onnx")
+    from dummy_model import write_dummy_model
+
+    return write_dummy_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def start_node(ros, dummy_model):
+    """Starts nodes under test, inactive unless `start()` is asked for; they end with the test."""
+    from ros_harness import NodeUnderTest
+
+    started = []
+
+    def start(active=True, **parameters):
+        parameters = {"model": str(dummy_model), "provider": "cpu", **parameters}
+        started.append(NodeUnderTest(**parameters))
+        if active:
+            started[-1].do(started[-1].node.start)
+        return started[-1]
+
+    yield start
+    for node in started:
+        node.close()
+
+
+@pytest.fixture
+def robot(ros):
+    """The other side: publishes inputs, hears outputs, asks services."""
+    from ros_harness import Robot
+
+    other = Robot()
+    yield other
+    other.close()

@@ -1,0 +1,183 @@
+"""The other side of the node in tests: a node that plays camera, segmenter and planner."""
+
+from __future__ import annotations
+
+import gc
+import time
+from array import array
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.ros.node import SeganNode
+from segan_ros.ros.synchronizer import IMAGE
+
+BEST_EFFORT, RELIABLE = QoSReliabilityPolicy.BEST_EFFORT, QoSReliabilityPolicy.RELIABLE
+TIMEOUT = 15.0
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+
+KINDS = {
+    "objects": AmodalObjectArray,
+    "occlusion_graph": OcclusionGraph,
+    "amodal_labels": Image,
+    "visualization": Image,
+}
+
+
+def image_message(
+    pixels: np.ndarray, encoding: str, stamp: int = START, frame: str = "camera"
+) -> Image:
+    """An image as a driver sends it; `stamp` in nanoseconds."""
+    pixels = np.ascontiguousarray(pixels)
+    return Image(
+        header=Header(stamp=Time(sec=stamp // SECOND, nanosec=stamp % SECOND), frame_id=frame),
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        step=pixels.strides[0],
+        data=array("B", pixels.tobytes()),
+    )
+
+
+def two_boxes(size: tuple[int, int] = (60, 80)) -> tuple[np.ndarray, np.ndarray]:
+    """Picture and labels of object 7 lying on object 3."""
+    labels = np.zeros(size, np.uint16)
+    labels[20:45, 10:40] = 3
+    labels[30:55, 30:70] = 7
+    rgb = np.zeros((*size, 3), np.uint8)
+    rgb[labels == 3] = (200, 40, 40)
+    rgb[labels == 7] = (40, 40, 200)
+    return rgb, labels
+
+
+def image_and_mask(stamp: int = START) -> tuple[Image, Image]:
+    """Two messages of one moment."""
+    rgb, labels = two_boxes()
+    return image_message(rgb, "rgb8", stamp), image_message(labels, "16UC1", stamp)
+
+
+class NodeUnderTest:
+    """A `SeganNode` in its own executor thread."""
+
+    def __init__(self, **parameters: Any) -> None:
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        self.node = SeganNode(parameter_overrides=overrides)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._ended = Event()
+        self._thread = Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def do(self, function: Callable[[], Any]) -> Any:
+        """Run `function` between two callbacks of the node."""
+        done = Event()
+        task = self._executor.create_task(function)
+        task.add_done_callback(lambda _: done.set())
+        assert done.wait(TIMEOUT), "the node's executor does not come round"
+        return task.result()
+
+    def tally(self, stream: str = "image") -> Any:
+        """Its account of one input."""
+        return self.node.accounts.tally(stream)
+
+    def close(self) -> None:
+        """Shut down and destroy the node."""
+        if self.node.state != "finalized":
+            self.do(self.node.trigger_shutdown)
+        self._ended.set()
+        self._thread.join(TIMEOUT)
+        self._executor.shutdown()
+        self.node.destroy_node()
+        # A lifecycle node is part of a reference cycle and stays on the network until collected.
+        del self.node
+        gc.collect()
+
+    def _spin(self) -> None:
+        while not self._ended.is_set():
+            self._executor.spin_once(timeout_sec=0.05)
+
+
+class Robot:
+    """Publishes inputs, hears outputs, asks services."""
+
+    def __init__(self) -> None:
+        self.node = Node("robot")
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._publishers: dict[str, Any] = {}
+
+    def camera(self, topic: str, kind: Any = Image, reliability: Any = BEST_EFFORT) -> Any:
+        """A publisher, once somebody listens to it."""
+        publisher = self.node.create_publisher(
+            kind, topic, QoSProfile(depth=5, reliability=reliability)
+        )
+        self.wait(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
+        self._publishers[topic] = publisher
+        return publisher
+
+    def hear(self, topic: str, kind: Any, reliability: Any = RELIABLE) -> list[Any]:
+        """A list that grows with every message on `topic`."""
+        heard: list[Any] = []
+        qos = QoSProfile(depth=20, reliability=reliability)
+        self.node.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+    def send(self, image: Image | None, mask: Image | None) -> None:
+        """Publish a picture and a mask, through best-effort cameras unless made otherwise."""
+        for topic, message in (("image", image), ("instance_mask", mask)):
+            if message is not None:
+                (self._publishers.get(topic) or self.camera(topic)).publish(message)
+
+    def ask(self, kind: Any, name: str, request: Any) -> Any:
+        """The answer of a service."""
+        client = self.node.create_client(kind, name)
+        self.wait(client.service_is_ready, f"the service {name}")
+        future = client.call_async(request)
+        self.wait(future.done, f"an answer of {name}")
+        self.node.destroy_client(client)
+        return future.result()
+
+    def wait(self, condition: Callable[[], Any], what: str) -> Any:
+        """Let messages come until `condition`; return what it gives."""
+        end = time.monotonic() + TIMEOUT
+        while not (result := condition()):
+            assert time.monotonic() < end, f"waited in vain for {what}"
+            self._executor.spin_once(timeout_sec=0.02)
+        return result
+
+    def close(self) -> None:
+        """Destroy the node."""
+        self._executor.shutdown()
+        self.node.destroy_node()
+
+
+def listen(
+    robot: Robot, node: NodeUnderTest, *names: str, reliability: Any = RELIABLE
+) -> list[list[Any]]:
+    """Lists of what comes out under `names`, once the node knows of the listener."""
+    heard = [robot.hear(f"/segan/{n}", KINDS[n], reliability) for n in names]
+    robot.wait(lambda: set(names) <= node.node._outputs.wanted, f"listeners of {names}")
+    return heard
+
+
+def settled(node: NodeUnderTest) -> bool:
+    """Whether no frame is on its way, counted from both ends."""
+    inputs, pipeline = node.node._inputs, node.node._pipeline
+    return node.tally().in_flight == 0 == inputs.waiting(IMAGE) + pipeline.load
+
+
+def level_and_text(node: NodeUnderTest) -> tuple[bytes, str]:
+    """What the node would say of itself on /diagnostics."""
+    message = node.node._diagnostics.message("segan", node.node.report())
+    return message.status[0].level, message.status[0].message

@@ -1,0 +1,307 @@
+"""`segan replay`: offline in one process, and live through the real node over DDS."""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from small_bag import Contents, write_bag
+
+from segan_ros import cli
+from segan_ros.completion import SceneCompleter
+from segan_ros.evaluation import live, node_process
+from segan_ros.evaluation.bags import Bag, open_bag
+from segan_ros.evaluation.node_process import NodeError, NodeProcess, find_node, live_environment
+from segan_ros.inference import Model
+
+pytest.importorskip("onnx")
+from dummy_model import write_dummy_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return write_dummy_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def bag(tmp_path) -> Path:
+    return write_bag(tmp_path / "bag")
+
+
+def replay(*arguments: object) -> int:
+    return cli.main(["replay", *map(str, arguments)])
+
+
+def test_offline_replay_scores_every_frame(bag, model, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert replay(bag, "--model", model, "--out", out) == 0
+    printed = capsys.readouterr().out
+    assert "3 of 3 frames answered: 6 objects, 6 of them occluded, 3 edges" in printed
+    assert (out / "replay.md").read_text() in printed
+    assert "| convex hull " in printed
+
+    found = json.loads((out / "replay.json").read_text())
+    assert found["summary"]["unanswered"] == []
+    assert [f["index"] for f in found["frames"]] == [0, 1, 2]
+    for frame in found["frames"]:
+        assert frame["answer"]["removal_order"] == [1, 2]
+        assert frame["segan"]["order_accuracy"] == 1
+        assert 0 < frame["segan"]["si"] < 1
+        assert frame["latency_ms"] > 0
+    assert found["summary"]["scores"]["segan"]["si_objects"] == 3
+    assert found["summary"]["scores"]["convex hull"]["scenes"] == 3
+
+    for i in range(3):
+        folder = out / f"frame_{i:03d}"
+        for name in ("graph.svg", "objects.json", "graph.json", "amodal_1.png"):
+            assert (folder / name).stat().st_size > 0
+        assert cv2.imread(str(folder / "overlay.png")).shape == (60, 80, 3)
+        assert cv2.imread(str(folder / "completed.png")) is not None
+
+
+def test_offline_replay_is_deterministic(bag, model, tmp_path):
+    found = []
+    for out in (tmp_path / "a", tmp_path / "b"):
+        replay(bag, "--model", model, "--out", out)
+        text = json.loads((out / "replay.json").read_text())
+        del text["summary"]["latency_ms"]
+        for frame in text["frames"]:
+            del frame["latency_ms"]
+        files = sorted(p for p in out.rglob("*") if p.parent != out)
+        found.append((text, [p.read_bytes() for p in files]))
+    assert found[0] == found[1]
+
+
+def test_unanswered_frame_is_named_and_fails(tmp_path, model, capsys):
+    path = write_bag(tmp_path / "bag", Contents(frames=4, skip_masks=(1, 3)))
+    assert replay(path, "--model", model, "--out", tmp_path / "out") == 1
+    printed = capsys.readouterr().out
+    assert "2 of 4 frames answered" in printed
+    assert "UNANSWERED frames: 1, 3" in printed
+    assert "no instance mask within 10 ms" in printed
+    found = json.loads((tmp_path / "out" / "replay.json").read_text())
+    assert found["summary"]["unanswered"] == [1, 3]
+
+
+def test_bag_without_truth_is_replayed_without_scores(tmp_path, model, capsys):
+    left_out = ("objects", "occlusion_graph", "depth", "camera_info")
+    path = write_bag(tmp_path / "bag", Contents(without=left_out))
+    assert replay(path, "--model", model) == 0
+    printed = capsys.readouterr().out
+    assert "3 of 3 frames answered" in printed
+    assert "convex hull" not in printed
+
+
+def test_bag_with_true_graph_alone_scores_order_and_edges(tmp_path, model):
+    path = write_bag(tmp_path / "bag", Contents(without=("objects",)))
+    assert replay(path, "--model", model, "--out", tmp_path / "out") == 0
+    found = json.loads((tmp_path / "out" / "replay.json").read_text())
+    scores = found["summary"]["scores"]["segan"]
+    assert scores["order_accuracy"] == 1 and scores["edge_f1"] == 1
+    assert scores["sf"] is None
+
+
+def test_frames_of_an_earlier_run_do_not_stay(tmp_path, model):
+    out = tmp_path / "out"
+    replay(write_bag(tmp_path / "long"), "--model", model, "--out", out)
+    (out / "frame_mine").mkdir()
+    replay(write_bag(tmp_path / "short", Contents(frames=1)), "--model", model, "--out", out)
+    assert sorted(p.name for p in out.glob("frame_*")) == ["frame_000", "frame_mine"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("missing",), "missing: no such bag"),
+        (("BAG", "--rate", "0"), "--rate is 0.0; it must be above 0"),
+        (("BAG", "--rate", "nan"), "--rate is nan; it must be above 0"),
+        (("BAG", "--patience", "-1"), "--patience is -1.0; it must be above 0"),
+        (("BAG", "--image-topic", "/rgb"), "no topic /rgb; it has /camera/camera_info"),
+        (("BAG", "--model", "nowhere"), "model is 'nowhere' but no such model is shipped"),
+        (("BAG", "--out", "BAG/metadata.yaml"), "cannot be written"),
+        (("BAG", "--out", "BAG/metadata.yaml/out"), "cannot be written (Not a directory)"),
+    ],
+)
+def test_bad_arguments_are_one_line(bag, model, capsys, arguments, message):
+    words = [w.replace("BAG", str(bag)) for w in arguments]
+    if "--model" not in words:
+        words += ["--model", str(model)]
+    assert replay(*words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("segan: error: ") and message in said
+
+
+def test_live_replay_without_ros_says_where_to_get_it(bag, model, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rclpy", None)
+    monkeypatch.delitem(sys.modules, "segan_ros.ros.player", raising=False)
+    assert replay(bag, "--model", model, "--live") == 2
+    assert "--live needs ROS 2 and the built messages" in capsys.readouterr().err
+
+
+def test_frame_that_the_node_did_not_answer_fails_with_its_counts(bag, model, capsys, monkeypatch):
+    def play(opened: Bag, settings: live.Live, log: Path) -> live.Answers:
+        completer = SceneCompleter(Model(settings.model, "cpu"))
+        first, second, _ = (completer.complete(f.frame) for f in opened.frames() if f.frame)
+        scenes = dict(zip(opened.stamps, (first, second), strict=False))
+        return live.Answers(scenes, dict.fromkeys(scenes, 0.1), "image.dropped.superseded 1")
+
+    monkeypatch.setattr("segan_ros.evaluation.replay.play", play)
+    assert replay(bag, "--model", model, "--live") == 1
+    printed = capsys.readouterr().out
+    assert "UNANSWERED: no answer" in printed and "UNANSWERED frames: 2" in printed
+    assert "The node's diagnostics: image.dropped.superseded 1." in printed
+    assert "Latency 100 ms (median)" in printed
+
+
+def executable(prefix: Path, script: str) -> Path:
+    path = prefix / node_process.EXECUTABLE
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!{sys.executable}\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_node_is_found_in_this_environment_first_then_in_workspaces(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path / 'nothing'}:{tmp_path / 'ws'}")
+    monkeypatch.delenv("COLCON_PREFIX_PATH", raising=False)
+    with pytest.raises(NodeError, match=r"found no lib/segan_ros/segan_node in .*\./run demo"):
+        find_node()
+    of_workspace = executable(tmp_path / "ws", "")
+    assert find_node() == of_workspace
+    of_venv = executable(tmp_path / "venv", "")
+    assert find_node() == of_venv
+
+
+@pytest.fixture
+def process(tmp_path, monkeypatch):
+    """Starts a script in the node's place."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+
+    def start(script: str) -> NodeProcess:
+        executable(tmp_path, script)
+        return NodeProcess({"model": "m"}, {"image": "/camera/image"}, tmp_path / "node.log")
+
+    return start
+
+
+def wait_for(node: NodeProcess, text: str) -> None:
+    while text not in node.log.read_text():
+        node.check()
+
+
+def test_node_gets_its_parameters_and_remappings(process):
+    with process("import sys, time; print(sys.argv[1:], flush=True); time.sleep(60)") as node:
+        wait_for(node, "]")
+        said = "['--ros-args', '-p', 'model:=m', '-r', 'image:=/camera/image']"
+        assert said in node.log.read_text()
+
+
+def test_node_that_dies_is_reported_with_its_last_words(process):
+    with (
+        process("print('cannot load the model'); raise SystemExit(3)") as node,
+        pytest.raises(NodeError, match=r"ended by itself \(exit code 3\)") as error,
+    ):
+        while True:
+            node.check()
+    assert "| cannot load the model" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("handler", "trouble"),
+    [
+        ("lambda *_: sys.exit(0)", ""),
+        ("lambda *_: sys.exit(5)", "the node did not stop cleanly (exit code 5)"),
+        ("signal.SIG_IGN", "the node did not stop within 0.5 s of SIGINT and was killed"),
+    ],
+)
+def test_end_of_the_node_is_checked(process, monkeypatch, handler, trouble):
+    monkeypatch.setattr(node_process, "STOP_TIMEOUT", 0.5)
+    script = f"""
+import signal, sys, time
+signal.signal(signal.SIGINT, {handler})
+print("ready", flush=True)
+while True: time.sleep(0.01)
+"""
+    with process(script) as node:
+        wait_for(node, "ready")
+        assert node.stop() == trouble
+
+
+def test_environment_of_the_user_wins(monkeypatch):
+    monkeypatch.setattr(node_process, "resource_path", Path)
+    monkeypatch.setenv("ROS_DOMAIN_ID", "42")
+    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE", "ROS_DISTRO"):
+        monkeypatch.delenv(name, raising=False)
+    with live_environment() as environment:
+        assert environment["ROS_DOMAIN_ID"] == "42"
+        assert environment["FASTDDS_DEFAULT_PROFILES_FILE"] == "config/fastdds.xml"
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    with live_environment() as environment:
+        assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == "config/fastdds.xml"
+
+
+def test_replays_at_the_same_time_do_not_hear_each_other(monkeypatch):
+    monkeypatch.setattr(node_process, "resource_path", Path)
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    with ExitStack() as stack:
+        taken = [stack.enter_context(live_environment())["ROS_DOMAIN_ID"] for _ in range(30)]
+    assert len(set(taken)) == 30
+
+
+def replay_live(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """In a process of its own: the transport profile is read once per process."""
+    code = "import sys; from segan_ros.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", code, "replay", "--live", *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.ros
+def test_live_replay_answers_as_the_method_does(bag, model, tmp_path):
+    done = replay_live(bag, "--model", model, "--provider", "cpu", "--out", tmp_path / "live")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 frames answered" in done.stdout
+    replay(bag, "--model", model, "--provider", "cpu", "--out", tmp_path / "offline")
+    ours = [
+        json.loads((tmp_path / way / "replay.json").read_text())["frames"]
+        for way in ("live", "offline")
+    ]
+    for live_frame, offline_frame in zip(*ours, strict=True):
+        assert 0 < live_frame["latency_ms"] < 10_000
+        for key in ("stamp", "answer", "segan", "convex hull"):
+            assert live_frame[key] == offline_frame[key]
+    for name in ("amodal_2.png", "appearance_2.png"):
+        pictures = [
+            cv2.imread(str(tmp_path / way / "frame_001" / name), cv2.IMREAD_UNCHANGED)
+            for way in ("live", "offline")
+        ]
+        assert np.array_equal(*pictures)
+
+
+@pytest.mark.ros
+def test_live_replay_fails_when_a_frame_goes_unanswered(tmp_path, model):
+    path = write_bag(tmp_path / "bag", Contents(skip_masks=(0,)))
+    done = replay_live(path, "--model", model, "--provider", "cpu", "--patience", 2)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "UNANSWERED frames: 0" in done.stdout
+    assert "2 of 3 frames answered" in done.stdout
+
+
+@pytest.mark.ros
+def test_live_replay_shows_why_the_node_is_not_ready(bag, model, monkeypatch, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in model.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    (broken / "segmentor.onnx").write_bytes(b"not a network")
+    with live_environment() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)  # `play` sets them for good
+    with open_bag(bag) as opened, pytest.raises(NodeError) as error:
+        live.play(opened, live.Live(broken, "cpu"), tmp_path / "node.log")
+    assert "the node cannot start: " in str(error.value)
+    assert "segmentor.onnx: ONNX Runtime cannot read it" in str(error.value)

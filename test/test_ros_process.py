@@ -1,0 +1,145 @@
+"""The installed node in its own process: it answers over DDS, and signals end it cleanly."""
+
+import os
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy")
+from lifecycle_msgs.msg import TransitionEvent
+from ros_harness import SECOND, START, image_and_mask
+
+from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.resources import resource_path
+
+pytestmark = pytest.mark.ros
+
+EXECUTABLE = Path(sys.prefix) / "lib" / "segan_ros" / "segan_node"
+TIMEOUT = 20
+
+
+@pytest.fixture
+def start_process(ros, dummy_model):
+    """Starts the installed node; kills what a test leaves."""
+    if not EXECUTABLE.exists():
+        pytest.skip(f"{EXECUTABLE} is not installed")
+    started = []
+
+    def start(*arguments, **environment):
+        command = [str(EXECUTABLE), "--ros-args", "-p", f"model:={dummy_model}"]
+        process = subprocess.Popen(
+            [*command, "-p", "provider:=cpu", *arguments],
+            env=os.environ | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(TIMEOUT)
+        process.stderr.close()
+
+
+def wait_for(process, text):
+    """Read the process's log up to a line with `text`."""
+    for line in process.stderr:
+        if text in line:
+            return line
+    raise AssertionError(f"the node ended with {process.wait()} before it said {text!r}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_node_with_exit_code_0(start_process, robot, number):
+    process = start_process()
+    wait_for(process, "active")
+    events = robot.hear("/segan/transition_event", TransitionEvent)
+    robot.wait(lambda: robot.node.count_publishers("/segan/transition_event"), "the node")
+    process.send_signal(number)
+    assert process.wait(TIMEOUT) == 0
+    assert "Traceback" not in process.stderr.read()
+    assert all(e.goal_state.label != "errorprocessing" for e in events)
+
+
+def test_signal_in_the_middle_of_frames_ends_it_cleanly(start_process, robot):
+    process = start_process()
+    wait_for(process, "active")
+    graphs = robot.hear("/segan/occlusion_graph", OcclusionGraph)
+    n = 0
+
+    def answered():
+        nonlocal n
+        n += 1
+        robot.send(*image_and_mask(START + n * SECOND // 30))
+        return len(graphs) > 2
+
+    robot.wait(answered, "answers")
+    process.terminate()
+    for _ in range(10):
+        answered()
+    assert process.wait(TIMEOUT) == 0
+    assert "Traceback" not in process.stderr.read()
+
+
+def test_node_under_another_name_and_namespace_answers_on_remapped_topics(start_process, robot):
+    remaps = ("__ns:=/left", "__node:=pile", "image:=/cam/rgb", "instance_mask:=/cam/ids")
+    process = start_process(*(word for remap in remaps for word in ("-r", remap)))
+    assert "/cam/rgb, /cam/ids, /left/depth" in wait_for(process, "active")
+    objects = robot.hear("/left/pile/objects", AmodalObjectArray)
+    robot.camera("/cam/rgb")
+    robot.camera("/cam/ids")
+    n = 0
+
+    def answered():
+        nonlocal n
+        n += 1
+        for topic, message in zip(
+            ("/cam/rgb", "/cam/ids"), image_and_mask(START + n * SECOND // 30), strict=True
+        ):
+            robot._publishers[topic].publish(message)
+        return objects
+
+    robot.wait(answered, "objects")
+
+
+def test_node_that_cannot_configure_stays_and_says_how_to_go_on(start_process):
+    process = start_process("-p", "threshold:=3.0")
+    assert "threshold is 3; set it to a value in 0 .. 0.99" in wait_for(process, "ERROR")
+    assert "ros2 lifecycle set /segan configure" in wait_for(process, "not started")
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(TIMEOUT) == 0
+
+
+def test_node_does_not_start_itself_when_told_so(start_process, robot):
+    process = start_process("-p", "autostart:=false")
+    from lifecycle_msgs.srv import GetState
+
+    answer = robot.ask(GetState, "/segan/get_state", GetState.Request())
+    assert answer.current_state.label == "unconfigured"
+    process.terminate()
+    assert process.wait(TIMEOUT) == 0
+
+
+def test_fast_dds_reads_the_shipped_profile(start_process):
+    profile = resource_path("config/fastdds.xml")
+    process = start_process(FASTDDS_DEFAULT_PROFILES_FILE=str(profile))
+    wait_for(process, "active")
+    process.terminate()
+    assert process.wait(TIMEOUT) == 0
+    assert "XMLPARSER" not in process.stderr.read()
+
+
+def test_shipped_profile_makes_room_for_images():
+    root = ET.parse(resource_path("config/fastdds.xml")).getroot()
+    names = {"dds": root.tag.removesuffix("dds").strip("{}")}
+    assert root.findtext(".//dds:segment_size", namespaces=names) == str(32 << 20)
+    types = [e.text for e in root.findall(".//dds:transport_descriptor/dds:type", names)]
+    assert types == ["SHM", "UDPv4"]
+    assert root.findtext(".//dds:useBuiltinTransports", namespaces=names) == "false"

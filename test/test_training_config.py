@@ -1,0 +1,102 @@
+"""Training configs: what ships is read, what is wrong is named with its remedy."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+torch = pytest.importorskip("torch")
+
+from segan_ros.model.losses import LossWeights  # noqa: E402
+from segan_ros.training.config import read_config  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+SHIPPED = Path(__file__).parents[1] / "config" / "train"
+SMALL = {
+    "name": "small",
+    "out": "runs/small",
+    "data": {"train": "a", "val": "b"},
+    "stages": [{"trains": "segmentor", "steps": 3, "batch": 2, "rate": 0.001}],
+}
+
+
+def written(folder, text):
+    path = folder / "config.yaml"
+    path.write_text(text if isinstance(text, str) else yaml.safe_dump(text))
+    return path
+
+
+@pytest.mark.parametrize("name", ["tabletop", "paper"])
+def test_shipped_configs_are_read_and_name_themselves(name):
+    config = read_config(SHIPPED / f"{name}.yaml")
+    assert config.name == config.model.size == name
+    assert [s.trains for s in config.stages] == ["segmentor", "painter", "joint"]
+
+
+def test_papers_config_has_the_papers_coefficients():
+    config = read_config(SHIPPED / "paper.yaml")
+    assert config.losses == LossWeights()
+    assert config.augmentation.margin == (0.1, 0.3)
+    weights = config.losses
+    assert (weights.background, weights.visible, weights.invisible) == (1, 5, 3)
+    assert (weights.l1, weights.painting) == (100, 0.1)
+
+
+def test_command_line_replaces_folders(tmp_path):
+    config = read_config(written(tmp_path, SMALL), train="x", val=None, out="z")
+    assert (config.data.train, config.data.val, config.out) == ("x", "b", "z")
+
+
+def changed(**changes):
+    return {**SMALL, **changes}
+
+
+def stage(**changes):
+    return changed(stages=[{**SMALL["stages"][0], **changes}])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (changed(speed=3), "speed is unknown; known are name, out, data"),
+        ({k: v for k, v in SMALL.items() if k != "name"}, "name is missing; add it"),
+        (changed(data={"train": "a"}), "data.val is missing; add it"),
+        (changed(seed="one"), "seed is 'one'; it must be of type int"),
+        (changed(data=3), "data is 3; it must be a mapping of keys"),
+        (changed(model={"size": "huge"}), "model.size is 'huge'; known are paper, tabletop"),
+        (changed(losses={"l1": -1}), "losses.l1 is -1.0; a weight must not be negative"),
+        (changed(augmentation={"flip": 2}), "augmentation.flip is 2.0; a probability lies in 0..1"),
+        (
+            changed(augmentation={"margin": [0.3]}),
+            r"augmentation.margin is \[0.3\]; it must be a list of 2",
+        ),
+        (
+            changed(augmentation={"margin": [0.3, 0.1]}),
+            r"augmentation.margin is \(0.3, 0.1\); low before high",
+        ),
+        (changed(stages=[]), r"stages is \[\]; name at least one stage"),
+        (
+            stage(trains="everything"),
+            r"stages\[0\].trains is 'everything'; known are segmentor, painter, joint",
+        ),
+        (stage(steps=0), r"stages\[0\].steps is 0; at least one step"),
+        (stage(batch=1), r"stages\[0\].batch is 1; at least 2, for batch normalisation"),
+        (
+            stage(rate="1e-3"),
+            r"stages\[0\].rate is '1e-3'; it must be of type float; write 1.0e-3 for 1e-3",
+        ),
+        ("[1, 2]", "holds no mapping of keys"),
+        ("a: [", "not readable as YAML"),
+    ],
+)
+def test_bad_configs_are_refused_naming_key_value_and_remedy(tmp_path, text, message):
+    path = written(tmp_path, text)
+    with pytest.raises(ValueError, match=message) as raised:
+        read_config(path)
+    assert str(path) in str(raised.value)
+
+
+def test_missing_config_is_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_config(tmp_path / "none.yaml")

@@ -1,0 +1,199 @@
+"""From scene folders to batches: truth that fits the picture, draws of seed and step alone."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from segan_ros.crops import Roi  # noqa: E402
+from segan_ros.frame import Frame  # noqa: E402
+from segan_ros.model.segan import SPECS  # noqa: E402
+from segan_ros.scenes import LabelledScene, TrueObject, tight_box, write_scene  # noqa: E402
+from segan_ros.training.augment import PASTED, Cutout, View, augmented  # noqa: E402
+from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
+from segan_ros.training.data import Batch, Batches, Library, jittered  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, (0.5, 0.5))
+GREEN, GREY = (10, 200, 30), (120, 120, 120)
+
+
+def disc_behind_bar(size=(120, 160), centre=(80, 60)):
+    """A green disc (1), a grey bar (2) across it, and a disc (3) far away."""
+    rgb, labels = np.full((*size, 3), 60, np.uint8), np.zeros(size, np.int32)
+    masks = {}
+    for i, (draw, colour) in enumerate(
+        [
+            (lambda m: cv2.circle(m, centre, 25, 1, -1), GREEN),
+            (lambda m: cv2.rectangle(m, (centre[0] + 5, 5), (centre[0] + 17, 115), 1, -1), GREY),
+            (lambda m: cv2.circle(m, (15, 15), 10, 1, -1), GREEN),
+        ],
+        start=1,
+    ):
+        masks[i] = draw(np.zeros(size, np.uint8)) > 0
+        rgb[masks[i]], labels[masks[i]] = colour, i
+    objects = []
+    for i, mask in masks.items():
+        x0, y0, x1, y1 = tight_box(mask)
+        colour = GREY if i == 2 else GREEN
+        objects.append(TrueObject(i, mask, "toy", np.full((y1 - y0, x1 - x0, 3), colour, np.uint8)))
+    return LabelledScene(Frame(rgb, labels), tuple(objects))
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    for i, centre in enumerate([(80, 60), (70, 50), (100, 70)]):
+        write_scene(tmp_path / f"{i:03d}", disc_behind_bar(centre=centre))
+    return tmp_path
+
+
+def batches(folder, chances=NONE, size="tabletop", trains="joint", batch=4):
+    config = Config(
+        "toy",
+        "out",
+        Data(str(folder), str(folder)),
+        (Stage(trains, 5, batch, 1e-3),),
+        model=ModelChoice(size),
+        augmentation=chances,
+    )
+    side = 58 if size == "paper" else 96
+    return Batches(Library(str(folder)), config, 0, SPECS[size], (side, side))
+
+
+def arrays(dataset, step=0):
+    return Batch(*(part.numpy() for part in dataset[step]))
+
+
+def test_library_knows_what_is_hidden_and_what_has_neighbours(scenes):
+    library = Library(str(scenes))
+    assert len(library.subjects) == 9
+    assert {library.subjects[i].id for i in library.occluded} == {1}
+    assert {library.subjects[i].id for i in library.clear} == {2}
+
+
+def test_library_can_be_cut_to_the_first_scenes(scenes):
+    assert len(Library(str(scenes), limit=2).pictures) == 2
+
+
+def test_folder_without_truth_is_refused(tmp_path):
+    write_scene(tmp_path / "000", replace(disc_behind_bar(), objects=()))
+    with pytest.raises(ValueError, match="no object with a true whole mask"):
+        Library(str(tmp_path))
+
+
+def test_batch_is_a_function_of_seed_and_step(scenes):
+    dataset = batches(scenes, Augmentation())
+    again = batches(scenes, Augmentation())
+    assert all(
+        np.array_equal(a, b) for a, b in zip(arrays(dataset, 3), arrays(again, 3), strict=True)
+    )
+    assert not torch.equal(dataset[3].planes, dataset[4].planes)
+    other = batches(scenes, Augmentation())
+    other.config = replace(other.config, seed=2)
+    assert not torch.equal(dataset[3].planes, other[3].planes)
+
+
+def test_segmentors_truth_lies_where_the_picture_shows_it(scenes):
+    batch = arrays(batches(scenes))
+    assert batch.planes.shape == (4, 5, 96, 96)
+    assert batch.whole.shape == batch.visible.shape == batch.others.shape == (4, 1, 96, 96)
+    assert np.abs(batch.planes[:, 3:4] - batch.visible).max() < 1e-6
+    hidden = (batch.whole > 0.99) & (batch.visible < 0.01)
+    assert hidden.sum() > 100
+    assert batch.others[hidden].min() > 0.99
+    colours = batch.planes[:, :3].transpose(0, 2, 3, 1)[batch.visible[:, 0] > 0.99]
+    distance = np.abs(colours[:, None] * 255 - np.array([GREEN, GREY])).max(-1)
+    assert distance.min(1).max() <= 1 and distance.min(0).max() <= 1
+
+
+def test_painters_target_is_the_whole_object_over_blue(scenes):
+    batch = arrays(batches(scenes, trains="painter"))
+    assert batch.target.shape == batch.picture.shape == (4, 3, 256, 256)
+    target = (batch.target * 255).round().astype(int).transpose(0, 2, 3, 1)
+    assert set(map(tuple, target[batch.full[:, 0] == 1])) == {GREEN}
+    assert set(map(tuple, target[batch.full[:, 0] == 0])) == {(0, 0, 255)}
+
+
+def test_papers_segmentor_sees_the_whole_picture_and_a_box(scenes):
+    batch = arrays(batches(scenes, size="paper", trains="segmentor"))
+    assert batch.planes.shape == (4, 4, 500, 500)
+    assert batch.whole.shape == (4, 1, 58, 58)
+    assert (batch.boxes[:, :2] < batch.boxes[:, 2:]).all()
+    assert batch.boxes.min() >= 0 and batch.boxes.max() <= 1
+
+
+def test_every_augmentation_keeps_shapes_and_ranges(scenes):
+    everything = Augmentation(1, 1, 1, 1, 1, 1, 1, 1, (0.3, 0.7))
+    dataset = batches(scenes, everything)
+    for step in range(5):
+        for part in arrays(dataset, step):
+            assert np.isfinite(part).all() and part.min() >= 0 and part.max() <= 1
+            assert part.dtype == np.float32
+
+
+def view():
+    scene = disc_behind_bar()
+    truth = scene.objects[0]
+    appearance = np.zeros_like(scene.frame.rgb)
+    appearance[truth.amodal] = GREEN
+    return View(scene.frame.rgb, scene.frame.labels.astype(np.uint16), truth.amodal, appearance, 1)
+
+
+def test_flip_turns_picture_masks_and_truth_together():
+    before = view()
+    after = augmented(before, None, replace(NONE, flip=1), np.random.default_rng(0))
+    for name in ("rgb", "labels", "whole", "appearance"):
+        assert np.array_equal(getattr(after, name), getattr(before, name)[:, ::-1])
+
+
+def test_colours_of_picture_and_truth_change_alike():
+    after = augmented(view(), None, replace(NONE, colour=1), np.random.default_rng(1))
+    seen = after.labels == 1
+    assert np.array_equal(after.rgb[seen], after.appearance[seen])
+    assert tuple(after.rgb[seen][0]) != GREEN
+
+
+def test_pasted_object_hides_the_subject_and_leaves_its_truth_alone():
+    before = view()
+    cutout = Cutout(np.ones((20, 20), bool), np.full((20, 20, 3), 255, np.uint8))
+    hid = 0
+    for seed in range(10):
+        after = augmented(before, cutout, replace(NONE, paste=1), np.random.default_rng(seed))
+        over = after.labels == PASTED
+        assert np.array_equal(after.whole, before.whole)
+        assert (after.rgb[over] == 255).all()
+        assert np.array_equal(after.labels[~over], before.labels[~over])
+        assert np.count_nonzero(after.labels == 1) >= 0.25 * np.count_nonzero(before.labels == 1)
+        hid += bool(np.any(over & (before.labels == 1)))
+    assert hid >= 3
+
+
+@pytest.mark.parametrize("kind", ["ragged", "gaps", "pieces"])
+def test_imperfect_masks_change_labels_and_nothing_else(kind):
+    before = view()
+    after = augmented(before, None, replace(NONE, **{kind: 1}), np.random.default_rng(0))
+    changed = after.labels != before.labels
+    assert 0 < np.count_nonzero(changed) < 0.2 * changed.size
+    assert set(np.unique(after.labels)) <= {0, 1, 2, 3}
+    assert after.rgb is before.rgb and after.whole is before.whole
+
+
+def test_gaps_open_between_neighbours():
+    before = view()
+    after = augmented(before, None, replace(NONE, gaps=1), np.random.default_rng(0))
+    grown = cv2.dilate((after.labels == 1).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
+    assert not np.any(grown & (after.labels == 2))
+
+
+def test_each_side_of_the_box_is_widened_by_its_own_share_of_it():
+    rng = np.random.default_rng(0)
+    chances = replace(NONE, margin=(0.1, 0.3))
+    found = [jittered((100, 100, 200, 150), (400, 400), Roi(), chances, rng) for _ in range(200)]
+    x0, y0, x1, y1 = np.array(found).T
+    for shares in ((100 - x0) / 100, (x1 - 200) / 100, (100 - y0) / 50, (y1 - 150) / 50):
+        assert 0.09 <= shares.min() < 0.13 and 0.27 < shares.max() <= 0.31
+    assert jittered((0, 0, 50, 50), (60, 60), Roi(), chances, rng)[:2] == (0, 0)

@@ -1,0 +1,212 @@
+"""Training runs: they learn, stop with a reason, resume, and end in a model folder."""
+
+import csv
+from argparse import Namespace
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+torch = pytest.importorskip("torch")
+
+from segan_ros.completion import SceneCompleter  # noqa: E402
+from segan_ros.frame import Frame  # noqa: E402
+from segan_ros.inference import Model  # noqa: E402
+from segan_ros.model import export  # noqa: E402
+from segan_ros.model.segan import SPECS, Sizes  # noqa: E402
+from segan_ros.scenes import LabelledScene, TrueObject, tight_box, write_scene  # noqa: E402
+from segan_ros.training import train as recipe  # noqa: E402
+from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
+from segan_ros.training.train import TrainingError, rate_at, train  # noqa: E402
+from segan_ros.training.validation import Scores, best, strict_scores  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+TINY = Sizes((8, 16, 16), 4, 8, 4)
+STAGES = (
+    Stage("segmentor", 6, 4, 3e-3),
+    Stage("painter", 3, 2, 1e-3),
+    Stage("joint", 2, 2, 1e-4),
+)
+
+
+def discs(seed, size=(96, 128), count=5):
+    """Discs thrown on each other, the last one in front."""
+    rng = np.random.default_rng(seed)
+    rgb, labels = np.full((*size, 3), 90, np.uint8), np.zeros(size, np.int32)
+    objects = []
+    for i in range(1, count + 1):
+        centre = (int(rng.integers(30, size[1] - 30)), int(rng.integers(30, size[0] - 30)))
+        mask = cv2.circle(np.zeros(size, np.uint8), centre, int(rng.integers(12, 25)), 1, -1) > 0
+        colour = rng.integers(0, 255, 3).astype(np.uint8)
+        rgb[mask], labels[mask] = colour, i
+        x0, y0, x1, y1 = tight_box(mask)
+        objects.append(TrueObject(i, mask, "disc", np.tile(colour, (y1 - y0, x1 - x0, 1))))
+    return LabelledScene(Frame(rgb, labels), tuple(objects))
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    for i in range(6):
+        write_scene(folder / f"{i:03d}", discs(i))
+    return folder
+
+
+@pytest.fixture
+def config(scenes, tmp_path):
+    return Config(
+        "tiny",
+        str(tmp_path / "run"),
+        Data(str(scenes), str(scenes), val_scenes=2),
+        STAGES,
+        model=ModelChoice("tabletop", sizes=TINY),
+        bf16=False,
+        workers=0,
+    )
+
+
+def curve(config):
+    with (Path(config.out) / "curves.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+def test_run_that_was_stopped_takes_the_same_steps_as_one_that_was_not(config, tmp_path):
+    whole = replace(config, out=str(tmp_path / "whole"))
+    train(whole)
+    # In the middle of the first stage, then in the second, where dropout draws random numbers.
+    train(config, until=(0, 4))
+    train(config, until=(1, 2))
+    train(config)
+    assert curve(config) == curve(whole)
+    assert len(curve(whole)) == 6 + 3 + 2
+    states = [torch.load(Path(c.out) / "last.pt")["model"] for c in (config, whole)]
+    assert all(torch.equal(states[0][k], states[1][k]) for k in states[1])
+
+
+def test_kill_between_checkpoints_leaves_no_double_rows(config):
+    train(config, until=(0, 3))
+    with (Path(config.out) / "curves.csv").open("a") as file:
+        file.write("0,3,9.9,0.1,1.0,1.0,,,\n0,4,9.9,0.1,1.0,1.0,,,\n")
+    train(config, until=(0, 5))
+    assert [row["step"] for row in curve(config)] == ["0", "1", "2", "3", "4"]
+
+
+PLAIN = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, (0.3, 0.3))
+
+
+def losses_of(config, stage, column):
+    return [float(row[column]) for row in curve(config) if row["stage"] == str(stage)]
+
+
+def test_training_lowers_the_loss_of_a_tiny_set(config):
+    train(replace(config, stages=(Stage("segmentor", 30, 8, 3e-3),), augmentation=PLAIN))
+    losses = losses_of(config, 0, "mask")
+    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4]), losses
+
+
+def test_papers_networks_learn_a_few_crops_with_the_papers_losses(config):
+    stages = (Stage("segmentor", 4, 2, 1e-4), Stage("painter", 10, 4, 2e-3, betas=(0.5, 0.999)))
+    choice = ModelChoice("paper", sizes=TINY)
+    data = replace(config.data, val_scenes=1)
+    train(replace(config, model=choice, stages=stages, augmentation=PLAIN, data=data))
+    masks, colours = losses_of(config, 0, "mask"), losses_of(config, 1, "l1")
+    assert masks[-1] < 0.9 * masks[0], masks
+    assert np.mean(colours[-3:]) < 0.9 * np.mean(colours[:3]), colours
+
+
+def test_loss_that_is_not_finite_stops_with_the_remedy_and_the_batch(config):
+    wild = replace(config, stages=(replace(STAGES[0], steps=30, rate=1e30),))
+    with pytest.raises(TrainingError, match=r"Lower stages\[0\].rate \(now 1e\+30\)"):
+        train(wild)
+    batch = torch.load(Path(config.out) / "bad_batch.pt")
+    assert batch[0].shape[1:] == (5, 96, 96)
+
+
+def test_folder_of_another_run_is_not_overwritten(config):
+    train(config, until=(0, 1))
+    with pytest.raises(TrainingError, match=r"last.pt is of another config \(seed differ\)"):
+        train(replace(config, seed=5))
+
+
+def test_learning_rate_rises_in_a_line_and_falls_to_nothing():
+    stage = Stage("segmentor", 100, 4, 1.0)
+    rates = [rate_at(stage, step) for step in range(100)]
+    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert rates[5] == 1.0 and rates[-1] < 1e-3
+    assert all(a >= b for a, b in pairwise(rates[5:]))
+
+
+def test_command_trains_and_its_checkpoint_exports_to_a_model_that_completes(
+    config, tmp_path, capsys
+):
+    text = asdict(replace(config, stages=(replace(STAGES[0], steps=2),)))
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(_lists(text)))
+    folder = tmp_path / "command"
+    arguments = Namespace(config=path, data=None, val=None, out=str(folder))
+    assert recipe.run(arguments) == 0
+    assert "next, segan export" in capsys.readouterr().out
+    model = tmp_path / "model"
+    assert export.run(Namespace(checkpoint=folder / "last.pt", out=model)) == 0
+    text = yaml.safe_load((model / "model.yaml").read_text())
+    assert text["name"] == "tiny"
+    assert text["training"]["seed"] == 1
+    assert text["scores"]["val"]["threshold"] == text["segmentor"]["threshold"]
+    scene = SceneCompleter(Model(model, "cpu")).complete(discs(0).frame)
+    assert len(scene.objects) == len(discs(0).frame.object_ids)
+
+
+def _lists(value):
+    if isinstance(value, dict):
+        return {k: _lists(v) for k, v in value.items()}
+    return [_lists(v) for v in value] if isinstance(value, tuple | list) else value
+
+
+class Oracle(Model):
+    """Answers 0.6 in the true whole mask and 0.4 elsewhere."""
+
+    def __init__(self, truth):
+        self.spec = SPECS["tabletop"]
+        self.truth = truth
+
+    def segment(self, planes, boxes):
+        frame = self.truth.frame
+        extent = np.array([frame.size[1], frame.size[0]] * 2)
+        answers = []
+        for box, item in zip(
+            (boxes * extent).round().astype(int), self._asked(planes), strict=True
+        ):
+            x0, y0, x1, y1 = box
+            mask = item.amodal[y0:y1, x0:x1].astype(np.float32)
+            answers.append(
+                0.4 + 0.2 * cv2.resize(mask, (256, 256), interpolation=cv2.INTER_NEAREST)
+            )
+        return np.stack(answers)
+
+    def _asked(self, planes):
+        seen = [o for o in self.truth.objects if np.any(self.truth.frame.labels == o.id)]
+        assert len(seen) == len(planes)
+        return seen
+
+
+def test_strict_scores_of_a_perfect_segmentor_are_perfect_at_its_threshold_only(tmp_path):
+    truth = discs(3, count=4)
+    write_scene(tmp_path / "000", truth)
+    loose, tight, none = strict_scores(Oracle(truth), [tmp_path / "000"], (0.3, 0.5, 0.7))
+    assert tight.si > 0.95 and tight.sf > 0.98
+    assert tight.hallucination < 0.01
+    assert loose.hallucination > 0.05 and loose.si < tight.si
+    assert none.si == 0 and none.hallucination == 0
+    assert tight.occluded >= 1
+
+
+def test_best_threshold_weighs_hallucination_against_si():
+    eager, careful = Scores(0.3, 0.60, 0.9, 0.10, 5), Scores(0.6, 0.58, 0.9, 0.02, 5)
+    assert best([eager, careful], penalty=0) is eager
+    assert best([eager, careful], penalty=1) is careful
