@@ -84,12 +84,12 @@ def test_more_scenes_of_the_same_seed_keep_those_there(made, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds children through /proc")
 def test_killed_worker_costs_no_scene(made, tmp_path):
-    process, workers = start(tmp_path / "scenes", 10)
+    process, workers = start(tmp_path / "scenes", 8)
     os.kill(workers[0], signal.SIGKILL)
     output, _ = process.communicate(timeout=90)
     assert process.returncode == 0, output.decode()
     after = contents(tmp_path / "scenes")
-    assert len(list((tmp_path / "scenes").glob("0*"))) == 10
+    assert len(list((tmp_path / "scenes").glob("0*"))) == 8
     assert {k: after[k] for k in contents(made)} == contents(made)
 
 

@@ -128,16 +128,18 @@ def test_edges_are_smooth(blocks, front):
     assert np.abs(np.diff(smooth, axis=1)).max() < np.abs(np.diff(sharp, axis=1)).max()
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_settled_pile_stays_where_it_is(seed):
-    rng = np.random.default_rng(seed)
-    shapes = [family(rng) for family in rng.permutation(np.array(families.TRAIN, object))[:6]]
-    made = world.build(shapes, world.Layout(0.12, 0.5, (0.6, 0.6)), rng, SIZE)
-    if not world.settle(made):
-        return  # generate rejects it
-    before = made.data.xpos[list(made.bodies)].copy()
-    mujoco.mj_step(made.model, made.data, 125)
-    assert np.abs(made.data.xpos[list(made.bodies)] - before).max() < 0.006
+def test_settled_piles_stay_where_they_are():
+    settled = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        shapes = [family(rng) for family in rng.permutation(np.array(families.TRAIN, object))[:6]]
+        made = world.build(shapes, world.Layout(0.12, 0.5, (0.6, 0.6)), rng, SIZE)
+        if world.settle(made):
+            settled += 1
+            before = made.data.xpos[list(made.bodies)].copy()
+            mujoco.mj_step(made.model, made.data, 125)
+            assert np.abs(made.data.xpos[list(made.bodies)] - before).max() < 0.006
+    assert settled >= 3
 
 
 def test_truth_that_contradicts_itself_is_rejected():

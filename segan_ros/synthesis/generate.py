@@ -168,7 +168,7 @@ def _claim(job: Job, out: Path) -> None:
         raise ValueError(f"{out}: not empty, and not by `segan generate`; choose another --out")
     else:
         note.write_text(json.dumps(identity))
-    lacking = sum(len(_missing(job, out, p)) for p in range(-(-job.scenes // VIEWS)))
+    lacking = job.scenes - sum(path.name.isdecimal() for path in out.iterdir())
     needed = lacking * job.size[0] * job.size[1] * 4
     if shutil.disk_usage(out).free < needed:
         raise ValueError(f"{out}: {lacking} scenes need about {needed / 1e9:.1f} GB of free disk")
