@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import yaml
 
 torch = pytest.importorskip("torch")
 
-from segan_ros.inference import Model  # noqa: E402
+from segan_ros.inference import PROVIDERS, Model  # noqa: E402
 from segan_ros.model import export as exporter  # noqa: E402
 from segan_ros.model.export import Trained, export  # noqa: E402
 from segan_ros.model.segan import SIZES, SeGAN  # noqa: E402
@@ -60,6 +61,22 @@ def test_networks_in_onnx_equal_those_in_torch_for_any_number_of_objects(exporte
         assert np.ptp(probability.numpy()) > 1e-3 and np.ptp(appearance.numpy()) > 1e-3
         assert np.abs(runtime.segment(planes, boxes) - probability.numpy()).max() <= 1e-4
         assert np.abs(runtime.paint(canvas) - appearance.numpy()).max() <= 1e-4
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_painter_gives_the_same_colours_on_each_runtime(exported, provider):
+    """Dividing by tiny weights once gave other colours in OpenVINO than in torch."""
+    model, folder = exported
+    if PROVIDERS[provider] not in ort.get_available_providers():
+        pytest.skip(f"this onnxruntime has no {provider}")
+    canvas = np.zeros((2, 3, 256, 256), np.float32)
+    canvas[:, 2] = 1
+    canvas[:, :, 60:200, 60:200] = np.array([1, 0, 0], np.float32)[:, None, None]
+    canvas[0, :, 60:200, 60:120] = np.array([0.1, 0.8, 0.2], np.float32)[:, None, None]
+    canvas[1, :, 60:80, 60:62] = np.array([0.1, 0.8, 0.2], np.float32)[:, None, None]
+    with torch.inference_mode():
+        expected = model.painter(torch.from_numpy(canvas)).numpy()
+    assert np.abs(Model(folder, provider).paint(canvas) - expected).max() <= 1e-3
 
 
 def test_files_pass_the_checker_with_weights_inside_and_opset_18(exported):

@@ -125,11 +125,11 @@ def spread_colours(canvas: Tensor, levels: int = 8) -> tuple[Tensor, Tensor]:
     for _ in range(levels):
         pyramid.append((F.avg_pool2d(pyramid[-1][0], 2), F.avg_pool2d(pyramid[-1][1], 2)))
     colours, weight = pyramid.pop()
-    result = colours / (weight + 1e-6)
+    result = colours / weight.clamp(min=1e-6)
     for colours, weight in reversed(pyramid):
         far = F.interpolate(result, scale_factor=2.0, mode="bilinear", align_corners=False)
         trust = (2 * weight).clamp(0, 1)
-        result = far + trust * (colours / (weight + 1e-6) - far)
+        result = far + trust * (colours / weight.clamp(min=1e-6) - far)
     return result, (1 - 2 * to_red).clamp(0, 1)
 
 
