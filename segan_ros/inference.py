@@ -250,7 +250,7 @@ def _session(
         session = ort.InferenceSession(
             str(path),
             options,
-            providers=[(name, _provider_options(provider, path, inputs, threads, cache))],
+            providers=[(name, provider_options(provider, path, inputs, threads, cache))],
         )
     except Exception as error:
         try:
@@ -266,9 +266,10 @@ def _session(
     return session
 
 
-def _provider_options(
+def provider_options(
     provider: str, path: Path, inputs: dict[str, tuple[int, ...]], threads: int, cache: Path | None
 ) -> dict[str, str]:
+    """ONNX Runtime's options for a provider, see `Model`; `inputs` are shapes without the batch."""
     if provider == "openvino":
         return {"device_type": "CPU", **({"num_of_threads": str(threads)} if threads else {})}
     if provider != "tensorrt":
