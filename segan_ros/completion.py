@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,9 +19,11 @@ from numpy.typing import NDArray
 
 from segan_ros.crops import boxes_of, canvas, cut, input_planes, resized
 from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Mask
-from segan_ros.inference import Model
+from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.occlusion import EdgeRule, build_graph, find_edges
 from segan_ros.scenes import tight_box
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -123,20 +126,21 @@ class SceneCompleter:
             for i, roi in rois.items()
             if np.any(cut(hideable, roi) & (cut(frame.labels, roi) != i))
         ]
-        if not ids:
-            return {}
         full = (0, 0, frame.size[1], frame.size[0])
         views = {i: rois[i] if spec.view == "roi" else full for i in ids}
-        planes = [
-            input_planes(
-                cut(frame.rgb, views[i]), cut(frame.labels, views[i]), i, spec.size, spec.planes
-            )
-            for i in ids
-        ]
         extent = np.array([frame.size[1], frame.size[0]] * 2, np.float32)
-        boxes = np.array([rois[i] for i in ids], np.float32) / extent
-        found = self.model.segment(np.stack(planes), boxes)
-        return {i: resized(p, _size(rois[i])).clip(0, 1) for i, p in zip(ids, found, strict=True)}
+        found: dict[int, NDArray[np.float32]] = {}
+        for batch in _batches(ids):
+            planes = [
+                input_planes(
+                    cut(frame.rgb, views[i]), cut(frame.labels, views[i]), i, spec.size, spec.planes
+                )
+                for i in batch
+            ]
+            boxes = np.array([rois[i] for i in batch], np.float32) / extent
+            for i, p in zip(batch, self.model.segment(np.stack(planes), boxes), strict=True):
+                found[i] = resized(p, _size(rois[i])).clip(0, 1)
+        return found
 
     def _whole(
         self,
@@ -191,12 +195,12 @@ class SceneCompleter:
         wanted = [o for o in objects if ids is None or o.id in ids]
         pictures = {o.id: cut(frame.rgb, o.box).copy() for o in wanted}
         hidden = [o for o in wanted if o.amodal_area > o.visible_area]
-        views = [self._view(frame, o) for o in hidden]
-        if hidden:
+        for batch in _batches(hidden):
+            views = [self._view(frame, o) for o in batch]
             painted = self.model.paint(
-                np.stack([self._canvas(frame, *pair) for pair in zip(hidden, views, strict=True)])
+                np.stack([self._canvas(frame, *pair) for pair in zip(batch, views, strict=True)])
             )
-            for item, view, generated in zip(hidden, views, painted, strict=True):
+            for item, view, generated in zip(batch, views, painted, strict=True):
                 colours = resized(generated.transpose(1, 2, 0), _size(view))
                 colours = cut(colours, _relative(item.box, view))[item.invisible]
                 pictures[item.id][item.invisible] = (colours * 255).round().clip(0, 255)
@@ -220,6 +224,12 @@ class SceneCompleter:
         cut(whole, _relative(item.box, view))[:] = item.amodal
         visible = cut(frame.labels, view) == item.id
         return canvas(cut(frame.rgb, view), visible, whole, self.model.spec.painter.size)
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`items` in portions that fit one call of a network."""
+    for start in range(0, len(items), MAX_BATCH):
+        yield items[start : start + MAX_BATCH]
 
 
 def _size(box: Box) -> tuple[int, int]:

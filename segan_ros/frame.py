@@ -53,6 +53,8 @@ class Frame:
             raise ValueError(f"rgb has no pixels: {_describe(self.rgb)}")
         if self.labels.ndim != 2 or not np.issubdtype(self.labels.dtype, np.integer):
             raise ValueError(f"labels must be (H, W) integers, got {_describe(self.labels)}")
+        if self.labels.size and self.labels.max() > np.iinfo(np.int32).max:
+            raise ValueError(f"labels hold the id {self.labels.max()}; ids must be below 2^31")
         if self.labels.dtype != np.int32:
             object.__setattr__(self, "labels", self.labels.astype(np.int32))
         _same_size("labels", self.labels, self.rgb)

@@ -27,7 +27,7 @@ PROVIDERS = {
 """Choices of `provider` in the order that ``auto`` tries them, and ONNX Runtime's names."""
 
 MAX_BATCH = 16
-"""Objects per call of a network; more are cut into several calls, which bounds memory."""
+"""Most objects per call of a network; callers cut more into several calls, which bounds memory."""
 
 
 class ModelError(ValueError):
@@ -119,7 +119,7 @@ def model_folder(model: str | Path) -> Path:
         ModelError: no model of that name is shipped.
     """
     path = Path(model).expanduser()
-    if path.is_absolute() or len(path.parts) != 1 or path.is_dir():
+    if path.is_absolute() or len(path.parts) != 1 or (path / "model.yaml").is_file():
         return path
     try:
         return resource_path(f"models/{path}")
@@ -178,7 +178,12 @@ class Model:
         feeds = {"planes": planes}
         if self.spec.segmentor.view == "image":
             feeds["boxes"] = boxes
-        return self._run(self._segmentor, feeds)[:, 0]
+        found = self._run(self._segmentor, feeds)
+        if found.ndim != 4 or found.shape[1] != 1:
+            raise ModelError(
+                f"{self.spec.segmentor.file}: its output must be (N, 1, P, P), got {found.shape}"
+            )
+        return found[:, 0]
 
     def paint(self, canvases: Planes) -> Planes:
         """The object's appearance, its hidden part included (paper, section 3.2).
@@ -206,10 +211,8 @@ class Model:
                 np.zeros((count, *inputs["planes"]), np.float32), np.zeros((count, 4), np.float32)
             )
             colours = self.paint(np.zeros((count, 3, *painter.size), np.float32))
-        if side.ndim != 3:
-            raise ModelError(
-                f"{segmentor.file}: its output must be (N, 1, P, P), got {side.shape} beside axis 1"
-            )
+        if not (np.isfinite(side).all() and np.isfinite(colours).all()):
+            raise ModelError(f"{self.folder}: its networks answer a black picture with NaN or inf")
         if colours.shape[1:] != (3, *painter.size):
             raise ModelError(
                 f"{painter.file}: its output must be (N, 3, {painter.size}), got {colours.shape}"
@@ -260,6 +263,12 @@ def _session(
         raise _ProviderError(_first_line(error)) from None
     if session.get_providers()[0] != name:
         raise _ProviderError("its library or device is missing, ONNX Runtime fell back to the CPU")
+    for item in session.get_inputs():
+        if item.type != "tensor(float)" or isinstance(item.shape[0], int):
+            raise ModelError(
+                f"{path}: input {item.name} is {item.type} {item.shape}; it must be float32 for "
+                "any number of objects, export the model again with a dynamic first axis"
+            )
     stated = {i.name: tuple(i.shape[1:]) for i in session.get_inputs()}
     if stated != inputs:
         raise ModelError(f"{path}: its inputs are {stated} but model.yaml calls for {inputs}")

@@ -130,9 +130,9 @@ def border_depth_gap(
 def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> OcclusionGraph:
     """Layers and removal order of a set of objects.
 
-    While objects hide each other, the edge of lowest score inside their knot is set aside (for the
-    order alone), so every edge outside a knot is respected. The same input gives the same output,
-    whatever its order.
+    Where objects hide each other, an edge is set aside (for the order alone) if it closes a cycle
+    of edges that are no weaker; every edge outside such a knot is respected. The same input gives
+    the same output, whatever its order.
 
     Raises:
         ValueError: an id comes twice, or an edge names an unknown object or joins one to itself.
@@ -188,15 +188,16 @@ def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0)
 
 
 def _break_cycles(graph: nx.DiGraph) -> None:
-    knots = [c for c in nx.strongly_connected_components(graph) if len(c) > 1]
-    while knots:
-        knot = graph.subgraph(knots.pop())
-        weakest = min(knot.edges, key=lambda e: (knot.edges[e]["score"], e))
-        members = list(knot)
-        graph.remove_edge(*weakest)
-        knots += [
-            c for c in nx.strongly_connected_components(graph.subgraph(members)) if len(c) > 1
-        ]
+    """Inside each knot keep the strongest edges that close no cycle, remove the others."""
+    for knot in list(nx.strongly_connected_components(graph)):
+        inner = graph.subgraph(knot).edges(data="score")
+        kept = nx.DiGraph()
+        kept.add_nodes_from(knot)
+        for occluder, occludee, _ in sorted(inner, key=lambda e: (-e[2], e[0], e[1])):
+            if nx.has_path(kept, occludee, occluder):
+                graph.remove_edge(occluder, occludee)
+            else:
+                kept.add_edge(occluder, occludee)
 
 
 def _grown(mask: Mask, reach: int) -> Mask:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -117,15 +118,45 @@ def read_scene(folder: str | Path) -> LabelledScene:
         ValueError: a file does not hold what it should, or the parts do not fit together.
     """
     folder = Path(folder)
+    frame = read_scene_frame(folder)
+    try:
+        return _read_truth(folder, frame)
+    except (AttributeError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        if str(error).startswith(str(folder)):
+            raise
+        raise ValueError(
+            f"{folder}: scene.json and amodal.npz do not hold what a scene folder's should "
+            f"({type(error).__name__}: {error}); write the scene anew"
+        ) from None
+
+
+def read_scene_frame(folder: str | Path) -> Frame:
+    """The frame of a scene folder without its ground truth.
+
+    Raises:
+        FileNotFoundError: a needed file is missing.
+        ValueError: a file does not hold what it should, or the parts do not fit together.
+    """
+    folder = Path(folder)
     image = _image_path(folder)
     if image is None:
-        raise FileNotFoundError(f"{folder}: no rgb.png or rgb.jpg")
+        raise FileNotFoundError(f"{folder}: no rgb.png or rgb.jpg beside a labels.png")
     depth = folder / "depth_mm.png"
-    description: dict[str, Any] = {}
-    if (folder / "scene.json").exists():
-        description = json.loads((folder / "scene.json").read_text())
-    matrix = description.pop("camera_matrix", None)
-    frame = read_frame(image, folder / "labels.png", depth if depth.exists() else None, matrix)
+    try:
+        matrix = _description(folder).get("camera_matrix")
+    except (AttributeError, ValueError) as error:
+        raise ValueError(f"{folder}/scene.json: not a JSON object: {error}") from None
+    return read_frame(image, folder / "labels.png", depth if depth.exists() else None, matrix)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    path = folder / "scene.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _read_truth(folder: Path, frame: Frame) -> LabelledScene:
+    description = _description(folder)
+    description.pop("camera_matrix", None)
     stated = description.pop("objects", [])
     occlusions = description.pop("occ", [])
     if not (folder / "amodal.npz").exists():
@@ -172,7 +203,7 @@ def read_frame(
         )
     matrix = None if camera_matrix is None else np.asarray(camera_matrix, np.float64).reshape(3, 3)
     try:
-        return Frame(np.ascontiguousarray(bgr[..., ::-1]), ids.astype(np.int32), metres, matrix)
+        return Frame(np.ascontiguousarray(bgr[..., ::-1]), ids, metres, matrix)
     except ValueError as error:
         raise ValueError(f"{rgb}, {labels}: {error}") from None
 
@@ -213,9 +244,11 @@ def write_result(
     `pictures` maps a file name to an ``(H, W, 3)`` uint8 image or to text (SVG).
 
     Raises:
+        ValueError: `folder` is a scene folder, whose ground truth has the same file names.
         OSError: the folder cannot be made or written.
     """
     folder = Path(folder)
+    refuse_scene_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("amodal_*.png"), *folder.glob("appearance_*.png")):
         old.unlink()
@@ -249,6 +282,19 @@ def write_result(
             (folder / name).write_text(picture)
         else:
             _write_image(folder / name, picture)
+
+
+def refuse_scene_folder(folder: Path) -> None:
+    """Keep results away from ground truth.
+
+    Raises:
+        ValueError: `folder` is a scene folder.
+    """
+    if (folder / "labels.png").exists() or (folder / "amodal.npz").exists():
+        raise ValueError(
+            f"{folder}: is a scene folder, results would replace its ground truth; "
+            "choose another folder"
+        )
 
 
 def graph_to_json(graph: OcclusionGraph) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from samples import frame_of, many_objects, overlapping
 
 from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.crops import Roi, boxes_of, canvas, input_planes
-from segan_ros.inference import Model
+from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.occlusion import EdgeRule
 
 
@@ -95,6 +95,18 @@ CASES = {
 def test_every_kind_of_scene_is_answered(model, labels):
     frame = frame_of(np.asarray(labels))
     check(frame, SceneCompleter(model).complete(frame))
+
+
+def test_networks_never_get_more_than_a_batch(model, monkeypatch):
+    seen = []
+    for name in ("segment", "paint"):
+        original = getattr(Model, name)
+        monkeypatch.setattr(
+            Model, name, lambda *a, original=original: seen.append(len(a[1])) or original(*a)
+        )
+    SceneCompleter(model).complete(frame_of(many_objects()))
+    assert max(seen) == MAX_BATCH
+    assert sum(seen) > 40
 
 
 def test_same_frame_same_answer(model):

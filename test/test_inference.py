@@ -3,10 +3,12 @@
 import logging
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 import yaml
 from dummy_model import write_dummy_model
+from onnx import TensorProto, helper
 
 from segan_ros.inference import (
     MAX_BATCH,
@@ -116,6 +118,49 @@ def test_wrong_shaped_onnx_is_refused(folder, tmp_path):
     (folder / "segmentor.onnx").write_bytes((other / "segmentor.onnx").read_bytes())
     with pytest.raises(ModelError, match=r"its inputs are .*48.* but model\.yaml calls for"):
         Model(folder, "cpu")
+
+
+def save_network(path, node, source, result, kind=TensorProto.FLOAT):
+    graph = helper.make_graph(
+        [node],
+        "odd",
+        [helper.make_tensor_value_info(node.input[0], kind, source)],
+        [helper.make_tensor_value_info(node.output[0], kind, result)],
+    )
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), str(path))
+
+
+IDENTITY = helper.make_node("Identity", ["canvas"], ["appearance"])
+CANVAS = ["N", 3, 32, 32]
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ((IDENTITY, [1, 3, 32, 32], [1, 3, 32, 32]), "for any number of objects"),
+        ((IDENTITY, CANVAS, CANVAS, TensorProto.FLOAT16), "must be float32"),
+        ((helper.make_node("Log", ["canvas"], ["appearance"]), CANVAS, CANVAS), "NaN or inf"),
+    ],
+    ids=["one object only", "half precision", "not finite"],
+)
+def test_odd_painter_is_refused(folder, network, message):
+    save_network(folder / "painter.onnx", *network)
+    with pytest.raises(ModelError, match=message):
+        Model(folder, "cpu")
+
+
+def test_segmentor_of_wrong_rank_is_refused(folder):
+    node = helper.make_node("Flatten", ["planes"], ["probability"])
+    save_network(folder / "segmentor.onnx", node, ["N", 5, 32, 32], ["N", 5120])
+    with pytest.raises(ModelError, match=r"its output must be \(N, 1, P, P\), got"):
+        Model(folder, "cpu")
+
+
+def test_a_folder_beside_us_does_not_hide_the_shipped_model(tmp_path, monkeypatch):
+    (tmp_path / "tabletop").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert (model_folder("tabletop") / "model.yaml").is_file()
 
 
 KEYS = (

@@ -95,6 +95,25 @@ def test_complete_a_folder_of_scenes(tmp_path, folder):
     assert sorted(p.name for p in out.iterdir()) == ["a", "b"]
 
 
+def test_one_bad_scene_does_not_end_the_run(tmp_path, folder, capsys):
+    for name in ("a", "b"):
+        write_scene(tmp_path / "scenes" / name, labelled_scene())
+    (tmp_path / "scenes" / "a" / "labels.png").write_bytes(b"broken")
+    out = tmp_path / "out"
+    arguments = ["--scenes", str(tmp_path / "scenes"), "--model", str(folder), "--out", str(out)]
+    assert main(["complete", *arguments]) == 1
+    assert [p.name for p in out.iterdir()] == ["b"]
+    assert "a/labels.png: not a readable image" in capsys.readouterr().err
+
+
+def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):
+    write_scene(tmp_path / "scene", labelled_scene())
+    arguments = ["--scenes", str(tmp_path), "--model", str(folder), "--out", str(tmp_path)]
+    assert main(["complete", *arguments]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert not (tmp_path / "scene" / "overlay.png").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -96,6 +96,50 @@ def test_masks_that_do_not_fit_are_refused(tmp_path):
         read_scene(tmp_path / "scene")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("scene.json", b"[1]"),
+        ("scene.json", b"{not json"),
+        ("scene.json", b'{"objects": [{}, {}]}'),
+        ("scene.json", b'{"objects": [{"id": 1}, {"id": 2}], "occ": [[1]]}'),
+        ("amodal.npz", b"junk"),
+    ],
+)
+def test_malformed_truth_is_one_clear_error(tmp_path, name, content):
+    write_scene(tmp_path / "scene", labelled_scene())
+    (tmp_path / "scene" / name).write_bytes(content)
+    with pytest.raises(ValueError, match=str(tmp_path / "scene")):
+        read_scene(tmp_path / "scene")
+
+
+def test_truth_without_masks_is_one_clear_error(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    np.savez(tmp_path / "scene" / "amodal.npz", other=np.zeros(3))
+    with pytest.raises(ValueError, match="do not hold what a scene folder's should"):
+        read_scene(tmp_path / "scene")
+
+
+def test_results_never_replace_ground_truth(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    before = {p.name: p.read_bytes() for p in (tmp_path / "scene").iterdir()}
+    with pytest.raises(ValueError, match="is a scene folder, results would replace"):
+        write_result(tmp_path / "scene", CompletedScene((24, 37), (), OcclusionGraph()), {})
+    assert {p.name: p.read_bytes() for p in (tmp_path / "scene").iterdir()} == before
+
+
+def test_ids_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"id 2147483653; ids must be below 2\^31"):
+        Frame(np.zeros((2, 2, 3), np.uint8), np.full((2, 2), 2**31 + 5, np.int64))
+
+
+def test_label_image_of_fractions_is_refused(tmp_path):
+    cv2.imwrite(str(tmp_path / "rgb.png"), np.zeros((4, 4, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "labels.tiff"), np.full((4, 4), 0.9, np.float32))
+    with pytest.raises(ValueError, match=r"labels must be \(H, W\) integers"):
+        read_frame(tmp_path / "rgb.png", tmp_path / "labels.tiff")
+
+
 def test_unreadable_pictures_are_named(tmp_path):
     (tmp_path / "rgb.png").write_text("not a picture")
     with pytest.raises(ValueError, match=r"rgb\.png: not a readable image"):

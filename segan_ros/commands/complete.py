@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,7 +13,13 @@ from segan_ros.completion import SceneCompleter
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.inference import PROVIDERS, Model, model_folder
 from segan_ros.pictures import completed_sheet, graph_svg, overlay
-from segan_ros.scenes import iterate_scenes, read_frame, read_scene, write_result
+from segan_ros.scenes import (
+    iterate_scenes,
+    read_frame,
+    read_scene_frame,
+    refuse_scene_folder,
+    write_result,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Complete what the arguments name and write a result folder for each frame.
+    """Complete what the arguments name, a result folder for each frame; 1 if a scene was unusable.
 
     Raises:
         ValueError, OSError: an argument, a file or the model cannot be used.
@@ -39,16 +46,27 @@ def run(args: argparse.Namespace) -> int:
     if not os.access(args.out, os.W_OK):
         raise ValueError(f"{args.out}: not writable; choose another --out")
     if args.scenes is None:
+        refuse_scene_folder(args.out)
         frame = read_frame(args.rgb, args.labels, args.depth)
         completer = SceneCompleter(Model(model_folder(args.model), args.provider))
         _report(args.out, _complete(completer, frame, args.out))
         return 0
     folders = list(iterate_scenes(args.scenes))
+    for folder in folders:
+        refuse_scene_folder(args.out / folder.name)
     completer = SceneCompleter(Model(model_folder(args.model), args.provider))
+    failed = 0
     for folder in tqdm(folders, unit="scene"):
-        _complete(completer, read_scene(folder).frame, args.out / folder.name)
-    print(f"{len(folders)} scenes completed in {args.out} with {completer.model.provider}")
-    return 0
+        try:
+            frame = read_scene_frame(folder)
+        except ValueError as error:
+            failed += 1
+            tqdm.write(f"segan: error: {error}", file=sys.stderr)
+            continue
+        _complete(completer, frame, args.out / folder.name)
+    done = len(folders) - failed
+    print(f"{done} scenes completed in {args.out} with {completer.model.provider}, {failed} failed")
+    return 1 if failed else 0
 
 
 def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedScene:
