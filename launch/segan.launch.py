@@ -15,7 +15,7 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of node and topics, one for each camera."),
     "name": ("segan", "Name of the node, under which its outputs and services stand."),
     "params_file": (str(SHARE / "config" / "segan.yaml"), "YAML file with the parameters."),
-    "use_sim_time": ("false", "Take the time from /clock: simulation, or a bag played --clock."),
+    "use_sim_time": ("", "true: time from /clock (simulation, bag). Empty: as in params_file."),
     "autostart": ("", "true or false: configure and activate at start. Empty: as in params_file."),
     "respawn": ("false", "Start the node again when it ends unexpectedly."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
@@ -43,9 +43,9 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Node]:
     given = {name: context.launch_configurations[name] for name in ARGUMENTS}
-    overrides: dict[str, bool | str] = {"use_sim_time": _flag("use_sim_time", given)}
-    if given["autostart"]:
-        overrides["autostart"] = _flag("autostart", given)
+    overrides: dict[str, bool | str] = {
+        name: _flag(name, given) for name in ("use_sim_time", "autostart") if given[name]
+    }
     overrides |= {name: given[name] for name in ("model", "provider") if given[name]}
     return [
         Node(
@@ -53,7 +53,7 @@ def _start(context: LaunchContext) -> list[Node]:
             executable="segan_node",
             namespace=given["namespace"],
             name=given["name"],
-            parameters=[given["params_file"], overrides],
+            parameters=[given["params_file"]] + [overrides] * bool(overrides),
             remappings=[
                 ("image", given["image_topic"]),
                 ("instance_mask", given["mask_topic"]),

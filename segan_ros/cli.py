@@ -29,6 +29,18 @@ EXTRA_OF = {
     "torchvision": "train",
 }
 
+# What `pip install segan_ros` brings, unless told not to: module, and what pip calls it.
+PIP_NAME_OF = {
+    "cv2": "opencv-python-headless",
+    "networkx": "networkx",
+    "numpy": "numpy",
+    "rosbags": "rosbags",
+    "rosbags.image": "rosbags-image",
+    "tqdm": "tqdm",
+    "transforms3d": "transforms3d",
+    "yaml": "pyyaml",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
@@ -63,11 +75,14 @@ def _parser(command: str) -> argparse.ArgumentParser:
 def _message(command: str, error: Exception) -> str | None:
     """What to tell the user; None if the error is ours."""
     if isinstance(error, ImportError):
-        package = (error.name or "").partition(".")[0]
+        module = error.name or ""
+        package = module.partition(".")[0]
         if package == "rclpy":
             return f"`segan {command}` needs ROS 2: source its setup file, or use ./run"
         if extra := EXTRA_OF.get(package):
             return f"`segan {command}` needs {package}: pip install 'segan_ros[{extra}]'"
+        if name := PIP_NAME_OF.get(module) or PIP_NAME_OF.get(package):
+            return f"`segan {command}` needs {module}: pip install {name}"
         return None
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-import yaml
 
-from segan_ros.crops import PLANE_CHANNELS, Planes, Roi
+from segan_ros.crops import Planes
+from segan_ros.model_spec import ModelError, ModelSpec
 from segan_ros.resources import resource_path
 
 LOG = logging.getLogger(__name__)
@@ -28,88 +26,6 @@ PROVIDERS = {
 
 MAX_BATCH = 16
 """Most objects per call of a network; callers cut more into several calls, which bounds memory."""
-
-
-class ModelError(ValueError):
-    """A model folder or a provider cannot be used; the message says why and what helps."""
-
-
-@dataclass(frozen=True)
-class SegmentorSpec:
-    """The ``segmentor`` part of ``model.yaml``; README, "Models", explains each key."""
-
-    file: str
-    view: str
-    size: tuple[int, int]
-    planes: tuple[str, ...]
-    roi: Roi
-    threshold: float
-    occluders: str
-
-    @property
-    def channels(self) -> int:
-        """Channels of the input."""
-        return sum(PLANE_CHANNELS[p] for p in self.planes)
-
-
-@dataclass(frozen=True)
-class PainterSpec:
-    """The ``painter`` part of ``model.yaml``."""
-
-    file: str
-    size: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """``model.yaml``: what `SceneCompleter` must know of an exported pair."""
-
-    name: str
-    segmentor: SegmentorSpec
-    painter: PainterSpec
-
-    @classmethod
-    def read(cls, folder: str | Path) -> ModelSpec:
-        """Read ``model.yaml`` in `folder`.
-
-        Raises:
-            ModelError: it is missing, unreadable, of another format, lacks a key or holds a bad
-                value.
-        """
-        path = Path(folder) / "model.yaml"
-        if not path.is_file():
-            raise ModelError(
-                f"{path}: no such file; a model is a folder with model.yaml and its ONNX files"
-            )
-        try:
-            text = yaml.safe_load(path.read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ModelError(f"{path}: not readable as YAML: {error}") from None
-        get = _Keys(path, text)
-        if get("format", int) != 1:
-            raise ModelError(
-                f"{path}: format is {text['format']}, this version reads 1; export the model again"
-            )
-        try:
-            roi = Roi(get("segmentor.roi.margin", float), get("segmentor.roi.of", str))
-        except ValueError as error:
-            raise ModelError(f"{path}: {error}") from None
-        return cls(
-            get("name", str),
-            SegmentorSpec(
-                file=get.file("segmentor.file"),
-                view=get.choice("segmentor.view", ("roi", "image")),
-                size=get.size("segmentor.size"),
-                planes=tuple(
-                    get.choice("segmentor.planes", PLANE_CHANNELS, p)
-                    for p in get("segmentor.planes", list)
-                ),
-                roi=roi,
-                threshold=get.share("segmentor.threshold"),
-                occluders=get.choice("segmentor.occluders", ("labelled", "any")),
-            ),
-            PainterSpec(get.file("painter.file"), get.size("painter.size")),
-        )
 
 
 def model_folder(model: str | Path) -> Path:
@@ -299,54 +215,3 @@ def provider_options(
 
 def _first_line(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error)).strip()[:300]
-
-
-class _Keys:
-    """Dotted access to a YAML document, with errors that name file, key and remedy."""
-
-    def __init__(self, path: Path, document: Any) -> None:
-        self._path, self._document = path, document
-
-    def __call__(self, key: str, kind: type) -> Any:
-        value = self._document
-        for part in key.split("."):
-            if not isinstance(value, dict) or part not in value:
-                raise ModelError(
-                    f"{self._path}: key {key!r} is missing; export the model again or add it"
-                )
-            value = value[part]
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ModelError(
-                f"{self._path}: {key} is {value!r}; it must be of type {kind.__name__}"
-            )
-        return value
-
-    def choice(self, key: str, allowed: Any, value: Any = None) -> str:
-        value = self(key, str) if value is None else value
-        if value not in tuple(allowed):
-            raise ModelError(f"{self._path}: {key} has {value!r}; known are {', '.join(allowed)}")
-        return value
-
-    def size(self, key: str) -> tuple[int, int]:
-        value = self(key, list)
-        if len(value) != 2 or not all(isinstance(v, int) and 8 <= v <= 2048 for v in value):
-            raise ModelError(
-                f"{self._path}: {key} is {value!r}; it must be [height, width], each 8..2048"
-            )
-        return value[0], value[1]
-
-    def share(self, key: str) -> float:
-        value = self(key, float)
-        if not 0 < value < 1:
-            raise ModelError(f"{self._path}: {key} is {value}; it must lie between 0 and 1")
-        return value
-
-    def file(self, key: str) -> str:
-        value = self(key, str)
-        if Path(value).name != value:
-            raise ModelError(
-                f"{self._path}: {key} is {value!r}; it must be a file beside model.yaml"
-            )
-        return value

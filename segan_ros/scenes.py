@@ -1,8 +1,7 @@
-"""Scene and result folders on disk: the one reader and the one writer of both.
+"""Scene folders on disk: the one reader and the one writer of labelled pictures.
 
-A scene folder is a labelled picture: ``rgb.png|jpg``, ``labels.png``, optional ``depth_mm.png``,
-``amodal.npz``, ``appearance_<id>.png`` and ``scene.json``. A result folder is what ``segan
-complete`` makes of one. README, "Files", describes both for other programs.
+A scene folder holds ``rgb.png|jpg``, ``labels.png``, optional ``depth_mm.png``, ``amodal.npz``,
+``appearance_<id>.png`` and ``scene.json``. README, "Files", describes it for other programs.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.frame import (
-    Box,
-    CompletedScene,
-    Evidence,
-    Frame,
-    Image,
-    Mask,
-    OcclusionEdge,
-    OcclusionGraph,
-)
+from segan_ros.frame import Box, Frame, Image, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,19 +204,17 @@ def write_scene(folder: str | Path, scene: LabelledScene) -> None:
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     try:
-        _write_image(part / "rgb.png", scene.frame.rgb)
-        _write_image(part / "labels.png", scene.frame.labels.astype(np.uint16))
+        write_image(part / "rgb.png", scene.frame.rgb)
+        write_image(part / "labels.png", scene.frame.labels.astype(np.uint16))
         if scene.frame.depth is not None:
             millimetres = np.nan_to_num(scene.frame.depth * 1000, nan=0, posinf=0)
-            _write_image(
-                part / "depth_mm.png", millimetres.clip(0, 65535).round().astype(np.uint16)
-            )
+            write_image(part / "depth_mm.png", millimetres.clip(0, 65535).round().astype(np.uint16))
         height, width = scene.frame.size
         masks = np.array([o.amodal for o in scene.objects], bool).reshape(-1, height, width)
         np.savez_compressed(part / "amodal.npz", masks=np.packbits(masks, axis=-1))
         for item in scene.objects:
             if item.appearance is not None:
-                _write_image(part / f"appearance_{item.id}.png", item.appearance)
+                write_image(part / f"appearance_{item.id}.png", item.appearance)
         (part / "scene.json").write_text(json.dumps(_describe_scene(scene), indent=1))
         if folder.exists():
             shutil.rmtree(folder)
@@ -234,102 +222,6 @@ def write_scene(folder: str | Path, scene: LabelledScene) -> None:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-
-
-def write_result(
-    folder: str | Path, scene: CompletedScene, pictures: Mapping[str, Image | str]
-) -> None:
-    """Write a result folder: masks, appearances, ``objects.json``, ``graph.json``, `pictures`.
-
-    `pictures` maps a file name to an ``(H, W, 3)`` uint8 image or to text (SVG).
-
-    Raises:
-        ValueError: `folder` is a scene folder, whose ground truth has the same file names.
-        OSError: the folder cannot be made or written.
-    """
-    folder = Path(folder)
-    refuse_scene_folder(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in (*folder.glob("amodal_*.png"), *folder.glob("appearance_*.png")):
-        old.unlink()
-    for item in scene.objects:
-        x0, y0, x1, y1 = item.box
-        full = item.full_mask(scene.size)
-        _write_image(folder / f"amodal_{item.id}.png", full.astype(np.uint8) * 255)
-        if item.appearance is not None:
-            rgba = np.zeros((*scene.size, 4), np.uint8)
-            rgba[y0:y1, x0:x1, :3] = item.appearance * item.amodal[..., None]
-            rgba[..., 3] = full * np.uint8(255)
-            _write_image(folder / f"appearance_{item.id}.png", rgba)
-    objects = [
-        {
-            "id": o.id,
-            "box": list(o.box),
-            "visible_area": o.visible_area,
-            "amodal_area": o.amodal_area,
-            "occlusion_ratio": round(o.occlusion_ratio, 4),
-            "score": round(o.score, 4),
-            "layer": o.layer,
-            "truncated": o.truncated,
-            "depth_median": None if np.isnan(o.depth_median) else round(o.depth_median, 4),
-        }
-        for o in scene.objects
-    ]
-    (folder / "objects.json").write_text(json.dumps(objects, indent=1))
-    (folder / "graph.json").write_text(json.dumps(graph_to_json(scene.graph), indent=1))
-    for name, picture in pictures.items():
-        if isinstance(picture, str):
-            (folder / name).write_text(picture)
-        else:
-            _write_image(folder / name, picture)
-
-
-def refuse_scene_folder(folder: Path) -> None:
-    """Keep results away from ground truth.
-
-    Raises:
-        ValueError: `folder` is a scene folder.
-    """
-    if (folder / "labels.png").exists() or (folder / "amodal.npz").exists():
-        raise ValueError(
-            f"{folder}: is a scene folder, results would replace its ground truth; "
-            "choose another folder"
-        )
-
-
-def graph_to_json(graph: OcclusionGraph) -> dict[str, Any]:
-    """`graph` in the form of ``graph.json``; unknown depth gaps become null."""
-    edges = [asdict(e) for e in graph.edges]
-    for edge in edges:
-        edge["evidence"] = int(edge["evidence"])
-        edge["depth_gap"] = None if np.isnan(edge["depth_gap"]) else edge["depth_gap"]
-    return {
-        "object_ids": list(graph.object_ids),
-        "layers": list(graph.layers),
-        "edges": edges,
-        "is_acyclic": graph.is_acyclic,
-        "removal_order": list(graph.removal_order),
-    }
-
-
-def graph_from_json(text: dict[str, Any]) -> OcclusionGraph:
-    """The inverse of `graph_to_json`."""
-    edges = []
-    for edge in text["edges"]:
-        gap = edge["depth_gap"]
-        fields = {
-            **edge,
-            "depth_gap": float("nan") if gap is None else gap,
-            "evidence": Evidence(edge["evidence"]),
-        }
-        edges.append(OcclusionEdge(**fields))
-    return OcclusionGraph(
-        tuple(text["object_ids"]),
-        tuple(text["layers"]),
-        tuple(edges),
-        text["is_acyclic"],
-        tuple(text["removal_order"]),
-    )
 
 
 def _describe_scene(scene: LabelledScene) -> dict[str, Any]:
@@ -373,7 +265,8 @@ def _read_appearance(folder: Path, object_id: int) -> Image | None:
     return np.ascontiguousarray(_read_image(path, cv2.IMREAD_COLOR)[..., ::-1])
 
 
-def _write_image(path: Path, image: NDArray[Any]) -> None:
+def write_image(path: Path, image: NDArray[Any]) -> None:
+    """Write a grey, RGB or RGBA image. Raises OSError when it cannot be written."""
     if image.ndim == 3:
         image = cv2.cvtColor(
             image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR

@@ -10,8 +10,10 @@ from small_bag import (
     PERIOD,
     START,
     STORE,
+    TIME,
     TYPES,
     Contents,
+    camera_info,
     crop,
     header_of,
     image,
@@ -215,6 +217,32 @@ def test_unknown_encodings_and_short_messages_are_refused():
         to_frame(rgb, labels)
     with pytest.raises(ValueError, match="a message of 5 bytes holds no header"):
         stamp_of(b"12345")
+
+
+@pytest.mark.parametrize("stamp", [(-1, 0), (5, 1_000_000_000)])
+def test_stamp_that_is_no_time_is_refused_with_its_bag(tmp_path, stamp):
+    message = image(two_cards().frame.rgb, "rgb8", type(HEADER)(TIME(*stamp), "camera"))
+    data = STORE.serialize_cdr(message, message.__msgtype__)
+    with pytest.raises(ValueError, match=r"stamp .* is no time"):
+        stamp_of(data)
+    with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for topic in ("/camera/image", "/camera/instance_mask"):
+            connection = writer.add_connection(topic, message.__msgtype__, typestore=STORE)
+            writer.write(connection, START, data)
+    with pytest.raises(BagError, match=rf"bag: on /camera/\w+ a message has stamp {stamp[0]} s"):
+        frames_of(tmp_path / "bag")
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"k": np.zeros(9)}, {"width": 40, "height": 30}], ids=["zeros", "other resolution"]
+)
+def test_camera_that_does_not_fit_is_unknown(unknown):
+    frame = two_cards().frame
+    pictures = image(frame.rgb, "rgb8", HEADER), image(frame.labels, "32SC1", HEADER)
+    camera = camera_info(frame, HEADER)
+    assert np.array_equal(to_frame(*pictures, None, camera).camera_matrix, frame.camera_matrix)
+    vars(camera).update(unknown)
+    assert to_frame(*pictures, None, camera).camera_matrix is None
 
 
 def test_unusable_frame_is_a_problem_of_that_frame_alone(tmp_path):

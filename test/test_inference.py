@@ -13,11 +13,10 @@ from onnx import TensorProto, helper
 from segan_ros.inference import (
     MAX_BATCH,
     Model,
-    ModelError,
-    ModelSpec,
     model_folder,
     provider_options,
 )
+from segan_ros.model_spec import ModelError, ModelSpec
 
 
 @pytest.fixture

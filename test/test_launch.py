@@ -40,8 +40,8 @@ def test_arguments_are_those_people_know():
 
 
 def test_arguments_that_are_parameters_leave_them_as_in_the_file():
-    shared = {n: a for n, a in arguments().items() if n in BY_NAME}
-    assert set(shared) == {"model", "provider", "autostart"}
+    shared = {n: a for n, a in arguments().items() if n in BY_NAME or n == "use_sim_time"}
+    assert set(shared) == {"model", "provider", "autostart", "use_sim_time"}
     for default, text in shared.values():
         assert default == "" and text.endswith("Empty: as in params_file.")
     for choice in BY_NAME["provider"].choices:
@@ -63,6 +63,12 @@ def test_launch_file_names_files_and_the_executable_that_are_there():
     assert (ROOT / "config" / "fastdds.xml").is_file()
     assert ast.literal_eval(keyword_of_node("executable")) == "segan_node"
     assert ast.literal_eval(keyword_of_node("package")) == "segan_ros"
+
+
+def overrides_of(node):
+    """Names of the parameters that the launch file sets itself."""
+    mappings = [p for p in node._Node__parameters if isinstance(p, dict)]
+    return sorted(name[0].text for mapping in mappings for name in mapping)
 
 
 class TestWithLaunch:
@@ -97,13 +103,18 @@ class TestWithLaunch:
         "given, text",
         [
             ({"respawn": "maybe"}, "respawn is 'maybe'; it must be true or false"),
-            ({"use_sim_time": ""}, "use_sim_time is ''; it must be true or false"),
+            ({"use_sim_time": "1"}, "use_sim_time is '1'; it must be true or false"),
             ({"fastdds_profile": "/nowhere.xml"}, "'/nowhere.xml'; it must be true, false or"),
         ],
     )
     def test_bad_argument_is_refused(self, launched, given, text):
         with pytest.raises(ValueError, match=text):
             launched(**given)
+
+    def test_only_what_is_given_overrides_the_params_file(self, launched):
+        assert overrides_of(launched()[0]) == []
+        given = {"use_sim_time": "true", "provider": "cpu"}
+        assert overrides_of(launched(**given)[0]) == sorted(given)
 
     def test_profile_is_given_to_fast_dds_unless_the_user_has_one(self, launched, monkeypatch):
         for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):

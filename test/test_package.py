@@ -129,6 +129,9 @@ def test_command_gets_its_arguments_and_gives_its_exit_code(command):
         (ModuleNotFoundError(name="torch"), "needs torch: pip install 'segan_ros[train]'"),
         (ModuleNotFoundError(name="onnxruntime"), "pip install 'segan_ros[cpu]'"),
         (ModuleNotFoundError(name="rclpy.node"), "`segan try` needs ROS 2"),
+        (ModuleNotFoundError(name="rosbags"), "`segan try` needs rosbags: pip install rosbags\n"),
+        (ModuleNotFoundError(name="rosbags.image"), "rosbags.image: pip install rosbags-image\n"),
+        (ModuleNotFoundError(name="cv2"), "needs cv2: pip install opencv-python-headless\n"),
     ],
 )
 def test_user_error_is_one_line(command, capsys: pytest.CaptureFixture, error, message):
@@ -142,6 +145,16 @@ def test_user_error_is_one_line(command, capsys: pytest.CaptureFixture, error, m
     assert printed.count("\n") == 1
     with pytest.raises(type(error)):
         cli.main(["try", "--debug"])
+
+
+@pytest.mark.parametrize("module", ["cv2", "networkx", "rosbags", "rosbags.image", "tqdm", "yaml"])
+def test_missing_dependency_is_one_line(module):
+    code = f"import sys; sys.modules[{module!r}] = None\nfrom segan_ros.cli import main; "
+    words = [sys.executable, "-c", code + "sys.exit(main(['replay', 'a.mcap']))"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    name = cli.PIP_NAME_OF[module]
+    said = f"segan: error: `segan replay` needs {module}: pip install {name}\n"
+    assert (done.stderr, done.returncode) == (said, 2)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("ours"), ModuleNotFoundError(name="segan_ros.x")])
@@ -158,6 +171,12 @@ def test_version_is_that_of_package_xml(capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit, match="0"):
         cli.main(["--version"])
     assert capsys.readouterr().out == f"segan {version()}\n"
+
+
+def test_every_dependency_has_its_name_at_pip():
+    text = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[0]
+    declared = set(re.findall(r'^    "([\w-]+)>=', text, re.MULTILINE))
+    assert declared == set(cli.PIP_NAME_OF.values()) - {"transforms3d"}  # which ROS brings
 
 
 def test_every_extra_that_an_error_names_exists():

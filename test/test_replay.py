@@ -1,8 +1,11 @@
 """`segan replay`: offline in one process, and live through the real node over DDS."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -232,32 +235,110 @@ while True: time.sleep(0.01)
         assert node.stop() == trouble
 
 
-def test_environment_of_the_user_wins(monkeypatch):
+STANDING_IN = """
+import signal, time
+signal.signal(signal.SIGINT, lambda *_: print("asked to stop", flush=True))
+print("ready", flush=True)
+while True: time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signal_while_the_node_stops_kills_it(process, number):
+    """The node does not heed SIGINT; whoever waits for it is told to end."""
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as end, process(STANDING_IN) as node:
+        wait_for(node, "ready")
+        assert node._process is not None
+        pid = node._process.pid
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), number))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        node.stop()
+    assert end.value.code == 128 + number
+    assert not runs(pid)
+    assert signal.getsignal(number) is before
+
+
+def test_ignored_hangup_stays_ignored(process):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with process("import time; time.sleep(60)"):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_domain_of_the_user_is_left_alone_and_the_profile_wins(monkeypatch):
     monkeypatch.setattr(node_process, "resource_path", Path)
-    monkeypatch.setenv("ROS_DOMAIN_ID", "42")
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE", "ROS_DISTRO"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ROS_DOMAIN_ID", "101")  # outside of those that are given away
     with live_environment() as environment:
-        assert environment["ROS_DOMAIN_ID"] == "42"
+        assert environment["ROS_DOMAIN_ID"] != "101"
+        assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
         assert environment["FASTDDS_DEFAULT_PROFILES_FILE"] == "config/fastdds.xml"
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     with live_environment() as environment:
         assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == "config/fastdds.xml"
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "mine.xml")
+    with live_environment() as environment:
+        assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == "mine.xml"
 
 
 def test_replays_at_the_same_time_do_not_hear_each_other(monkeypatch):
     monkeypatch.setattr(node_process, "resource_path", Path)
-    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
     with ExitStack() as stack:
         taken = [stack.enter_context(live_environment())["ROS_DOMAIN_ID"] for _ in range(30)]
     assert len(set(taken)) == 30
 
 
-def replay_live(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """In a process of its own: the transport profile is read once per process."""
+def live_command(*arguments: object) -> list[str]:
+    """For a process of its own: the transport profile is read once per process."""
     code = "import sys; from segan_ros.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = [sys.executable, "-c", code, "replay", "--live", *map(str, arguments)]
+    return [sys.executable, "-c", code, "replay", "--live", *map(str, arguments)]
+
+
+def replay_live(*arguments: object) -> subprocess.CompletedProcess[str]:
+    words = live_command(*arguments)
     return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.ros
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the node in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_live_replay_that_is_ended_leaves_no_node(bag, model, tmp_path, number):
+    words = live_command(bag, "--model", model, "--provider", "cpu", "--rate", 0.001)
+    log = tmp_path / "node.log"
+    with (
+        subprocess.Popen([*words, "--out", tmp_path], stdout=subprocess.DEVNULL) as ours,
+    ):
+        wait_until(lambda: ours.poll() is not None or (log.exists() and log.read_text()))
+        nodes = [
+            int(pid)
+            for task in Path(f"/proc/{ours.pid}/task").iterdir()
+            for pid in (task / "children").read_text().split()
+        ]
+        assert len(nodes) == 1
+        ours.send_signal(number)
+        code = ours.wait(30)
+    assert code == (-number if number == signal.SIGKILL else 128 + number)
+    wait_until(lambda: not runs(nodes[0]))
 
 
 @pytest.mark.ros

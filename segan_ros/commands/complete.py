@@ -13,13 +13,8 @@ from segan_ros.completion import SceneCompleter
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.inference import PROVIDERS, Model, model_folder
 from segan_ros.pictures import completed_sheet, graph_svg, overlay
-from segan_ros.scenes import (
-    iterate_scenes,
-    read_frame,
-    read_scene_frame,
-    refuse_scene_folder,
-    write_result,
-)
+from segan_ros.results import refuse_scene_folder, write_result
+from segan_ros.scenes import iterate_scenes, read_frame, read_scene_frame
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -179,7 +179,11 @@ class Bag:
         """Field of `Topics` -> stamp -> recording time; of messages with one stamp, the first."""
         index: dict[str, dict[int, int]] = {name: {} for name in self._connections}
         for name, time, data in self._raw(*self._connections):
-            index[name].setdefault(stamp_of(data), time)
+            try:
+                index[name].setdefault(stamp_of(data), time)
+            except ValueError as error:
+                topic = self._connections[name][0].topic
+                raise BagError(f"{self.path}: on {topic} {error}") from error
         return index
 
     def _message(self, name: str, stamp: int) -> Any:

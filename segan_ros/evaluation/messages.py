@@ -67,16 +67,20 @@ def stamp_of(serialised: bytes | memoryview) -> int:
     """Header stamp in nanoseconds of a CDR message that begins with a header.
 
     Raises:
-        ValueError: it is too short to hold one.
+        ValueError: it is too short to hold one, or the stamp is none.
     """
     if len(serialised) < 12:
         raise ValueError(f"a message of {len(serialised)} bytes holds no header")
     seconds, nanoseconds = unpack_from("<iI" if serialised[1] & 1 else ">iI", serialised, 4)
+    if seconds < 0 or nanoseconds >= 1_000_000_000:
+        raise ValueError(f"a message has stamp {seconds} s {nanoseconds} ns, which is no time")
     return seconds * 1_000_000_000 + nanoseconds
 
 
 def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) -> Frame:
     """A frame from ``sensor_msgs/Image`` messages and a ``CameraInfo``; the last two may be None.
+
+    As at the node, a camera without focal length or of another resolution is an unknown one.
 
     Raises:
         ValueError: an encoding is not supported, a message is cut short, or sizes differ.
@@ -89,8 +93,9 @@ def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) 
         if depth.encoding == "16UC1":
             metres *= np.float32(0.001)
         metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
-    if camera_info is not None:
-        matrix = np.array(camera_info.k, np.float64).reshape(3, 3)
+    if camera_info is not None and (camera_info.height, camera_info.width) == labels.shape:
+        k = np.array(camera_info.k, np.float64).reshape(3, 3)
+        matrix = k if k[0, 0] > 0 else None
     stamp = image.header.stamp.sec * 1_000_000_000 + image.header.stamp.nanosec
     return Frame(rgb, labels, metres, matrix, stamp)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 from segan_ros.resources import resource_path
 
@@ -27,6 +29,8 @@ class NodeError(ValueError):
 
 class NodeProcess:
     """Runs the node; use as a context manager, which stops it.
+
+    Inside, SIGTERM and SIGHUP end this process by way of SystemExit, so that the node goes too.
 
     Args:
         parameters: ROS parameters.
@@ -48,13 +52,20 @@ class NodeProcess:
         self.log = log
         self._command = [str(find_node()), *arguments]
         self._process: subprocess.Popen[bytes] | None = None
+        self._signals = ExitStack()
 
     def __enter__(self) -> NodeProcess:
-        with self.log.open("wb") as log:
+        with ExitStack() as stack, self.log.open("wb") as log:
+            stack.enter_context(_exit_on_signals())
             # A group of its own: Ctrl-C reaches the node through us, once.
             self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                self._command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509
             )
+            self._signals = stack.pop_all()
         return self
 
     def __exit__(
@@ -63,7 +74,8 @@ class NodeProcess:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        with self._signals:
+            self.stop()
 
     def check(self) -> None:
         """Raise NodeError if the node has ended."""
@@ -72,16 +84,21 @@ class NodeProcess:
 
     def stop(self) -> str:
         """Stop the node if it runs; what was wrong with its end, or an empty text."""
-        process, self._process = self._process, None
+        process = self._process
         if process is None:
             return ""
-        process.send_signal(signal.SIGINT)
         try:
+            process.send_signal(signal.SIGINT)
             code = process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
             process.kill()
             process.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             return f"the node did not stop within {STOP_TIMEOUT:g} s of SIGINT and was killed"
+        finally:
+            if process.returncode is not None:
+                self._process = None
         return f"the node did not stop cleanly ({describe_exit(code)})" if code else ""
 
     def error(self, text: str) -> NodeError:
@@ -111,21 +128,52 @@ def find_node() -> Path:
 
 @contextmanager
 def live_environment() -> Iterator[dict[str, str]]:
-    """Environment variables for the node and for us; what the user has set stays.
+    """Environment variables for the node and for us.
 
-    The shipped transport profile, nobody but this machine, and a domain that nobody else uses
-    until the end of the context: a robot that runs beside us must not hear the replayed frames.
+    The shipped transport profile, unless the user has set another; nobody but this machine; and a
+    domain that nobody else uses until the end of the context. The user's own domain and range are
+    not for us: a robot that runs in them must not hear the replayed frames.
     """
     old = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
     profile = f"FAST{'RTPS' if old else 'DDS'}_DEFAULT_PROFILES_FILE"
     with _reserved_domain() as domain:
-        wanted = {
-            profile: str(resource_path("config/fastdds.xml")),
+        yield {
+            profile: os.environ.get(profile) or str(resource_path("config/fastdds.xml")),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
             "ROS_DOMAIN_ID": str(domain),
             "RCUTILS_COLORIZED_OUTPUT": "0",
         }
-        yield {name: os.environ.get(name, value) for name, value in wanted.items()}
+
+
+@contextmanager
+def _exit_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise SystemExit where they would end this process; main thread only."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    ours: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        wanted = (signal.SIGTERM, signal.SIGHUP)
+        # Under nohup SIGHUP is ignored, and stays so.
+        ours = [s for s in wanted if signal.getsignal(s) is signal.SIG_DFL]
+    try:
+        for number in ours:
+            signal.signal(number, leave)
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Called in the node's process: kill -9 of ours leaves no node behind. Linux alone can."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager
@@ -140,7 +188,7 @@ def _reserved_domain() -> Iterator[int]:
                 discovery.close()
                 yield domain
                 return
-    raise NodeError("every ROS domain of this machine is in use; set ROS_DOMAIN_ID yourself")
+    raise NodeError("the ROS domains 1..100 of this machine are all in use; stop what uses them")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from segan_ros.evaluation.tables import (
 )
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.pictures import completed_sheet, graph_svg, overlay
-from segan_ros.scenes import write_result
+from segan_ros.results import write_result
 
 COLUMNS = (
     "frame",

@@ -16,8 +16,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from segan_ros.inference import ModelSpec
 from segan_ros.model.segan import SeGAN, Sizes
+from segan_ros.model_spec import ModelSpec
 
 OPSET = 18
 

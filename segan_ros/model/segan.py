@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from segan_ros.crops import Roi
-from segan_ros.inference import ModelSpec, PainterSpec, SegmentorSpec
 from segan_ros.model.painter import PatchDiscriminator, TabletopPainter, UNet
 from segan_ros.model.segmentor import PaperSegmentor, TabletopSegmentor, upsampled
+from segan_ros.model_spec import ModelSpec, PainterSpec, SegmentorSpec
 
 SPECS = {
     "paper": ModelSpec(

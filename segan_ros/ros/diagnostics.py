@@ -95,7 +95,7 @@ def judge(report: Report, recent: dict[str, Tally]) -> tuple[bytes, str]:
 
 
 def _complaints(report: Report, recent: dict[str, Tally]) -> Iterator[str]:
-    image, mask = recent.get(IMAGE, Tally()), recent.get(MASK, Tally())
+    image, mask, depth = (recent.get(s, Tally()) for s in STREAMS)
     for tally in recent.values():
         for reason in BAD_INPUT:
             if reason in tally.dropped:
@@ -109,6 +109,8 @@ def _complaints(report: Report, recent: dict[str, Tally]) -> Iterator[str]:
             "no mask has the stamp of an image; the segmenter must copy its image's stamp, or "
             "raise sync_slop; raise sync_timeout if masks come later than that"
         )
+    if mask.done and depth.lost and not depth.done:
+        yield "no depth has the stamp of an image; fix its stamps or set use_depth: never"
     if mask.dropped.get("no_partner", 0) > max(1, LOSSY * mask.received):
         yield f"{mask.dropped['no_partner']} masks came without their image, {TRANSPORT_HINT}"
     if report.lost_share > LOSSY:

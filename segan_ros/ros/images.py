@@ -128,11 +128,16 @@ def to_depth(message: Image) -> NDArray[np.float32]:
 
 
 def to_camera_matrix(message: CameraInfo | None, image: Image) -> NDArray[np.float64] | None:
-    """K as ``(3, 3)`` float64; None when it is unknown or belongs to another resolution."""
+    """K as ``(3, 3)`` float64; None when it is unusable or belongs to another resolution."""
     if message is None or (message.width, message.height) != (image.width, image.height):
         return None
-    matrix = np.array(message.k, np.float64).reshape(3, 3)
-    return matrix if matrix[0, 0] > 0 else None
+    return np.array(message.k, np.float64).reshape(3, 3) if is_calibrated(message) else None
+
+
+def is_calibrated(message: CameraInfo) -> bool:
+    """Whether K can turn pixels into rays."""
+    k = np.asarray(message.k)
+    return bool(np.isfinite(k).all() and k[0] > 0 and k[4] > 0 and k[8] != 0)
 
 
 def to_message(pixels: NDArray[Any], encoding: str, header: Header) -> Image:

@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from segan_ros.ros.accounts import Accounts
 from segan_ros.ros.gaps import Gaps
-from segan_ros.ros.images import MessageError, check, check_same_size
+from segan_ros.ros.images import MessageError, check, check_same_size, is_calibrated
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.snapshots import Snapshot, stamp_of
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
@@ -121,6 +121,7 @@ class Inputs:
         self._accounts.receive(stream)
         if not self.enabled:
             self._accounts.drop(stream, "disabled")
+            self.gaps.interrupt()
             return []
         try:
             check(message, stream)
@@ -154,6 +155,13 @@ class Inputs:
 
     def _on_camera(self, message: CameraInfo) -> None:
         self._camera = message
+        # All zero is how a driver says that its camera is not calibrated.
+        if any(message.k) and not is_calibrated(message):
+            self._accounts.notices.warn(
+                "bad_camera_info",
+                f"camera_info has k = {[float(v) for v in message.k]} and is not used; fx and fy "
+                "must be positive and the last value 1: calibrate the camera",
+            )
 
     def _drop(self, stream: str, reason: str) -> None:
         self._accounts.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))

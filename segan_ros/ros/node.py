@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +16,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
@@ -32,6 +33,9 @@ from segan_ros.ros.snapshots import Completion
 from segan_ros.ros.synchronizer import STREAMS
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+LAST_ANSWERS, LAST_REQUESTS = 5.0, 0.1
+"""Seconds that the program goes on at its end to answer open requests, and to look for more."""
 
 Transition = Callable[["SeganNode", LifecycleState], None]
 
@@ -84,6 +88,11 @@ class SeganNode(LifecycleNode):
     def state(self) -> str:
         """Label of the lifecycle state."""
         return self._state_machine.current_state[1]
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that came in and are not answered yet."""
+        return self._offered.open
 
     @property
     def provider(self) -> str:
@@ -156,10 +165,9 @@ class SeganNode(LifecycleNode):
 
     @transition
     def on_shutdown(self, state: LifecycleState) -> None:
-        """Leave nothing behind, from whatever state."""
+        """Give everything back but the services: open requests are yet to be answered."""
         self._stop()
         self._release()
-        self._offered.close()
         self.destroy_timer(self._timer)
 
     @transition
@@ -241,19 +249,39 @@ def main(args: list[str] | None = None) -> int:
     while not stopped and rclpy.ok():
         try:
             # The timeout is for the signals, which Python handles between two calls only.
-            executor.spin_once(timeout_sec=0.2)
+            _spin_once(node, executor, 0.2)
         except ExternalShutdownException:
             break
-        except Exception:
-            node.accounts.notices.error(
-                "internal_error", f"a callback failed: {traceback.format_exc()}"
-            )
     if node.state != "finalized":
         node.trigger_shutdown()
+    if rclpy.ok():
+        _answer_all(node, executor)
     executor.shutdown()
     node.destroy_node()
     rclpy.try_shutdown()
     return 0
+
+
+def _spin_once(node: SeganNode, executor: Executor, timeout: float) -> None:
+    try:
+        executor.spin_once(timeout_sec=timeout)
+    except ExternalShutdownException:
+        raise
+    except Exception:
+        node.accounts.notices.error(
+            "internal_error", f"a callback failed: {traceback.format_exc()}"
+        )
+
+
+def _answer_all(node: SeganNode, executor: Executor) -> None:
+    """Who asked before the end gets an answer; nobody's client waits for ever."""
+    deadline = time.monotonic() + LAST_ANSWERS
+    while node.open_requests and time.monotonic() < deadline:
+        _spin_once(node, executor, 0.1)
+    # Requests that came in while the node shut down are not taken yet.
+    deadline = time.monotonic() + LAST_REQUESTS
+    while time.monotonic() < deadline:
+        _spin_once(node, executor, LAST_REQUESTS)
 
 
 if __name__ == "__main__":

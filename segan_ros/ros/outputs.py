@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -45,17 +48,17 @@ class Outputs:
         self, wanted: frozenset[str], frame: Frame, scene: CompletedScene, header: Header
     ) -> None:
         """Publish the `wanted` outputs of one frame, the graph first: planners wait for it."""
-        if "occlusion_graph" in wanted:
-            self._publishers["occlusion_graph"].publish(to_graph(scene.graph, header))
-        if "objects" in wanted:
-            self._publishers["objects"].publish(to_objects(scene, header))
-        if "amodal_labels" in wanted:
-            self._publishers["amodal_labels"].publish(to_amodal_labels(scene, header))
-        if "visualization" in wanted:
-            picture = to_message(overlay(frame, scene), "rgb8", header)
-            self._publishers["visualization"].publish(picture)
-        if "markers" in wanted:
-            self._publishers["markers"].publish(to_markers(frame, scene, header))
+        makers: dict[str, Callable[[], Any]] = {
+            "occlusion_graph": lambda: to_graph(scene.graph, header),
+            "objects": lambda: to_objects(scene, header),
+            "amodal_labels": lambda: to_amodal_labels(scene, header),
+            "visualization": lambda: to_message(overlay(frame, scene), "rgb8", header),
+            "markers": lambda: to_markers(frame, scene, header),
+        }
+        # A frame goes out whole or not at all, so that its account is true when one of them fails.
+        messages = {name: make() for name, make in makers.items() if name in wanted}
+        for name, message in messages.items():
+            self._publishers[name].publish(message)
 
     def close(self) -> None:
         """Destroy the publishers."""

@@ -20,7 +20,6 @@ REMEDY = {
     INACTIVE: "deactivate the node first: ros2 lifecycle set {node} deactivate",
     UNCONFIGURED: "deactivate and clean up the node first: ros2 lifecycle set {node} deactivate; "
     "ros2 lifecycle set {node} cleanup",
-    START: "start the node with another value",
 }
 
 

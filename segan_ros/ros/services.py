@@ -34,6 +34,7 @@ def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
 
     @wraps(callback)
     async def wrapper(self: Services, request: Any, response: Any) -> Any:
+        self.open += 1
         try:
             return await callback(self, request, response)
         except (MessageError, Refused, WorkerStopped, OverflowError) as error:
@@ -41,6 +42,8 @@ def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
         except Exception as error:
             self.node.get_logger().error(f"a request failed:\n{traceback.format_exc()}")
             response.message = f"internal error: {error!r}; the node's log has the traceback"
+        finally:
+            self.open -= 1
         response.success = False
         return response
 
@@ -49,6 +52,8 @@ def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
 
 class Services:
     """``~/complete``, ``~/removal_order`` and ``~/enable``, there as long as the node is.
+
+    `open` counts the requests that are not answered yet.
 
     Args:
         node: offers them.
@@ -60,22 +65,15 @@ class Services:
         self, node: Node, pipeline: Callable[[], Pipeline | None], enable: Callable[[bool], str]
     ) -> None:
         self.node, self._pipeline, self._enable = node, pipeline, enable
+        self.open = 0
         # An answer may take as long as the networks; others must not wait for it.
         group = ReentrantCallbackGroup()
-        self._services = [
+        for kind, name, callback in (
+            (CompleteObjects, "complete", self._complete),
+            (GetRemovalOrder, "removal_order", self._removal_order),
+            (SetBool, "enable", self._set_enabled),
+        ):
             node.create_service(kind, f"~/{name}", callback, callback_group=group)
-            for kind, name, callback in (
-                (CompleteObjects, "complete", self._complete),
-                (GetRemovalOrder, "removal_order", self._removal_order),
-                (SetBool, "enable", self._set_enabled),
-            )
-        ]
-
-    def close(self) -> None:
-        """Withdraw them."""
-        for service in self._services:
-            self.node.destroy_service(service)
-        self._services = []
 
     @answered
     async def _complete(self, request: Any, response: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -85,7 +85,10 @@ class Completion:
         """
         if self._last is not None:
             known, used, painted, frame, scene = self._last
-            if known is snapshot and used == settings and _covers(painted, paint):
+            if known is snapshot and used == settings:
+                if not _covers(painted, paint):
+                    scene = self._painted(frame, scene, settings, paint)
+                    self._last = (snapshot, settings, paint, frame, scene)
                 return frame, scene
         start = time.perf_counter()
         frame = snapshot.to_frame()
@@ -94,6 +97,15 @@ class Completion:
         scene.timings["decode"] = decode
         self._last = (snapshot, settings, paint, frame, scene)
         return frame, scene
+
+    def _painted(
+        self, frame: Frame, scene: CompletedScene, settings: Settings, paint: Paint
+    ) -> CompletedScene:
+        start = time.perf_counter()
+        ids = None if isinstance(paint, bool) else paint
+        objects = SceneCompleter(self.model, settings).paint(frame, scene.objects, ids)
+        timings = {**scene.timings, "paint": time.perf_counter() - start}
+        return replace(scene, objects=tuple(objects), timings=timings)
 
 
 def _covers(painted: Paint, wanted: Paint) -> bool:

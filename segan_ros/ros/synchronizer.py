@@ -8,7 +8,7 @@ stamp is no longer expected, and the nearest within `slop` may take its place.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,9 @@ IMAGE, MASK, DEPTH = STREAMS = ("image", "instance_mask", "depth")
 
 JUMP_BACK = 500_000_000
 """Nanoseconds: a stamp this much older than the newest means a restarted clock or bag."""
+
+PATIENCE = 3
+"""Images in a row that wait for depth in vain, before the next ones no longer wait."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Synchronizer:
         slop: nanoseconds between stamps that count as the same.
         timeout: seconds that a message waits.
         queue: messages of a stream that may wait.
-        depth: ``never``; ``auto``: frames wait for depth while it keeps coming and otherwise do
-            without; ``always``: frames without are dropped.
+        depth: ``never``; ``auto``: frames wait for depth while it keeps coming with fitting stamps
+            and otherwise do without; ``always``: frames without are dropped.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Synchronizer:
         self.slop, self.timeout, self.depth = slop, timeout, depth
         self._limit = queue
         self._streams = {name: _Stream() for name in STREAMS}
+        self._alone: deque[tuple[int, float]] = deque(maxlen=max(queue, PATIENCE))
         self.jumps = 0
 
     def waiting(self, stream: str) -> int:
@@ -85,7 +89,6 @@ class Synchronizer:
     def add(self, stream: str, stamp: int, message: Any, now: float) -> list[Match]:
         """Take in one message that arrived at `now`; return the frames that became complete."""
         state = self._streams[stream]
-        state.heard = now
         if stamp <= 0:
             self._drop(stream, "bad_stamp")
             return []
@@ -97,6 +100,9 @@ class Synchronizer:
             self._drop(stream, "late")
         else:
             state.queue[stamp] = _Waiting(message, now)
+            state.heard = now
+            if stream == DEPTH and self._was_missed(stamp, now):
+                self._alone.clear()
             state.newest = max(stamp, state.newest or stamp)
             if len(state.queue) > self._limit:
                 del state.queue[min(state.queue)]
@@ -123,6 +129,7 @@ class Synchronizer:
             for _ in range(len(state.queue)):
                 self._drop(name, reason)
             self._streams[name] = _Stream()
+        self._alone.clear()
 
     def _try(self, stamp: int, now: float) -> Match | None:
         waiting = self._streams[IMAGE].queue[stamp]
@@ -132,9 +139,14 @@ class Synchronizer:
             return None
         depth = None
         if self.depth == "always" or (self.depth == "auto" and self._hears_depth(now)):
-            depth, may_come = self._partner(DEPTH, stamp, overdue)
+            gave_up = self.depth == "auto" and len(self._alone) >= PATIENCE
+            depth, may_come = self._partner(DEPTH, stamp, overdue or gave_up)
             if depth is None and may_come:
                 return None
+            if depth is not None:
+                self._alone.clear()
+            elif overdue or gave_up:
+                self._alone.append((stamp, waiting.arrived))
             if depth is None and self.depth == "always":
                 del self._streams[IMAGE].queue[stamp]
                 self._drop(IMAGE, "no_depth")
@@ -149,6 +161,13 @@ class Synchronizer:
 
     def _hears_depth(self, now: float) -> bool:
         return now - self._streams[DEPTH].heard < self.timeout
+
+    def _was_missed(self, stamp: int, now: float) -> bool:
+        """Whether an image that went without depth should have waited for this one."""
+        return any(
+            abs(stamp - image) <= self.slop and now - arrived < self.timeout
+            for image, arrived in self._alone
+        )
 
     def _partner(self, stream: str, stamp: int, overdue: bool) -> tuple[int | None, bool]:
         """Stamp of the partner, or None; and whether a better one may still come."""

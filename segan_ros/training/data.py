@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from segan_ros.crops import Roi, cut, input_planes, resized
 from segan_ros.frame import Box, Image, Mask
-from segan_ros.inference import ModelSpec
+from segan_ros.model_spec import ModelSpec
 from segan_ros.scenes import LabelledScene, TrueObject, iterate_scenes, read_scene, tight_box
 from segan_ros.training.augment import Cutout, View, augmented
 from segan_ros.training.config import Augmentation, Config, Stage
