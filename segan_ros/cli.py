@@ -81,8 +81,9 @@ def _message(command: str, error: Exception) -> str | None:
             return f"`segan {command}` needs ROS 2: source its setup file, or use ./run"
         if extra := EXTRA_OF.get(package):
             return f"`segan {command}` needs {package}: pip install 'segan_ros[{extra}]'"
-        if name := PIP_NAME_OF.get(module) or PIP_NAME_OF.get(package):
-            return f"`segan {command}` needs {module}: pip install {name}"
+        for needed in (module, package):
+            if name := PIP_NAME_OF.get(needed):
+                return f"`segan {command}` needs {needed}: pip install {name}"
         return None
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -235,6 +236,14 @@ while True: time.sleep(0.01)
         assert node.stop() == trouble
 
 
+@pytest.fixture
+def hangup():
+    """SIGHUP as a terminal has it, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 STANDING_IN = """
 import signal, time
 signal.signal(signal.SIGINT, lambda *_: print("asked to stop", flush=True))
@@ -244,28 +253,24 @@ while True: time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signal_while_the_node_stops_kills_it(process, number):
+def test_signal_while_the_node_stops_kills_it(process, hangup, number):
     """The node does not heed SIGINT; whoever waits for it is told to end."""
     before = signal.getsignal(number)
     with pytest.raises(SystemExit) as end, process(STANDING_IN) as node:
         wait_for(node, "ready")
         assert node._process is not None
         pid = node._process.pid
-        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), number))
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
         node.stop()
     assert end.value.code == 128 + number
     assert not runs(pid)
     assert signal.getsignal(number) is before
 
 
-def test_ignored_hangup_stays_ignored(process):
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with process("import time; time.sleep(60)"):
-            os.kill(os.getpid(), signal.SIGHUP)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+def test_ignored_hangup_stays_ignored(process, hangup):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with process("import time; time.sleep(60)"):
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 def test_domain_of_the_user_is_left_alone_and_the_profile_wins(monkeypatch):
@@ -322,12 +327,14 @@ def wait_until(condition) -> None:
 @pytest.mark.ros
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the node in /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_live_replay_that_is_ended_leaves_no_node(bag, model, tmp_path, number):
+def test_live_replay_that_is_ended_leaves_no_node(bag, model, tmp_path, hangup, number):
     words = live_command(bag, "--model", model, "--provider", "cpu", "--rate", 0.001)
     log = tmp_path / "node.log"
     with (
         subprocess.Popen([*words, "--out", tmp_path], stdout=subprocess.DEVNULL) as ours,
+        ExitStack() as stack,
     ):
+        stack.callback(ours.kill)
         wait_until(lambda: ours.poll() is not None or (log.exists() and log.read_text()))
         nodes = [
             int(pid)

@@ -15,7 +15,9 @@ from ros_harness import (
     listen,
     two_boxes,
 )
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
+from visualization_msgs.msg import Marker, MarkerArray
 
 from segan_ros.ros import bridge
 from segan_ros.ros.images import MessageError
@@ -139,6 +141,34 @@ def test_depth_of_another_size_is_left_out(start_node, robot):
     assert all(np.isnan(o.depth_median) for o in heard[0].objects)
     assert node.tally("depth").dropped == {"size_mismatch": 1}
     assert "depth is 40x30 but the image is 80x60" in level_and_text(node)[1]
+
+
+def test_camera_info_that_gives_no_rays_costs_no_frame(start_node, robot):
+    node = start_node(use_depth="always")
+    markers = robot.hear("/segan/markers", MarkerArray)
+    robot.wait(lambda: node.node._outputs.wanted, "a listener")
+    k = [50.0, 0, 40, 0, 0, 30, 0, 0, 1]
+    robot.camera("camera_info", CameraInfo).publish(CameraInfo(width=80, height=60, k=k))
+    robot.wait(lambda: node.node._inputs._camera, "camera_info")
+    depth = robot.camera("depth")
+    depth.publish(image_message(np.full((60, 80), 1250, np.uint16), "16UC1", START))
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: markers, "markers")
+    assert [m.action for m in markers[0].markers] == [Marker.DELETEALL]
+    assert "calibrate the camera" in node.node.accounts.notices.last["bad_camera_info"]
+    robot.wait(lambda: node.tally().done == 1, "the frame to be counted")
+
+
+def test_frame_that_fails_while_it_is_published_goes_out_in_no_part(start_node, robot, monkeypatch):
+    node = start_node()
+    monkeypatch.setattr("segan_ros.ros.outputs.to_amodal_labels", lambda *_: 1 / 0)
+    graphs, _ = listen(robot, node, "occlusion_graph", "amodal_labels")
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: node.tally().dropped.get("internal_error"), "the error to be counted")
+    monkeypatch.undo()
+    robot.send(*image_and_mask(START + SECOND))
+    robot.wait(lambda: graphs, "the next frame")
+    assert [g.header.stamp.sec for g in graphs] == [START // SECOND + 1]
 
 
 def test_message_error_while_decoding_is_no_internal_error(start_node, robot):

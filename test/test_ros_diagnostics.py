@@ -13,11 +13,13 @@ from segan_ros.ros.notices import Notices
 
 pytestmark = pytest.mark.ros
 
+SECOND = 1_000_000_000
 TOPICS = {"image": "/cam/rgb", "instance_mask": "/cam/ids", "depth": "/cam/depth"}
 
 
-def verdict(image=None, mask=None, **report):
+def verdict(image=None, mask=None, depth=None, **report):
     recent = {"image": image or Tally(100, 100), "instance_mask": mask or Tally(100, 100)}
+    recent["depth"] = depth or Tally()
     return judge(Report("active", topics=TOPICS, tallies=recent, **report), recent)
 
 
@@ -38,6 +40,12 @@ def verdict(image=None, mask=None, **report):
             "the segmenter must copy its image's stamp, or raise sync_slop",
         ),
         ({"mask": Tally(100, 80, {"no_partner": 20})}, WARN, "config/fastdds.xml"),
+        (
+            {"depth": Tally(9, 0, {"no_partner": 9})},
+            WARN,
+            "no depth has the stamp of an image; fix its stamps or set use_depth: never",
+        ),
+        ({"depth": Tally(9, 5, {"no_partner": 4})}, OK, "100 of 100 frames published"),
         ({"lost_share": 0.4}, WARN, "about 40% of the images never came"),
         ({"image": Tally(9, 0, {"no_depth": 9})}, WARN, "no depth on /cam/depth; or set use_depth"),
         ({"image": Tally(9, 8, {"internal_error": 1})}, ERROR, "the log has the traceback"),
@@ -63,6 +71,24 @@ def test_lost_images_are_seen_from_the_stamps_alone(share):
         if chance.random() >= share:
             gaps.add(n * 33_000_000 + chance.randrange(2_000_000))
     assert gaps.lost_share == pytest.approx(share, abs=0.08)
+
+
+def test_camera_that_is_triggered_now_and_then_loses_nothing():
+    gaps, chance, stamp = Gaps(), random.Random(1), SECOND
+    for _ in range(60):
+        stamp += round(chance.uniform(0.05, 0.6) * SECOND)
+        gaps.add(stamp)
+    assert gaps.lost_share == 0
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_pause_of_the_camera_is_no_loss(announced):
+    gaps, pause = Gaps(), SECOND // 4 if announced else 60 * SECOND
+    for n in range(30):
+        gaps.add(SECOND + n * SECOND // 30 + (n > 15) * pause)
+        if announced and n == 15:
+            gaps.interrupt()
+    assert gaps.lost_share == 0
 
 
 def test_same_warning_is_not_logged_for_each_frame():

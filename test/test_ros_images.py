@@ -157,6 +157,13 @@ def test_camera_of_another_resolution_is_not_used():
     assert images.to_camera_matrix(CameraInfo(height=4, width=6), image) is None
 
 
+@pytest.mark.parametrize("index, value", [(0, 0), (4, 0), (4, -5), (8, 0), (2, np.nan)])
+def test_camera_matrix_that_gives_no_rays_is_not_used(index, value):
+    camera = CameraInfo(height=4, width=6, k=[5.0, 0, 3, 0, 5, 2, 0, 0, 1])
+    camera.k[index] = value
+    assert images.to_camera_matrix(camera, Image(height=4, width=6)) is None
+
+
 def rgb(**changes):
     message = image_message(np.zeros((4, 6, 3), np.uint8), "rgb8")
     for name, value in changes.items():

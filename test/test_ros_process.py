@@ -15,6 +15,7 @@ from ros_harness import SECOND, START, image_and_mask
 
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.resources import resource_path
+from segan_ros.srv import CompleteObjects
 
 pytestmark = pytest.mark.ros
 
@@ -83,6 +84,21 @@ def test_signal_in_the_middle_of_frames_ends_it_cleanly(start_process, robot):
     process.terminate()
     for _ in range(10):
         answered()
+    assert process.wait(TIMEOUT) == 0
+    assert "Traceback" not in process.stderr.read()
+
+
+def test_signal_leaves_no_request_unanswered(start_process, robot):
+    process = start_process()
+    wait_for(process, "active")
+    client = robot.node.create_client(CompleteObjects, "/segan/complete")
+    robot.wait(client.service_is_ready, "the service")
+    image, labels = image_and_mask()
+    request = CompleteObjects.Request(image=image, labels=labels, with_appearance=True)
+    futures = [client.call_async(request) for _ in range(6)]
+    robot.wait(lambda: any(f.done() for f in futures), "the first answer")
+    process.terminate()
+    robot.wait(lambda: all(f.done() for f in futures), "the other answers")
     assert process.wait(TIMEOUT) == 0
     assert "Traceback" not in process.stderr.read()
 

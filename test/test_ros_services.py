@@ -180,6 +180,40 @@ def test_request_in_waiting_is_answered_when_the_node_is_deactivated(fed, robot)
     assert futures[1].result().message == "the node was deactivated"
 
 
+def test_open_requests_are_answered_when_the_node_is_shut_down(fed, robot):
+    scene, entered, go_on = fed.node._completion.scene, threading.Event(), threading.Event()
+
+    def slow(*args):
+        entered.set()
+        assert go_on.wait(TIMEOUT)
+        return scene(*args)
+
+    fed.node._completion.scene = slow
+    client = robot.node.create_client(CompleteObjects, "/segan/complete")
+    robot.wait(client.service_is_ready, "the service")
+    futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]
+    robot.wait(entered.is_set, "the first request in work")
+    robot.wait(lambda: fed.node._pipeline._worker._calls, "the second one in waiting")
+    assert fed.node.open_requests == 2
+    threading.Timer(0.05, go_on.set).start()
+    fed.do(fed.node.trigger_shutdown)
+    robot.wait(lambda: all(f.done() for f in futures), "both answers")
+    assert futures[0].result().success
+    assert futures[1].result().message == "the node was deactivated"
+    assert fed.node.open_requests == 0
+    assert "the node is not active" in complete(robot, use_latest=True).message
+
+
+def test_poll_and_then_appearance_of_one_frame_segment_it_once(fed, robot):
+    model, segmented = fed.node._completion.model, []
+    segment = model.segment
+    model.segment = lambda *args: segmented.append(1) or segment(*args)
+    assert removal_order(robot, target_id=3).success
+    answer = complete(robot, use_latest=True, with_appearance=True)
+    assert all(o.appearance.image.data for o in answer.objects.objects)
+    assert segmented == [1]
+
+
 def test_disabled_node_drops_frames_until_it_is_enabled(node, robot):
     (graphs,) = listen(robot, node, "occlusion_graph")
     answer = robot.ask(SetBool, "/segan/enable", SetBool.Request(data=False))

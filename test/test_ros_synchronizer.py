@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, STREAMS, Synchronizer
+from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, PATIENCE, STREAMS, Synchronizer
 
 MS = 1_000_000
 T0 = 1_700_000_000_000 * MS
@@ -139,6 +139,34 @@ def test_frame_does_without_depth_that_stopped():
     bench.now = 1.5
     bench.add(IMAGE, 1500)
     assert bench.add(MASK, 1500) == [(1500, 1500, None)]
+
+
+@pytest.mark.parametrize("stamp", [0, -T0])
+def test_frame_does_not_wait_for_depth_whose_stamps_were_never_set(stamp):
+    bench = Bench(depth="auto")
+    bench.synchronizer.add(DEPTH, stamp, "depth", 0.0)
+    bench.add(IMAGE, 33)
+    assert bench.add(MASK, 33) == [(33, 33, None)]
+
+
+def test_frames_stop_to_wait_for_depth_of_another_clock_and_wait_again_once_it_is_mended():
+    bench, an_hour = Bench(depth="auto"), 3_600_000
+    waited = []
+    for stamp in range(0, 12_000, 2000):
+        bench.now = stamp / 1000
+        bench.add(DEPTH, stamp - an_hour)
+        bench.add(IMAGE, stamp)
+        waited.append(not bench.add(MASK, stamp))
+        bench.now += 0.5
+        bench.add(DEPTH, stamp + 500 - an_hour)
+        bench.now += 0.5
+        bench.poll()
+    assert waited == [True] * PATIENCE + [False] * (6 - PATIENCE)
+    bench.now = 10.1
+    assert bench.add(DEPTH, 10_000) == []  # too late for its image, but of the same clock
+    bench.add(IMAGE, 10_033)
+    assert bench.add(MASK, 10_033) == []
+    assert bench.add(DEPTH, 10_033) == [(10_033, 10_033, 10_033)]
 
 
 def test_frame_without_the_depth_it_needs_is_dropped():

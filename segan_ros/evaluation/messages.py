@@ -80,7 +80,7 @@ def stamp_of(serialised: bytes | memoryview) -> int:
 def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) -> Frame:
     """A frame from ``sensor_msgs/Image`` messages and a ``CameraInfo``; the last two may be None.
 
-    As at the node, a camera without focal length or of another resolution is an unknown one.
+    As at the node, a camera that is not calibrated or has another resolution is an unknown one.
 
     Raises:
         ValueError: an encoding is not supported, a message is cut short, or sizes differ.
@@ -95,7 +95,8 @@ def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) 
         metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
     if camera_info is not None and (camera_info.height, camera_info.width) == labels.shape:
         k = np.array(camera_info.k, np.float64).reshape(3, 3)
-        matrix = k if k[0, 0] > 0 else None
+        usable = np.isfinite(k).all() and k[0, 0] > 0 and k[1, 1] > 0 and k[2, 2] != 0
+        matrix = k if usable else None
     stamp = image.header.stamp.sec * 1_000_000_000 + image.header.stamp.nanosec
     return Frame(rgb, labels, metres, matrix, stamp)
 
