@@ -261,7 +261,9 @@ def test_signal_while_the_node_stops_kills_it(process, hangup, number):
         assert node._process is not None
         pid = node._process.pid
         threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+        begin = time.monotonic()
         node.stop()
+    assert time.monotonic() - begin < node_process.STOP_TIMEOUT
     assert end.value.code == 128 + number
     assert not runs(pid)
     assert signal.getsignal(number) is before
