@@ -35,7 +35,6 @@ PIP_NAME_OF = {
     "networkx": "networkx",
     "numpy": "numpy",
     "rosbags": "rosbags",
-    "rosbags.image": "rosbags-image",
     "tqdm": "tqdm",
     "transforms3d": "transforms3d",
     "yaml": "pyyaml",

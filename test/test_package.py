@@ -130,7 +130,6 @@ def test_command_gets_its_arguments_and_gives_its_exit_code(command):
         (ModuleNotFoundError(name="onnxruntime"), "pip install 'segan_ros[cpu]'"),
         (ModuleNotFoundError(name="rclpy.node"), "`segan try` needs ROS 2"),
         (ModuleNotFoundError(name="rosbags"), "`segan try` needs rosbags: pip install rosbags\n"),
-        (ModuleNotFoundError(name="rosbags.image"), "rosbags.image: pip install rosbags-image\n"),
         (ModuleNotFoundError(name="cv2"), "needs cv2: pip install opencv-python-headless\n"),
     ],
 )
@@ -147,7 +146,7 @@ def test_user_error_is_one_line(command, capsys: pytest.CaptureFixture, error, m
         cli.main(["try", "--debug"])
 
 
-@pytest.mark.parametrize("module", ["cv2", "networkx", "rosbags", "rosbags.image", "tqdm", "yaml"])
+@pytest.mark.parametrize("module", ["cv2", "networkx", "rosbags", "tqdm", "yaml"])
 def test_missing_dependency_is_one_line(module):
     code = f"import sys; sys.modules[{module!r}] = None\nfrom segan_ros.cli import main; "
     words = [sys.executable, "-c", code + "sys.exit(main(['replay', 'a.mcap']))"]

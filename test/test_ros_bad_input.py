@@ -19,8 +19,8 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from segan_ros.image_messages import MessageError
 from segan_ros.ros import bridge
-from segan_ros.ros.images import MessageError
 
 pytestmark = pytest.mark.ros
 

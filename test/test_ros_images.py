@@ -10,8 +10,10 @@ from ros_harness import image_message
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from segan_ros.ros import bridge, images
-from segan_ros.ros.images import MessageError, check, check_same_size
+from segan_ros import image_messages as images
+from segan_ros.image_messages import MessageError, check, check_same_size
+from segan_ros.ros import bridge
+from segan_ros.ros.images import to_message
 
 pytestmark = pytest.mark.ros
 
@@ -142,7 +144,7 @@ def test_depth_is_in_metres_and_nan_where_unknown():
 @pytest.mark.parametrize("encoding", ["rgb8", "mono8", "16UC1", "rgba8"])
 def test_image_survives_the_way_out_and_in(encoding):
     pixels = pixels_of(encoding)
-    message = images.to_message(pixels, encoding, Header())
+    message = to_message(pixels, encoding, Header())
     check(message, {"16UC1": "depth"}.get(encoding, "image"))
     np.testing.assert_array_equal(bridge.decode(message), pixels)
 

@@ -5,15 +5,12 @@ A message is anything with the fields of the ``.msg`` file: rclpy's classes and 
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import cache
 from struct import unpack_from
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.image import image_to_cvimage
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
@@ -28,28 +25,12 @@ from segan_ros.frame import (
     OcclusionEdge,
     OcclusionGraph,
 )
+from segan_ros.image_messages import check, to_camera_matrix, to_depth, to_labels, to_rgb
 from segan_ros.resources import resource_path
 from segan_ros.scenes import TrueObject, tight_box
 
 OBJECTS, GRAPH = "segan_ros/msg/AmodalObjectArray", "segan_ros/msg/OcclusionGraph"
 IMAGE, CAMERA_INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
-
-COLOUR = ("rgb8", "bgr8", "rgba8", "bgra8", "mono8")
-LABELS = ("mono8", "8UC1", "mono16", "16UC1", "32SC1")
-DEPTH = ("16UC1", "32FC1")
-
-_PIXEL_BYTES = {
-    "mono8": 1,
-    "8UC1": 1,
-    "mono16": 2,
-    "16UC1": 2,
-    "rgb8": 3,
-    "bgr8": 3,
-    "rgba8": 4,
-    "bgra8": 4,
-    "32SC1": 4,
-    "32FC1": 4,
-}
 
 
 @cache
@@ -85,20 +66,15 @@ def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) 
     Raises:
         ValueError: an encoding is not supported, a message is cut short, or sizes differ.
     """
-    rgb = np.ascontiguousarray(_pixels(image, COLOUR, "rgb8"))
-    labels = _pixels(mask, LABELS).astype(np.int32)
-    metres, matrix = None, None
+    check(image, "image")
+    check(mask, "instance_mask")
+    metres = None
     if depth is not None:
-        metres = _pixels(depth, DEPTH).astype(np.float32)
-        if depth.encoding == "16UC1":
-            metres *= np.float32(0.001)
-        metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
-    if camera_info is not None and (camera_info.height, camera_info.width) == labels.shape:
-        k = np.array(camera_info.k, np.float64).reshape(3, 3)
-        usable = np.isfinite(k).all() and k[0, 0] > 0 and k[1, 1] > 0 and k[2, 2] != 0
-        matrix = k if usable else None
+        check(depth, "depth")
+        metres = to_depth(depth)
     stamp = image.header.stamp.sec * 1_000_000_000 + image.header.stamp.nanosec
-    return Frame(rgb, labels, metres, matrix, stamp)
+    matrix = to_camera_matrix(camera_info, image)
+    return Frame(to_rgb(image), to_labels(mask), metres, matrix, stamp)
 
 
 def to_scene(objects: Any, graph: Any) -> CompletedScene:
@@ -138,7 +114,7 @@ def to_truth(message: Any) -> tuple[TrueObject, ...]:
     height, width = message.image_height, message.image_width
     objects = []
     for item in message.objects:
-        amodal = _placed(item.amodal_mask, (0, 0, width, height)) > 0
+        amodal = _mask(item.amodal_mask, (0, 0, width, height))
         appearance = None
         if item.appearance.image.width:
             appearance = _appearance(item.appearance, tight_box(amodal))
@@ -152,11 +128,11 @@ def _object(message: Any, size: tuple[int, int]) -> AmodalObject:
         raise ValueError(f"object {message.id} has empty masks")
     lows, highs = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
     box = int(lows[0]), int(lows[1]), int(highs[0]), int(highs[1])
-    amodal: Mask = _placed(message.amodal_mask, box) > 0
+    amodal = _mask(message.amodal_mask, box)
     return AmodalObject(
         int(message.id),
         box,
-        _placed(message.visible_mask, box) > 0,
+        _mask(message.visible_mask, box),
         amodal,
         amodal.astype(np.float32),
         _appearance(message.appearance, box) if message.appearance.image.width else None,
@@ -174,49 +150,23 @@ def _box(crop: Any, size: tuple[int, int]) -> Box:
 
 
 def _appearance(crop: Any, box: Box) -> Image:
-    return _placed(crop, box, ("rgb8", "rgba8"), "rgb8")
+    check(crop.image, "image", "appearance")
+    return _placed(crop, box, to_rgb(crop.image))
 
 
-def _placed(
-    crop: Any, box: Box, encodings: Collection[str] = ("mono8",), colour: str | None = None
-) -> NDArray[np.uint8]:
-    """The part of an InstanceMask that lies in `box`; zeros where `box` reaches past it."""
-    shape = box[3] - box[1], box[2] - box[0]
-    result = np.zeros(shape if colour is None else (*shape, 3), np.uint8)
+def _mask(crop: Any, box: Box) -> Mask:
     if not crop.image.width:
-        return result
-    pixels = _pixels(crop.image, encodings, colour)
+        return np.zeros((box[3] - box[1], box[2] - box[0]), bool)
+    check(crop.image, "instance_mask", "a mask")
+    return _placed(crop, box, to_labels(crop.image)) > 0
+
+
+def _placed(crop: Any, box: Box, pixels: NDArray[Any]) -> NDArray[Any]:
+    """The part of an InstanceMask's `pixels` in `box`; zeros where `box` reaches past them."""
+    result = np.zeros((box[3] - box[1], box[2] - box[0], *pixels.shape[2:]), pixels.dtype)
     x0, y0 = max(crop.x, box[0]), max(crop.y, box[1])
     x1 = max(min(crop.x + crop.image.width, box[2]), x0)
     y1 = max(min(crop.y + crop.image.height, box[3]), y0)
     part = pixels[y0 - crop.y : y1 - crop.y, x0 - crop.x : x1 - crop.x]
     result[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]] = part
     return result
-
-
-def _pixels(message: Any, encodings: Collection[str], colour: str | None = None) -> NDArray[Any]:
-    """``(H, W)`` or ``(H, W, C)`` of an Image message, in `colour` or as it is.
-
-    Raises:
-        ValueError: its encoding is not one of `encodings`, or it is cut short.
-    """
-    if message.encoding not in encodings:
-        raise ValueError(f"encoding {message.encoding!r} where one of {list(encodings)} belongs")
-    row = message.width * _PIXEL_BYTES[message.encoding]
-    needed = message.step * message.height
-    if message.step < row or len(message.data) < needed:
-        raise ValueError(
-            f"{len(message.data)} bytes with step {message.step} where {message.width}x"
-            f"{message.height} {message.encoding} needs {max(row, message.step) * message.height}"
-        )
-    # rosbags-image takes rows to be packed.
-    data = np.frombuffer(message.data, np.uint8, needed).reshape(message.height, message.step)
-    packed = np.ascontiguousarray(data[:, :row]).reshape(-1)
-    image: Any = SimpleNamespace(
-        encoding=message.encoding,
-        height=message.height,
-        width=message.width,
-        is_bigendian=message.is_bigendian,
-        data=packed,
-    )
-    return image_to_cvimage(image, colour)

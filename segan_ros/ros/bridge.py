@@ -7,7 +7,6 @@ after it has decoded a small known image correctly.
 from __future__ import annotations
 
 import logging
-import sys
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -17,32 +16,15 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 from transforms3d.quaternions import mat2quat
 
+from segan_ros.image_messages import decode, layout
+
 LOG = logging.getLogger(__name__)
-
-_LAYOUTS = {
-    "rgb8": (np.uint8, 3),
-    "bgr8": (np.uint8, 3),
-    "rgba8": (np.uint8, 4),
-    "bgra8": (np.uint8, 4),
-    "mono8": (np.uint8, 1),
-    "8UC1": (np.uint8, 1),
-    "mono16": (np.uint16, 1),
-    "16UC1": (np.uint16, 1),
-    "32SC1": (np.int32, 1),
-    "32FC1": (np.float32, 1),
-}
-
-
-def layout(encoding: str) -> tuple[np.dtype[Any], int]:
-    """Type and number of the values of a pixel. Raises KeyError for an unknown encoding."""
-    kind, channels = _LAYOUTS[encoding]
-    return np.dtype(kind), channels
 
 
 def to_array(message: Image) -> NDArray[Any]:
     """``(H, W)`` or ``(H, W, C)`` in this machine's byte order, without row padding.
 
-    The message must have passed `images.check`. May share memory with it.
+    The message must have passed `image_messages.check`. May share memory with it.
     """
     bridge = cv_bridge()
     dtype, channels = layout(message.encoding)
@@ -50,19 +32,6 @@ def to_array(message: Image) -> NDArray[Any]:
     if bridge is None or message.step % (channels * dtype.itemsize):
         return decode(message)
     return bridge.imgmsg_to_cv2(message, desired_encoding="passthrough")
-
-
-def decode(message: Image) -> NDArray[Any]:
-    """What cv_bridge's ``passthrough`` gives, without cv_bridge."""
-    dtype, channels = layout(message.encoding)
-    row = message.width * channels * dtype.itemsize
-    if bool(message.is_bigendian) != (sys.byteorder == "big"):
-        dtype = dtype.newbyteorder()
-    data = np.frombuffer(message.data, np.uint8, message.step * message.height)
-    pixels = data.reshape(message.height, message.step)[:, :row].view(dtype)
-    if channels > 1:
-        pixels = pixels.reshape(message.height, message.width, channels)
-    return pixels.astype(dtype.newbyteorder("="), copy=False)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""sensor_msgs/Image <-> arrays, with every check that an image from outside needs."""
+"""Arrays -> sensor_msgs/Image."""
 
 from __future__ import annotations
 
@@ -6,138 +6,10 @@ import sys
 from array import array
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-
-from segan_ros.ros import bridge
-
-COLOUR = ("rgb8", "bgr8", "rgba8", "bgra8", "mono8")
-LABELS = ("mono8", "8UC1", "16UC1", "mono16", "32SC1")
-DEPTH = ("16UC1", "32FC1")
-ENCODINGS = {"image": COLOUR, "instance_mask": LABELS, "depth": DEPTH}
-"""What each input may carry, by topic name."""
-
-REMEDIES = {
-    "image": "",
-    "instance_mask": ", one object id per pixel and 0 or less for background",
-    "depth": ": millimetres in 16UC1, metres in 32FC1",
-}
-
-MAX_SIDE = 16384
-
-_TO_RGB = {
-    "bgr8": cv2.COLOR_BGR2RGB,
-    "rgba8": cv2.COLOR_RGBA2RGB,
-    "bgra8": cv2.COLOR_BGRA2RGB,
-    "mono8": cv2.COLOR_GRAY2RGB,
-}
-
-
-class MessageError(ValueError):
-    """A message cannot be used.
-
-    Args:
-        reason: short key under which the drop is counted, e.g. ``bad_encoding``.
-        text: names the value, the limit and the remedy.
-    """
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-
-
-def check(message: Image, topic: str, name: str = "") -> None:
-    """Refuse an image that cannot be decoded as what `topic` carries. Costs microseconds.
-
-    Args:
-        message: from outside.
-        topic: key of `ENCODINGS`.
-        name: what to call it in errors, where that is not `topic`.
-
-    Raises:
-        MessageError: ``bad_encoding``, ``bad_size`` or ``truncated``.
-    """
-    name = name or topic
-    if message.encoding not in ENCODINGS[topic]:
-        raise MessageError(
-            "bad_encoding",
-            f"{name} has encoding {message.encoding!r}; publish it as "
-            f"{', '.join(ENCODINGS[topic])}{REMEDIES[topic]}",
-        )
-    width, height = message.width, message.height
-    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise MessageError(
-            "bad_size", f"{name} is {width}x{height}; each side must lie in 1..{MAX_SIDE} pixels"
-        )
-    dtype, channels = bridge.layout(message.encoding)
-    row = width * channels * dtype.itemsize
-    if message.step < row:
-        raise MessageError(
-            "truncated",
-            f"{name} has step {message.step} but a row of {width} {message.encoding} pixels "
-            f"takes {row} bytes; the publisher must set step",
-        )
-    needed = message.step * height
-    if len(message.data) < needed:
-        raise MessageError(
-            "truncated",
-            f"{name} has {len(message.data)} bytes of data but {width}x{height} "
-            f"{message.encoding} with step {message.step} takes {needed}; the message was cut "
-            "short by its publisher",
-        )
-
-
-def check_same_size(image: Image, other: Image, name: str) -> None:
-    """Refuse a label or depth image of another size than the image.
-
-    Raises:
-        MessageError: ``size_mismatch``.
-    """
-    if (image.width, image.height) != (other.width, other.height):
-        raise MessageError(
-            "size_mismatch",
-            f"{name} is {other.width}x{other.height} but the image is "
-            f"{image.width}x{image.height}; publish both at the same resolution",
-        )
-
-
-def to_rgb(message: Image) -> NDArray[np.uint8]:
-    """A checked colour image as ``(H, W, 3)`` uint8; may share memory with `message`."""
-    pixels = np.ascontiguousarray(bridge.to_array(message))
-    if message.encoding == "rgb8":
-        return pixels
-    return cv2.cvtColor(pixels, _TO_RGB[message.encoding]).astype(np.uint8, copy=False)
-
-
-def to_labels(message: Image) -> NDArray[np.int32]:
-    """A checked label image as ``(H, W)`` int32."""
-    return bridge.to_array(message).astype(np.int32)
-
-
-def to_depth(message: Image) -> NDArray[np.float32]:
-    """A checked depth image as ``(H, W)`` float32 metres, NaN where unknown."""
-    pixels = bridge.to_array(message)
-    metres = pixels.astype(np.float32)
-    if message.encoding == "16UC1":
-        metres *= np.float32(0.001)
-    metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
-    return metres
-
-
-def to_camera_matrix(message: CameraInfo | None, image: Image) -> NDArray[np.float64] | None:
-    """K as ``(3, 3)`` float64; None when it is unusable or belongs to another resolution."""
-    if message is None or (message.width, message.height) != (image.width, image.height):
-        return None
-    return np.array(message.k, np.float64).reshape(3, 3) if is_calibrated(message) else None
-
-
-def is_calibrated(message: CameraInfo) -> bool:
-    """Whether K can turn pixels into rays."""
-    k = np.asarray(message.k)
-    return bool(np.isfinite(k).all() and k[0] > 0 and k[4] > 0 and k[8] != 0)
 
 
 def to_message(pixels: NDArray[Any], encoding: str, header: Header) -> Image:

@@ -13,9 +13,9 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
+from segan_ros.image_messages import MessageError, check, check_same_size, is_calibrated
 from segan_ros.ros.accounts import Accounts
 from segan_ros.ros.gaps import Gaps
-from segan_ros.ros.images import MessageError, check, check_same_size, is_calibrated
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.snapshots import Snapshot, stamp_of
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer

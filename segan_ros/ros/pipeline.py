@@ -10,8 +10,8 @@ from typing import Any
 from rclpy.node import Node
 
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.image_messages import MessageError
 from segan_ros.ros.accounts import Accounts
-from segan_ros.ros.images import MessageError
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.outputs import Outputs
 from segan_ros.ros.parameters import to_settings

@@ -16,8 +16,8 @@ from rclpy.task import Future as RosFuture
 from std_srvs.srv import SetBool
 
 from segan_ros.frame import CompletedScene
+from segan_ros.image_messages import MessageError, check, check_same_size
 from segan_ros.occlusion import removal_order
-from segan_ros.ros.images import MessageError, check, check_same_size
 from segan_ros.ros.messages import to_edge, to_graph, to_objects
 from segan_ros.ros.pipeline import Pipeline
 from segan_ros.ros.snapshots import Paint, Snapshot

@@ -11,8 +11,9 @@ from std_msgs.msg import Header
 
 from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.image_messages import to_camera_matrix, to_depth, to_labels, to_rgb
 from segan_ros.inference import Model
-from segan_ros.ros.images import to_camera_matrix, to_depth, to_labels, to_rgb
+from segan_ros.ros.bridge import to_array
 
 Paint = bool | Collection[int]
 """All objects, none, or those of these ids."""
@@ -49,9 +50,9 @@ class Snapshot:
     def to_frame(self) -> Frame:
         """Decode the messages."""
         return Frame(
-            to_rgb(self.image),
-            to_labels(self.mask),
-            None if self.depth is None else to_depth(self.depth),
+            to_rgb(self.image, to_array),
+            to_labels(self.mask, to_array),
+            None if self.depth is None else to_depth(self.depth, to_array),
             to_camera_matrix(self.camera, self.image),
             self.stamp,
         )
