@@ -26,6 +26,10 @@ from segan_ros.scenes import tight_box
 T = TypeVar("T")
 
 
+class TooManyObjectsError(ValueError):
+    """A frame has more objects than `Settings.max_objects`."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What an integrator may tune without touching the networks.
@@ -39,6 +43,7 @@ class Settings:
             labelled.
         min_hidden_ratio: hidden parts below this share of the visible area are taken for noise of
             the border.
+        max_objects: more in one frame are refused: a label image with so many ids is none.
         edges: see `EdgeRule`.
 
     Raises:
@@ -49,6 +54,7 @@ class Settings:
     occluders: str | None = None
     gap_width: int = 5
     min_hidden_ratio: float = 0.01
+    max_objects: int = 255
     edges: EdgeRule = field(default_factory=EdgeRule)
 
     def __post_init__(self) -> None:
@@ -82,10 +88,19 @@ class SceneCompleter:
         Returns:
             Objects in ascending order of their ids. A visible pixel always stays in its object's
             whole mask.
+
+        Raises:
+            TooManyObjectsError: the frame has more objects than the settings allow.
         """
         timings: dict[str, float] = {}
         with _timed(timings, "segment"):
             boxes = boxes_of(frame.labels)
+            if len(boxes) > self.settings.max_objects:
+                raise TooManyObjectsError(
+                    f"the labels hold {len(boxes)} objects, max_objects is "
+                    f"{self.settings.max_objects}; is this a depth image or colour-coded? "
+                    "If not, raise max_objects"
+                )
             rois = {
                 i: self.model.spec.segmentor.roi.around(box, frame.size) for i, box in boxes.items()
             }

@@ -5,7 +5,7 @@ import pytest
 from dummy_model import write_dummy_model
 from samples import frame_of, many_objects, overlapping
 
-from segan_ros.completion import SceneCompleter, Settings
+from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.crops import Roi, boxes_of, canvas, input_planes
 from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.occlusion import EdgeRule
@@ -107,6 +107,13 @@ def test_networks_never_get_more_than_a_batch(model, monkeypatch):
     SceneCompleter(model).complete(frame_of(many_objects()))
     assert max(seen) == MAX_BATCH
     assert sum(seen) > 40
+
+
+def test_labels_with_too_many_objects_are_refused(model):
+    frame = frame_of(many_objects())
+    with pytest.raises(TooManyObjectsError, match="hold 40 objects, max_objects is 39; is this a"):
+        SceneCompleter(model, Settings(max_objects=39)).complete(frame)
+    assert len(SceneCompleter(model, Settings(max_objects=40)).complete(frame).objects) == 40
 
 
 def test_same_frame_same_answer(model):

@@ -112,6 +112,18 @@ def test_labels_without_objects_give_an_empty_answer(start_node, robot):
     assert graphs[0].is_acyclic and node.tally().lost == 0
 
 
+def test_depth_image_taken_for_labels_is_dropped_and_the_next_frame_answered(start_node, robot):
+    node = start_node()
+    (graphs,) = listen(robot, node, "occlusion_graph")
+    depth = np.arange(60 * 80, dtype=np.uint16).reshape(60, 80)
+    robot.send(image(), image_message(depth, "16UC1", START))
+    robot.wait(lambda: node.tally().dropped.get("too_many_objects"), "the frame to be dropped")
+    text = node.node.report().texts["too_many_objects"]
+    assert "4799 objects, max_objects is 255; is this a depth image" in text
+    robot.send(*image_and_mask(START + SECOND))
+    robot.wait(lambda: graphs, "the graph of the next frame")
+
+
 def test_bag_that_starts_again_goes_on_being_answered(start_node, robot):
     node = start_node()
     (graphs,) = listen(robot, node, "occlusion_graph")

@@ -128,6 +128,12 @@ PARAMETERS = (
         limits=(0.0, 1.0),
     ),
     Parameter(
+        "max_objects",
+        _SETTINGS.max_objects,
+        "Frames with more objects are dropped: a depth image taken for labels has hundreds.",
+        limits=(1, 10_000),
+    ),
+    Parameter(
         "edge_rule",
         _SETTINGS.edges.rule,
         "When one object counts as hiding another: share of the whole mask covered, or the "
@@ -236,6 +242,7 @@ def to_settings(values: dict[str, Any]) -> Settings:
         occluders=None if values["occluders"] == "model" else values["occluders"],
         gap_width=values["gap_width"],
         min_hidden_ratio=values["min_hidden_ratio"],
+        max_objects=values["max_objects"],
         edges=EdgeRule(
             values["edge_rule"],
             values["min_overlap_ratio"],

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from segan_ros.completion import SceneCompleter, Settings
+from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.image_messages import to_camera_matrix, to_depth, to_labels, to_rgb
+from segan_ros.image_messages import MessageError, to_camera_matrix, to_depth, to_labels, to_rgb
 from segan_ros.inference import Model
 from segan_ros.ros.bridge import to_array
 
@@ -94,7 +94,10 @@ class Completion:
         start = time.perf_counter()
         frame = snapshot.to_frame()
         decode = time.perf_counter() - start
-        scene = SceneCompleter(self.model, settings).complete(frame, paint)
+        try:
+            scene = SceneCompleter(self.model, settings).complete(frame, paint)
+        except TooManyObjectsError as error:
+            raise MessageError("too_many_objects", str(error)) from None
         scene.timings["decode"] = decode
         self._last = (snapshot, settings, paint, frame, scene)
         return frame, scene
