@@ -139,15 +139,21 @@ def test_error_in_a_request_is_an_answer(fed, robot):
     assert complete(robot, use_latest=True).success
 
 
-def test_long_request_does_not_hold_up_the_node(fed, robot):
-    scene, entered, go_on = fed.node._completion.scene, threading.Event(), threading.Event()
+def hold_the_networks(node):
+    """Completion waits: an event that tells when it is entered, and one that lets it go on."""
+    scene, entered, go_on = node._completion.scene, threading.Event(), threading.Event()
 
     def slow(*args):
         entered.set()
         assert go_on.wait(TIMEOUT)
         return scene(*args)
 
-    fed.node._completion.scene = slow
+    node._completion.scene = slow
+    return entered, go_on
+
+
+def test_long_request_does_not_hold_up_the_node(fed, robot):
+    entered, go_on = hold_the_networks(fed.node)
     client = robot.node.create_client(CompleteObjects, "/segan/complete")
     robot.wait(client.service_is_ready, "the service")
     future = client.call_async(CompleteObjects.Request(use_latest=True))
@@ -160,14 +166,7 @@ def test_long_request_does_not_hold_up_the_node(fed, robot):
 
 
 def test_request_in_waiting_is_answered_when_the_node_is_deactivated(fed, robot):
-    scene, entered, go_on = fed.node._completion.scene, threading.Event(), threading.Event()
-
-    def slow(*args):
-        entered.set()
-        assert go_on.wait(TIMEOUT)
-        return scene(*args)
-
-    fed.node._completion.scene = slow
+    entered, go_on = hold_the_networks(fed.node)
     client = robot.node.create_client(CompleteObjects, "/segan/complete")
     robot.wait(client.service_is_ready, "the service")
     futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]
@@ -181,14 +180,7 @@ def test_request_in_waiting_is_answered_when_the_node_is_deactivated(fed, robot)
 
 
 def test_open_requests_are_answered_when_the_node_is_shut_down(fed, robot):
-    scene, entered, go_on = fed.node._completion.scene, threading.Event(), threading.Event()
-
-    def slow(*args):
-        entered.set()
-        assert go_on.wait(TIMEOUT)
-        return scene(*args)
-
-    fed.node._completion.scene = slow
+    entered, go_on = hold_the_networks(fed.node)
     client = robot.node.create_client(CompleteObjects, "/segan/complete")
     robot.wait(client.service_is_ready, "the service")
     futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]

@@ -38,11 +38,6 @@ class Worker(Generic[T]):
         self._ends = False
 
     @property
-    def running(self) -> bool:
-        """Between `start` and `stop`."""
-        return self._thread is not None
-
-    @property
     def load(self) -> int:
         """Items in the slot and in work, 0..2."""
         with self._wake:
