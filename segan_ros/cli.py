@@ -16,6 +16,7 @@ COMMANDS = {
     "generate": ("segan_ros.synthesis.generate", "render labelled tabletop scenes"),
     "train": ("segan_ros.training.train", "train a model on scenes"),
     "evaluate": ("segan_ros.evaluation.evaluate", "score a model on scenes"),
+    "bench": ("segan_ros.commands.bench", "time a model's networks beside the paper's sizes"),
     "export": ("segan_ros.model.export", "turn a trained model into ONNX"),
 }
 
@@ -25,6 +26,7 @@ EXTRA_OF = {
     "onnx": "train",
     "onnxruntime": "cpu",
     "onnxscript": "train",
+    "tensorboard": "train",
     "torch": "train",
     "torchvision": "train",
 }

@@ -1,6 +1,8 @@
 """Training runs: they learn, stop with a reason, resume, and end in a model folder."""
 
 import csv
+import subprocess
+import sys
 from argparse import Namespace
 from dataclasses import asdict, replace
 from itertools import pairwise
@@ -21,6 +23,8 @@ from segan_ros.model.segan import SPECS, Sizes  # noqa: E402
 from segan_ros.scenes import LabelledScene, TrueObject, tight_box, write_scene  # noqa: E402
 from segan_ros.training import train as recipe  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
+from segan_ros.training.data import Batches, Library  # noqa: E402
+from segan_ros.training.processes import Processes  # noqa: E402
 from segan_ros.training.train import TrainingError, rate_at, train  # noqa: E402
 from segan_ros.training.validation import Scores, best, strict_scores  # noqa: E402
 
@@ -126,6 +130,65 @@ def test_loss_that_is_not_finite_stops_with_the_remedy_and_the_batch(config):
         train(wild)
     batch = torch.load(Path(config.out) / "bad_batch.pt")
     assert batch[0].shape[1:] == (5, 96, 96)
+
+
+def torchrun(*command):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*launch, *command], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_processes_share_a_run_and_leave_one_model(config, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(_lists(asdict(config))))
+    said = torchrun("-m", "segan_ros.training.train", "--config", str(path))
+    assert said.count("next, segan export") == 1
+    assert len(curve(config)) == 6 + 3 + 2
+
+
+AVERAGING = """
+import sys
+from pathlib import Path
+import torch
+from segan_ros.training.processes import joined
+with joined() as processes:
+    rank = float(processes.rank)
+    tensors = [torch.full((2, 3), rank), torch.tensor([10 * rank])]
+    processes.average(tensors)
+    network = torch.nn.Linear(2, 2)
+    torch.nn.init.constant_(network.weight, rank)
+    processes.share(network)
+    found = [*tensors[0].flatten().tolist(), *tensors[1].tolist(), *network.weight[0].tolist()]
+    Path(sys.argv[1], f"rank{processes.rank}").write_text(str(found))
+"""
+
+
+def test_processes_average_gradients_and_take_over_the_weights_of_the_first(tmp_path):
+    (tmp_path / "script.py").write_text(AVERAGING)
+    torchrun(str(tmp_path / "script.py"), str(tmp_path))
+    for rank in (0, 1):
+        assert (tmp_path / f"rank{rank}").read_text() == str([0.5] * 6 + [5.0] + [0.0, 0.0])
+
+
+def test_processes_split_each_batch_between_them(config, scenes):
+    library = Library(str(scenes))
+    spec, size = SPECS["tabletop"], (96, 96)
+    whole = Batches(library, config, 0, spec, size)[3]
+    parts = [Batches(library, config, 0, spec, size, processes=Processes(i, 2))[3] for i in (0, 1)]
+    for i, part in enumerate(parts):
+        assert torch.equal(part.planes, whole.planes[i::2])
+
+
+def test_every_epoch_shows_validation_objects(config):
+    train(replace(config, stages=(replace(STAGES[0], steps=20),)))
+    sheets = sorted((Path(config.out) / "pictures").iterdir())
+    assert len(sheets) >= 2 and sheets[-1].name == "0_segmentor_000020.jpg"
+    sheet = cv2.imread(str(sheets[-1]))
+    assert sheet.shape[1] == 4 * 128 and len(np.unique(sheet)) > 20
+    assert list((Path(config.out) / "tensorboard").glob("events.*"))
 
 
 def test_folder_of_another_run_is_not_overwritten(config):

@@ -19,6 +19,7 @@ from segan_ros.model_spec import ModelSpec
 from segan_ros.scenes import LabelledScene, TrueObject, iterate_scenes, read_scene, tight_box
 from segan_ros.training.augment import Cutout, View, augmented
 from segan_ros.training.config import Augmentation, Config, Stage
+from segan_ros.training.processes import ALONE, Processes
 
 Floats = NDArray[np.float32]
 
@@ -148,6 +149,7 @@ class Batches(Dataset[Batch]):
         number: of the stage, which has its own draws.
         spec: what the networks look at.
         mask_size: of the segmentor's truth.
+        processes: this one gets its part of each batch.
     """
 
     def __init__(
@@ -157,10 +159,12 @@ class Batches(Dataset[Batch]):
         number: int,
         spec: ModelSpec,
         mask_size: tuple[int, int],
+        *,
+        processes: Processes = ALONE,
     ) -> None:
         self.library, self.config, self.number = library, config, number
         self.stage: Stage = config.stages[number]
-        self.spec, self.mask_size = spec, mask_size
+        self.spec, self.mask_size, self.processes = spec, mask_size, processes
 
     def __len__(self) -> int:
         return self.stage.steps
@@ -168,7 +172,10 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         cv2.setNumThreads(1)
         rng = np.random.default_rng((self.config.seed, self.number, step))
-        samples = [self._sample(i, rng) for i in self._chosen(rng)]
+        chosen = self._chosen(rng)
+        drawn = list(zip(chosen, rng.spawn(len(chosen)), strict=True))
+        mine = drawn[self.processes.rank :: self.processes.count]
+        samples = [self._sample(i, own) for i, own in mine]
         return Batch(*(torch.from_numpy(np.stack(p)) for p in zip(*samples, strict=True)))
 
     def _chosen(self, rng: np.random.Generator) -> list[int]:

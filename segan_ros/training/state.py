@@ -11,9 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
+from torch.utils.tensorboard import SummaryWriter
 
+from segan_ros.frame import Image
 from segan_ros.model.segan import SeGAN
+from segan_ros.scenes import write_image
 from segan_ros.training.config import Config, Stage
+from segan_ros.training.processes import ALONE, Processes
 
 COLUMNS = ("stage", "step", "seconds", "rate", "loss", "mask", "l1", "adversarial", "discriminator")
 
@@ -25,7 +29,8 @@ class TrainingError(ValueError):
 class Optimiser:
     """AdamW over some networks; a step is taken on a loss with the norm of its gradient bounded."""
 
-    def __init__(self, networks: list[nn.Module], stage: Stage) -> None:
+    def __init__(self, networks: list[nn.Module], stage: Stage, processes: Processes) -> None:
+        self.processes = processes
         self.parameters = [p for n in networks for p in n.parameters()]
         self.adam = AdamW(
             self.parameters, lr=stage.rate, betas=stage.betas, weight_decay=stage.decay
@@ -34,6 +39,7 @@ class Optimiser:
     def step(self, loss: Tensor) -> None:
         self.adam.zero_grad(set_to_none=True)
         gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        self.processes.average([g for g in gradients if g is not None])
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         nn.utils.clip_grad_norm_(self.parameters, 10.0)
@@ -43,14 +49,14 @@ class Optimiser:
 class Optimisers:
     """What a stage trains: `generator` (segmentor, painter or both) and the `discriminator`."""
 
-    def __init__(self, model: SeGAN, stage: Stage) -> None:
+    def __init__(self, model: SeGAN, stage: Stage, processes: Processes) -> None:
         trained: dict[str, list[nn.Module]] = {
             "segmentor": [model.segmentor],
             "painter": [model.painter],
             "joint": [model.segmentor, model.painter],
         }
-        self.generator = Optimiser(trained[stage.trains], stage)
-        self.discriminator = Optimiser([model.discriminator], stage)
+        self.generator = Optimiser(trained[stage.trains], stage, processes)
+        self.discriminator = Optimiser([model.discriminator], stage, processes)
 
     def set_rate(self, rate: float) -> None:
         for optimiser in (self.generator, self.discriminator):
@@ -75,6 +81,7 @@ class Run:
     Args:
         config: what to do.
         model: the networks.
+        processes: that train it.
         stage, step: what comes next.
         seconds: trained so far.
         optimisers: of the current stage; None before its first step.
@@ -83,6 +90,7 @@ class Run:
 
     config: Config
     model: SeGAN
+    processes: Processes = ALONE
     stage: int = 0
     step: int = 0
     seconds: float = 0.0
@@ -96,10 +104,18 @@ class Run:
 
 
 class Curves:
-    """``curves.csv``, one row a step; those from `start` on are dropped: they come again."""
+    """``curves.csv`` and the same for TensorBoard, a row a step; rows from `start` on come again.
 
-    def __init__(self, path: Path, start: tuple[int, int]) -> None:
-        kept = []
+    Args:
+        folder: of the run.
+        start: stage and step to go on with.
+        before: steps of all stages before that.
+    """
+
+    def __init__(self, folder: Path, start: tuple[int, int] = (0, 0), before: int = 0) -> None:
+        path, kept = folder / "curves.csv", []
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=before)
+        self._at = before
         if path.exists():
             with path.open(newline="") as file:
                 rows = list(csv.DictReader(file))
@@ -114,6 +130,7 @@ class Curves:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._board.close()
 
     def add(self, state: Run, rate: float, losses: dict[str, float]) -> None:
         """The row of the step that was just taken."""
@@ -122,10 +139,24 @@ class Curves:
             row | {"rate": f"{rate:.3g}"} | {k: f"{v:.6g}" for k, v in losses.items()}
         )
         self._file.flush()
+        stage = state.config.stages[state.stage].trains
+        for name, value in {"rate": rate, **losses}.items():
+            self._board.add_scalar(f"{stage}/{name}", value, self._at)
+        self._at += 1
+
+    def show(self, state: Run, sheet: Image) -> None:
+        """Keep a sheet of validation objects, as a file and for TensorBoard."""
+        name = f"{state.stage}_{state.config.stages[state.stage].trains}_{state.step:06d}.jpg"
+        folder = state.folder / "pictures"
+        folder.mkdir(exist_ok=True)
+        write_image(folder / name, sheet)
+        self._board.add_image("validation", sheet, self._at, dataformats="HWC")
 
 
 def save(state: Run, path: Path) -> None:
-    """Write the checkpoint in one step: a kill leaves the last one whole."""
+    """Write the checkpoint in one step: a kill leaves the last one whole. One process does."""
+    if not state.processes.leads:
+        return
     optimisers = state.optimisers
     config = state.config.as_dict()
     part = path.with_suffix(".part")
@@ -137,7 +168,6 @@ def save(state: Run, path: Path) -> None:
             "stage": state.stage,
             "step": state.step,
             "seconds": state.seconds,
-            "random": torch.get_rng_state(),
             "threshold": state.scores.get("threshold", state.model.spec.segmentor.threshold),
             "scores": {"val": state.scores} if state.scores else {},
             "training": _account(state),
@@ -176,9 +206,9 @@ def resume(state: Run, path: Path) -> None:
     state.stage, state.step, state.seconds = saved["stage"], saved["step"], saved["seconds"]
     state.scores = saved["scores"].get("val", {})
     if saved["optimisers"]:
-        state.optimisers = Optimisers(state.model, state.config.stages[state.stage])
+        stage = state.config.stages[state.stage]
+        state.optimisers = Optimisers(state.model, stage, state.processes)
         state.optimisers.load_state_dict(saved["optimisers"])
-    torch.set_rng_state(saved["random"].cpu())
 
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:

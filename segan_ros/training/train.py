@@ -1,9 +1,9 @@
 """``segan train``: the recipe from scene folders to a checkpoint, top to bottom.
 
 Stages follow the paper: the segmentor (Eq. 2) and the painter on true masks (Eq. 3-5) on their own,
-then both end to
-end (Eq. 6). A run that was stopped goes on where it was, and takes the same steps as one that was
-not.
+then both end to end (Eq. 6). A run that was stopped goes on where it was, and takes the same steps
+as one that was not. `torchrun` shares it between processes:
+``torchrun --nproc-per-node 2 -m segan_ros.training.train --config FILE``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from segan_ros.frame import Image
 from segan_ros.model.losses import (
     Regions,
     adversarial_loss,
@@ -30,6 +33,8 @@ from segan_ros.model.segan import SeGAN, canvas
 from segan_ros.scenes import iterate_scenes
 from segan_ros.training.config import Config, Stage, read_config
 from segan_ros.training.data import Batch, Batches, Library
+from segan_ros.training.pictures import validation_sheet
+from segan_ros.training.processes import ALONE, Processes, joined
 from segan_ros.training.state import (
     Curves,
     Optimisers,
@@ -53,17 +58,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = read_config(args.config, train=args.data, val=args.val, out=args.out)
-    checkpoint = train(config)
-    print(f"{checkpoint}: next, segan export --checkpoint {checkpoint} --out DIR")
+    with joined() as processes:
+        checkpoint = train(config, processes=processes)
+        if processes.leads:
+            print(f"{checkpoint}: next, segan export --checkpoint {checkpoint} --out DIR")
     return 0
 
 
-def train(config: Config, until: tuple[int, int] | None = None) -> Path:
+def train(
+    config: Config,
+    until: tuple[int, int] | None = None,
+    processes: Processes = ALONE,
+) -> Path:
     """Do all stages of `config`, or what is left of them.
 
     Args:
         config: the run; one of the same config found in its folder is continued.
         until: stop before this (stage, step), as if killed right after a checkpoint.
+        processes: that train together, all called with the same config.
 
     Returns:
         The checkpoint.
@@ -74,7 +86,8 @@ def train(config: Config, until: tuple[int, int] | None = None) -> Path:
     """
     torch.manual_seed(config.seed)
     model = SeGAN(config.model.size, config.model.sizes, config.model.pretrained)
-    state = Run(config, model.to(device()).to(memory_format=torch.channels_last))
+    model = model.to(device()).to(memory_format=torch.channels_last)
+    state = Run(config, model, processes)
     checkpoint = state.folder / "last.pt"
     state.folder.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
@@ -82,14 +95,14 @@ def train(config: Config, until: tuple[int, int] | None = None) -> Path:
     library = Library(
         config.data.train, config.data.min_visible, config.data.max_hidden, config.data.train_scenes
     )
-    with Curves(state.folder / "curves.csv", (state.stage, state.step)) as curves:
+    with _curves(state) as curves:
         while state.stage < len(config.stages):
             stage = config.stages[state.stage]
             _train_stage(state, library, curves, until)
             if until and (state.stage, state.step) == until:
                 save(state, checkpoint)
                 return checkpoint
-            if stage.trains != "painter":
+            if stage.trains != "painter" and processes.leads:
                 state.scores = asdict(_validate(state))
                 tqdm.write(f"{stage.trains}: {state.scores}")
             state.stage, state.step, state.optimisers = state.stage + 1, 0, None
@@ -98,32 +111,42 @@ def train(config: Config, until: tuple[int, int] | None = None) -> Path:
 
 
 def _train_stage(
-    state: Run, library: Library, curves: Curves, until: tuple[int, int] | None
+    state: Run, library: Library, curves: Curves | None, until: tuple[int, int] | None
 ) -> None:
     config, model, stage = state.config, state.model, state.config.stages[state.stage]
-    dataset = Batches(library, config, state.stage, model.spec, model.mask_size)
+    dataset = Batches(
+        library, config, state.stage, model.spec, model.mask_size, processes=state.processes
+    )
     last = until[1] if until and until[0] == state.stage else stage.steps
     loader = DataLoader(
         dataset,
         batch_size=None,
         sampler=range(state.step, last),
         num_workers=config.workers,
-        # Its own generator: the global one draws dropout, and resuming must not shift it.
-        generator=torch.Generator(),
     )
-    state.optimisers = state.optimisers or Optimisers(model, stage)
+    state.optimisers = state.optimisers or Optimisers(model, stage, state.processes)
+    state.processes.share(model)
+    epoch = math.ceil(len(library.subjects) / stage.batch)
     model.train()
     if stage.trains == "joint":
         # Statistics of small batches would unsettle what the first stage has settled.
         model.segmentor.eval()
     saved = started = time.monotonic()
     before = state.seconds
-    bar = tqdm(loader, stage.trains, stage.steps, initial=state.step, unit="step")
+    bar = tqdm(
+        loader,
+        stage.trains,
+        stage.steps,
+        initial=state.step,
+        unit="step",
+        disable=not state.processes.leads,
+    )
     for arrays in bar:
         batch = Batch(*(t.to(device()) for t in arrays))
         rate = rate_at(stage, state.step)
         state.optimisers.set_rate(rate)
-        losses = _step(state, stage, batch)
+        _seed_step(state)
+        losses = _averaged(_step(state, stage, batch), state.processes)
         if not math.isfinite(losses["loss"]):
             torch.save(tuple(batch), state.folder / "bad_batch.pt")
             raise TrainingError(
@@ -134,8 +157,12 @@ def _train_stage(
         state.step += 1
         now = time.monotonic()
         state.seconds = before + now - started
-        curves.add(state, rate, losses)
         bar.set_postfix({k: f"{v:.3f}" for k, v in losses.items()}, refresh=False)
+        if curves is None:
+            continue
+        curves.add(state, rate, losses)
+        if state.step % epoch == 0 or state.step == stage.steps:
+            curves.show(state, _sheet(state))
         if now - saved > 60 * config.checkpoint_minutes:
             save(state, state.folder / "last.pt")
             saved = now
@@ -184,6 +211,27 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
     return {k: v.item() for k, v in losses.items()}
 
 
+def _curves(state: Run) -> AbstractContextManager[Curves | None]:
+    """Where the curves go; None but in the process that leads."""
+    if not state.processes.leads:
+        return nullcontext()
+    before = sum(s.steps for s in state.config.stages[: state.stage]) + state.step
+    return Curves(state.folder, (state.stage, state.step), before)
+
+
+def _seed_step(state: Run) -> None:
+    """Dropout draws by seed, step and process alone: a resumed run repeats it."""
+    key = (state.config.seed, state.stage, state.step, state.processes.rank)
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+
+
+def _averaged(losses: dict[str, float], processes: Processes) -> dict[str, float]:
+    """Means over processes: one that is not finite stops them all."""
+    values = torch.tensor(list(losses.values()), device=device())
+    processes.average([values])
+    return dict(zip(losses, values.tolist(), strict=True))
+
+
 def rate_at(stage: Stage, step: int) -> float:
     """Learning rate of a step: up in a line over the first 5 %, down to 0 as a cosine."""
     warm = max(1, stage.steps // 20)
@@ -196,3 +244,19 @@ def _validate(state: Run) -> Scores:
     folders = list(iterate_scenes(state.config.data.val))[: state.config.data.val_scenes or None]
     state.model.eval()
     return best(strict_scores(TorchModel(state.model), folders), state.config.hallucination_penalty)
+
+
+def _sheet(state: Run) -> Image:
+    folders = list(iterate_scenes(state.config.data.val))[:24]
+    modes = {network: network.training for network in state.model.children()}
+    state.model.eval()
+    sheet = validation_sheet(TorchModel(state.model), folders)
+    for network, training in modes.items():
+        network.train(training)
+    return sheet
+
+
+if __name__ == "__main__":
+    _parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(_parser)
+    raise SystemExit(run(_parser.parse_args()))

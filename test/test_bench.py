@@ -1,0 +1,34 @@
+"""`segan bench`: what it prints is what it measured, of two models in one run."""
+
+import json
+
+import pytest
+from dummy_model import write_dummy_model
+
+from segan_ros.cli import main
+
+
+def test_json_holds_each_network_of_both_models_and_their_ratio(tmp_path, capsys):
+    small = write_dummy_model(tmp_path / "small", (16, 16))
+    large = write_dummy_model(tmp_path / "large", (256, 256))
+    options = ["--against", str(large), "--provider", "cpu", "--objects", "4", "--repeat", "3"]
+    assert main(["bench", "--model", str(small), *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["provider"], found["objects"], found["runs"]) == ("cpu", 4, 3)
+    for stage in ("segmentor", "painter", "total"):
+        ratio = found["theirs"][stage] / found["ours"][stage]
+        assert found["ratio"][stage] == pytest.approx(ratio, rel=0.2)
+    assert found["ratio"]["segmentor"] > 1  # 256 times the pixels
+
+
+def test_table_names_both_models(tmp_path, capsys):
+    model = str(write_dummy_model(tmp_path / "m"))
+    options = ["--provider", "cpu", "--objects", "1", "--repeat", "1"]
+    assert main(["bench", "--model", model, "--against", model, *options]) == 0
+    assert capsys.readouterr().out.count("dummy") == 2
+
+
+@pytest.mark.parametrize("option", ["--objects", "--repeat"])
+def test_counts_out_of_range_are_refused(option, capsys):
+    assert main(["bench", option, "0"]) == 2
+    assert f"{option} is 0; it must lie in 1..1000" in capsys.readouterr().err
