@@ -58,6 +58,10 @@ class PaperSegmentor(nn.Module):
         pooled = roi_pool(features, boxes, self.bins)
         return self.fc(pooled.flatten(1)).view(-1, 1, self.side, self.side)
 
+    def rescale(self, scale: float, shift: float) -> None:
+        """Make `logits` what they were times `scale` plus `shift`."""
+        _rescale(self.fc, scale, shift)
+
     def forward(self, planes: Tensor, boxes: Tensor) -> Tensor:
         """Probability of the whole mask, ``(N, 1, 256, 256)``; arguments as of `logits`."""
         probability = self.logits(planes, boxes).float().sigmoid()
@@ -163,9 +167,19 @@ class TabletopSegmentor(nn.Module):
             x = block(torch.cat((upsampled(x, skip), skip), 1))
         return self.head(torch.cat((upsampled(x, planes), planes.to(x.dtype)), 1))
 
+    def rescale(self, scale: float, shift: float) -> None:
+        """Make `logits` what they were times `scale` plus `shift`."""
+        _rescale(self.head[-1], scale, shift)
+
     def forward(self, planes: Tensor, boxes: Tensor | None = None) -> Tensor:
         """Probability of the whole mask, ``(N, 1, h, w)``; arguments as of `logits`."""
         return self.logits(planes, boxes).float().sigmoid()
+
+
+@torch.no_grad()
+def _rescale(layer: nn.Module, scale: float, shift: float) -> None:
+    layer.get_parameter("weight").mul_(scale)
+    layer.get_parameter("bias").mul_(scale).add_(shift)
 
 
 class ResidualBlock(nn.Module):

@@ -31,6 +31,7 @@ from segan_ros.model.losses import (
 )
 from segan_ros.model.segan import SeGAN, canvas
 from segan_ros.scenes import iterate_scenes
+from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config, Stage, read_config
 from segan_ros.training.data import Batch, Batches, Library
 from segan_ros.training.pictures import validation_sheet
@@ -241,9 +242,12 @@ def rate_at(stage: Stage, step: int) -> float:
 
 
 def _validate(state: Run) -> Scores:
+    """Calibrate the segmentor and choose its threshold, both on validation scenes."""
     folders = list(iterate_scenes(state.config.data.val))[: state.config.data.val_scenes or None]
     state.model.eval()
-    return best(strict_scores(TorchModel(state.model), folders), state.config.hallucination_penalty)
+    model = TorchModel(state.model)
+    state.model.segmentor.rescale(*platt(decided(model, folders)))
+    return best(strict_scores(model, folders), state.config.hallucination_penalty)
 
 
 def _sheet(state: Run) -> Image:

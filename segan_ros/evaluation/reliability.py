@@ -1,0 +1,141 @@
+"""Do probabilities mean what they say: of pixels given 0.7, are seven in ten the object's?
+
+Looked at are the pixels that the method had to decide on: around an object, not seen to be its own,
+where its occluders are, and given more than `LEAST`. Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.crops import cut
+from segan_ros.frame import CompletedScene
+from segan_ros.scenes import LabelledScene
+
+LEAST = 0.01
+"""Pixels of lower probability are left out: there are many, and all methods get them right."""
+
+BINS = 15
+"""Bins of equal width between 0 and 1."""
+
+Decided = tuple[NDArray[np.float32], NDArray[np.bool_]]
+"""Probabilities and truths of pixels, both ``(P,)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Per bin: how many pixels, their mean probability, and the share that truly is hidden.
+
+    Args:
+        pixels: ``(BINS,)`` counts.
+        said: ``(BINS,)`` mean probability, NaN in an empty bin.
+        true: ``(BINS,)`` share of pixels of the whole mask, NaN in an empty bin.
+    """
+
+    pixels: NDArray[np.int64]
+    said: NDArray[np.float64]
+    true: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error (Naeini et al. 2015), 0..1; NaN without pixels."""
+        total = self.pixels.sum()
+        if not total:
+            return float("nan")
+        gap = np.nan_to_num(np.abs(self.said - self.true))
+        return float((gap * self.pixels).sum() / total)
+
+
+def decided_pixels(truth: LabelledScene, answer: CompletedScene) -> Decided:
+    """Probability and truth of the pixels that had to be decided on.
+
+    Args:
+        truth: the scene.
+        answer: completed with a threshold of at most `LEAST`, so that the probabilities of all
+            those pixels are there.
+    """
+    whole = {o.id: o.amodal for o in truth.objects}
+    said, true = [np.zeros(0, np.float32)], [np.zeros(0, bool)]
+    for item in answer.objects:
+        if item.id in whole:
+            asked = ~item.visible & (item.probability > LEAST)
+            said.append(item.probability[asked].astype(np.float32))
+            true.append(cut(whole[item.id], item.box)[asked])
+    return np.concatenate(said), np.concatenate(true)
+
+
+def reliability(pixels: Iterable[Decided]) -> Reliability:
+    """Bins over the pixels of many scenes."""
+    count, said, hits = (np.zeros(BINS) for _ in range(3))
+    for probability, truth in pixels:
+        bins = np.minimum((probability * BINS).astype(int), BINS - 1)
+        count += np.bincount(bins, minlength=BINS)
+        said += np.bincount(bins, probability, BINS)
+        hits += np.bincount(bins, truth, BINS)
+    with np.errstate(invalid="ignore"):
+        return Reliability(count.astype(np.int64), said / count, hits / count)
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
+    """Spearman's, ties at their mean rank; NaN for fewer than two pairs or a constant side."""
+    if len(first) < 2:
+        return float("nan")
+    a, b = _ranks(np.asarray(first)), _ranks(np.asarray(second))
+    if a.std() == 0 or b.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return (last - (count - 1) / 2)[inverse]
+
+
+def reliability_svg(found: Reliability, side: int = 320) -> str:
+    """The reliability diagram: true share over probability, dots by the number of pixels."""
+    margin, span = 44, side - 64
+    x0, y0 = margin, side - margin
+    most = max(int(found.pixels.max()), 1)
+
+    def at(said: float, true: float) -> tuple[float, float]:
+        return x0 + span * said, y0 - span * true
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" width="{side}" '
+        f'height="{side}" font-family="sans-serif" font-size="11" fill="#444">',
+        f'<rect width="{side}" height="{side}" fill="white"/>',
+        f'<path d="M{x0} {y0}h{span}M{x0} {y0}v{-span}" stroke="#888" fill="none"/>',
+        f'<path d="M{x0} {y0}l{span} {-span}" stroke="#bbb" stroke-dasharray="4 4"/>',
+    ]
+    for tick in (0, 0.5, 1):
+        x, y = at(tick, tick)
+        parts += [
+            f'<text x="{x:.1f}" y="{y0 + 16}" text-anchor="middle">{tick:g}</text>',
+            f'<text x="{x0 - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>',
+        ]
+    filled = [i for i in range(BINS) if found.pixels[i]]
+    points = [at(found.said[i], found.true[i]) for i in filled]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    parts.append(f'<polyline points="{line}" fill="none" stroke="#1f6feb" stroke-width="1.5"/>')
+    for i, (x, y) in zip(filled, points, strict=True):
+        radius = 2 + 6 * np.sqrt(found.pixels[i] / most)
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="#1f6feb" fill-opacity="0.6">'
+            f"<title>{found.pixels[i]} pixels: said {found.said[i]:.2f}, "
+            f"true {found.true[i]:.2f}</title></circle>"
+        )
+    middle = x0 + span / 2
+    parts += [
+        f'<text x="{middle}" y="{side - 10}" text-anchor="middle">probability</text>',
+        f'<text x="14" y="{y0 - span / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 14 {y0 - span / 2})">truly hidden</text>',
+        f'<text x="{middle}" y="14" text-anchor="middle" font-size="12">calibration error '
+        f"{found.error:.3f}</text>",
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
