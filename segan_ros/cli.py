@@ -13,19 +13,27 @@ from segan_ros.resources import resource_path
 COMMANDS = {
     "complete": ("segan_ros.commands.complete", "complete the objects of a photo or of scenes"),
     "replay": ("segan_ros.evaluation.replay", "run a bag through the node and score its answers"),
+    "assets": ("segan_ros.synthesis.assets.command", "fetch real meshes for `segan generate`"),
     "generate": ("segan_ros.synthesis.generate", "render labelled tabletop scenes"),
+    "inspect": ("segan_ros.synthesis.inspection", "draw scenes and their distribution"),
     "train": ("segan_ros.training.train", "train a model on scenes"),
     "evaluate": ("segan_ros.evaluation.evaluate", "score a model on scenes"),
+    "import": ("segan_ros.commands.import_scenes", "turn DYCE or COCO-amodal into scenes"),
     "bench": ("segan_ros.commands.bench", "time a model's networks beside the paper's sizes"),
     "export": ("segan_ros.model.export", "turn a trained model into ONNX"),
+    "quantise": ("segan_ros.model.quantise", "add 8-bit networks to a model folder"),
 }
 
 # What `pip install segan_ros` leaves out, and the extra that brings it.
 EXTRA_OF = {
+    "coacd": "train",
+    "fast_simplification": "train",
     "mujoco": "train",
     "onnx": "train",
     "onnxruntime": "cpu",
     "onnxscript": "train",
+    "pycocotools": "coco",
+    "ray": "ray",
     "tensorboard": "train",
     "torch": "train",
     "torchvision": "train",

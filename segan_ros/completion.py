@@ -7,9 +7,7 @@ whom.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -20,8 +18,10 @@ from numpy.typing import NDArray
 from segan_ros.crops import boxes_of, canvas, cut, input_planes, resized
 from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Mask
 from segan_ros.inference import MAX_BATCH, Model
+from segan_ros.model_spec import SegmentorSpec
 from segan_ros.occlusion import EdgeRule, build_graph, find_edges
 from segan_ros.scenes import tight_box
+from segan_ros.timing import timed
 
 T = TypeVar("T")
 
@@ -92,8 +92,23 @@ class SceneCompleter:
         Raises:
             TooManyObjectsError: the frame has more objects than the settings allow.
         """
+        scene = self._segmented(frame)
+        return scene if paint is False else self.painted(frame, scene, paint)
+
+    def painted(
+        self, frame: Frame, scene: CompletedScene, paint: bool | Collection[int] = True
+    ) -> CompletedScene:
+        """`scene` of `frame` with the appearances that `paint` asks for."""
+        timings = dict(scene.timings)
+        ids = None if isinstance(paint, bool) else paint
+        return replace(
+            scene, objects=tuple(self.paint(frame, scene.objects, ids, timings)), timings=timings
+        )
+
+    def _segmented(self, frame: Frame) -> CompletedScene:
+        """Whole masks and graph, no appearance: all that the order of lifting needs."""
         timings: dict[str, float] = {}
-        with _timed(timings, "segment"):
+        with timed(timings, "crop"):
             boxes = boxes_of(frame.labels)
             if len(boxes) > self.settings.max_objects:
                 raise TooManyObjectsError(
@@ -101,60 +116,59 @@ class SceneCompleter:
                     f"{self.settings.max_objects}; is this a depth image or colour-coded? "
                     "If not, raise max_objects"
                 )
-            rois = {
-                i: self.model.spec.segmentor.roi.around(box, frame.size) for i, box in boxes.items()
-            }
-            hideable = self._hideable(frame.labels)
-            probabilities = self._segment(frame, rois, hideable)
+            rois = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
+            hideable = self._hideable(frame.labels, list(boxes.values()))
+        probabilities = self._segment(frame, rois, hideable, timings)
+        with timed(timings, "crop"):
             objects = [
                 self._whole(frame, i, rois[i], probabilities.get(i), hideable) for i in boxes
             ]
-        with _timed(timings, "graph"):
-            graph = build_graph(
-                boxes, find_edges(frame.labels, objects, self.settings.edges, frame.depth)
-            )
+        with timed(timings, "graph"):
+            edges = find_edges(frame.labels, objects, self.settings.edges, frame.depth)
+            graph = build_graph(boxes, edges)
             layers = dict(zip(graph.object_ids, graph.layers, strict=True))
             objects = [replace(o, layer=layers[o.id]) for o in objects]
-        with _timed(timings, "paint"):
-            if paint is not False:
-                objects = self.paint(frame, objects, None if paint is True else paint)
         return CompletedScene(frame.size, tuple(objects), graph, timings)
 
-    def _hideable(self, labels: NDArray[np.int32]) -> Mask:
+    def _hideable(self, labels: NDArray[np.int32], boxes: Sequence[Box]) -> Mask:
         """Where something may hide an object: on labelled objects and narrow gaps, or anywhere."""
-        occluders = self.settings.occluders or self.model.spec.segmentor.occluders
+        occluders = self.settings.occluders or self._spec.occluders
         if occluders == "any":
             return np.ones(labels.shape, bool)
-        labelled = (labels > 0).astype(np.uint8)
-        if not self.settings.gap_width:
-            return labelled > 0
-        side = (self.settings.gap_width + 1) // 2 * 2 + 1  # odd: closing must not shift the mask
-        return cv2.morphologyEx(labelled, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)) > 0
+        labelled = labels > 0
+        if self.settings.gap_width and boxes:
+            side = (self.settings.gap_width + 1) // 2 * 2 + 1  # odd: closing must not shift it
+            corners = np.array(boxes)
+            low, high = corners[:, :2].min(axis=0) - side, corners[:, 2:].max(axis=0) + side
+            part = cut(labelled, (max(low[0], 0), max(low[1], 0), high[0], high[1])).view(np.uint8)
+            part[:] = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+        return labelled
 
     def _segment(
-        self, frame: Frame, rois: dict[int, Box], hideable: Mask
+        self, frame: Frame, rois: dict[int, Box], hideable: Mask, timings: dict[str, float]
     ) -> dict[int, NDArray[np.float32]]:
         """Probability of the whole object in its roi, for each object that something may hide."""
-        spec = self.model.spec.segmentor
-        ids = [
-            i
-            for i, roi in rois.items()
-            if np.any(cut(hideable, roi) & (cut(frame.labels, roi) != i))
-        ]
+        spec = self._spec
+        with timed(timings, "crop"):
+            ids = [
+                i
+                for i, roi in rois.items()
+                if np.any(cut(hideable, roi) & (cut(frame.labels, roi) != i))
+            ]
         full = (0, 0, frame.size[1], frame.size[0])
-        views = {i: rois[i] if spec.view == "roi" else full for i in ids}
         extent = np.array([frame.size[1], frame.size[0]] * 2, np.float32)
         found: dict[int, NDArray[np.float32]] = {}
         for batch in _batches(ids):
-            planes = [
-                input_planes(
-                    cut(frame.rgb, views[i]), cut(frame.labels, views[i]), i, spec.size, spec.planes
-                )
-                for i in batch
-            ]
-            boxes = np.array([rois[i] for i in batch], np.float32) / extent
-            for i, p in zip(batch, self.model.segment(np.stack(planes), boxes), strict=True):
-                found[i] = resized(p, _size(rois[i])).clip(0, 1)
+            with timed(timings, "crop"):
+                planes = np.empty((len(batch), spec.channels, *spec.size), np.float32)
+                for i, out in zip(batch, planes, strict=True):
+                    view = rois[i] if spec.view == "roi" else full
+                    rgb, labels = cut(frame.rgb, view), cut(frame.labels, view)
+                    input_planes(rgb, labels, i, spec.size, spec.planes, out=out)
+                boxes = np.array([rois[i] for i in batch], np.float32) / extent
+            with timed(timings, "segment"):
+                probabilities = self.model.segment(planes, boxes)
+            found |= zip(batch, probabilities, strict=True)
         return found
 
     def _whole(
@@ -162,42 +176,44 @@ class SceneCompleter:
         frame: Frame,
         object_id: int,
         roi: Box,
-        probability: NDArray[np.float32] | None,
+        found: NDArray[np.float32] | None,
         hideable: Mask,
     ) -> AmodalObject:
+        """One object from what the segmentor `found`, at any size; None where it was not asked."""
         visible = cut(frame.labels, roi) == object_id
-        threshold = self.settings.threshold or self.model.spec.segmentor.threshold
-        if probability is None:
-            probability = np.zeros(visible.shape, np.float32)
-        probability = np.where(cut(hideable, roi), probability, 0)
-        hidden = (probability > threshold) & ~visible
-        if np.count_nonzero(hidden) < self.settings.min_hidden_ratio * np.count_nonzero(visible):
-            hidden[:] = False
-        probability[visible] = 1
-        amodal = visible | hidden
-        x0, y0, x1, y1 = tight = tight_box(amodal)
-        box = (roi[0] + x0, roi[1] + y0, roi[0] + x1, roi[1] + y1)
+        if found is None:
+            amodal, probability = visible, visible.astype(np.float32)
+        else:
+            probability = resized(found.clip(0, 1), _size(roi))
+            probability *= cut(hideable, roi)
+            np.copyto(probability, 1, where=visible)
+            amodal = probability > (self.settings.threshold or self._spec.threshold)
+            seen = np.count_nonzero(visible)
+            if np.count_nonzero(amodal) - seen < self.settings.min_hidden_ratio * seen:
+                amodal = visible
+        area = np.count_nonzero(amodal)
+        inside = area * cv2.mean(probability, amodal.view(np.uint8))[0]
+        score = inside / (area + cv2.sumElems(probability)[0] - inside)
+        tight = tight_box(amodal)
+        box = _moved(tight, roi[0], roi[1])
         height, width = frame.size
-        depth_median = np.nan
-        if frame.depth is not None:
-            seen = cut(frame.depth, roi)[visible]
-            seen = seen[np.isfinite(seen)]
-            depth_median = np.median(seen) if len(seen) else np.nan
         return AmodalObject(
             object_id,
             box,
             cut(visible, tight),
             cut(amodal, tight),
             cut(probability, tight),
-            score=float(
-                probability[amodal].sum() / (np.count_nonzero(amodal) + probability[~amodal].sum())
-            ),
+            score=min(float(score), 1.0),
             truncated=box[0] == 0 or box[1] == 0 or box[2] == width or box[3] == height,
-            depth_median=float(depth_median),
+            depth_median=_median(frame.depth, roi, visible),
         )
 
     def paint(
-        self, frame: Frame, objects: Sequence[AmodalObject], ids: Collection[int] | None = None
+        self,
+        frame: Frame,
+        objects: Sequence[AmodalObject],
+        ids: Collection[int] | None = None,
+        timings: dict[str, float] | None = None,
     ) -> list[AmodalObject]:
         """`objects` with their appearance: visible pixels as seen, hidden ones as painted.
 
@@ -206,27 +222,33 @@ class SceneCompleter:
             objects: with whole masks, wherever these came from.
             ids: those to paint, the others come back as they are; None for all. An object of which
                 nothing is hidden costs no run of the painter.
+            timings: seconds of the stages ``crop`` and ``paint`` are added to it.
         """
-        wanted = [o for o in objects if ids is None or o.id in ids]
-        pictures = {o.id: cut(frame.rgb, o.box).copy() for o in wanted}
-        hidden = [o for o in wanted if o.amodal_area > o.visible_area]
+        timings = {} if timings is None else timings
+        with timed(timings, "crop"):
+            wanted = [o for o in objects if ids is None or o.id in ids]
+            pictures = {o.id: cut(frame.rgb, o.box).copy() for o in wanted}
+            hidden = [o for o in wanted if o.amodal_area > o.visible_area]
         for batch in _batches(hidden):
-            views = [self._view(frame, o) for o in batch]
-            painted = self.model.paint(
-                np.stack([self._canvas(frame, *pair) for pair in zip(batch, views, strict=True)])
-            )
-            for item, view, generated in zip(batch, views, painted, strict=True):
-                colours = resized(generated.transpose(1, 2, 0), _size(view))
-                colours = cut(colours, _relative(item.box, view))[item.invisible]
-                pictures[item.id][item.invisible] = (colours * 255).round().clip(0, 255)
+            with timed(timings, "crop"):
+                views = [self._view(frame, o) for o in batch]
+                canvases = np.empty((len(batch), 3, *self.model.spec.painter.size), np.float32)
+                for item, view, out in zip(batch, views, canvases, strict=True):
+                    self._canvas(frame, item, view, out)
+            with timed(timings, "paint"):
+                painted = self.model.paint(canvases)
+            with timed(timings, "crop"):
+                for item, view, generated in zip(batch, views, painted, strict=True):
+                    pixels = (cv2.merge(list(generated)) * 255).round().clip(0, 255)
+                    colours = resized(pixels.astype(np.uint8), _size(view))
+                    colours = cut(colours, _moved(item.box, -view[0], -view[1]))
+                    cv2.copyTo(colours, item.invisible.view(np.uint8), pictures[item.id])
         return [replace(o, appearance=pictures.get(o.id, o.appearance)) for o in objects]
 
     def _view(self, frame: Frame, item: AmodalObject) -> Box:
         """The widened box around the visible part, and around the whole should that be larger."""
-        x0, y0, _, _ = item.box
-        seen = tight_box(item.visible)
-        seen = (seen[0] + x0, seen[1] + y0, seen[2] + x0, seen[3] + y0)
-        roi = self.model.spec.segmentor.roi.around(seen, frame.size)
+        seen = _moved(tight_box(item.visible), item.box[0], item.box[1])
+        roi = self._spec.roi.around(seen, frame.size)
         return (
             min(roi[0], item.box[0]),
             min(roi[1], item.box[1]),
@@ -234,11 +256,17 @@ class SceneCompleter:
             max(roi[3], item.box[3]),
         )
 
-    def _canvas(self, frame: Frame, item: AmodalObject, view: Box) -> NDArray[np.float32]:
+    def _canvas(
+        self, frame: Frame, item: AmodalObject, view: Box, out: NDArray[np.float32]
+    ) -> None:
         whole = np.zeros(_size(view), np.float32)
-        cut(whole, _relative(item.box, view))[:] = item.amodal
+        cut(whole, _moved(item.box, -view[0], -view[1]))[:] = item.amodal
         visible = cut(frame.labels, view) == item.id
-        return canvas(cut(frame.rgb, view), visible, whole, self.model.spec.painter.size)
+        canvas(cut(frame.rgb, view), visible, whole, self.model.spec.painter.size, out=out)
+
+    @property
+    def _spec(self) -> SegmentorSpec:
+        return self.model.spec.segmentor
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -251,12 +279,14 @@ def _size(box: Box) -> tuple[int, int]:
     return box[3] - box[1], box[2] - box[0]
 
 
-def _relative(box: Box, roi: Box) -> Box:
-    return box[0] - roi[0], box[1] - roi[1], box[2] - roi[0], box[3] - roi[1]
+def _moved(box: Box, x: int, y: int) -> Box:
+    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
-@contextmanager
-def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    timings[stage] = time.perf_counter() - start
+def _median(depth: NDArray[np.float32] | None, roi: Box, visible: Mask) -> float:
+    """Median of the known `depth` (metres) of the pixels of `visible`, NaN where there is none."""
+    if depth is None:
+        return float("nan")
+    seen = cut(depth, roi)[visible]
+    seen = seen[np.isfinite(seen)]
+    return float(np.median(seen)) if len(seen) else float("nan")

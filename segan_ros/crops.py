@@ -55,18 +55,27 @@ class Roi:
 
 def boxes_of(labels: NDArray[np.int32]) -> dict[int, Box]:
     """Tight box of every id > 0 in one pass over the image, ascending ids."""
-    rows, columns = np.nonzero(labels > 0)
-    ids = labels[rows, columns]
-    found, index = np.unique(ids, return_inverse=True)
-    low = np.full((len(found), 2), np.iinfo(np.int64).max)
-    high = np.full((len(found), 2), -1)
-    for axis, position in enumerate((columns, rows)):
-        np.minimum.at(low[:, axis], index, position)
-        np.maximum.at(high[:, axis], index, position)
-    return {
-        int(i): (int(a[0]), int(a[1]), int(b[0]) + 1, int(b[1]) + 1)
-        for i, a, b in zip(found, low, high, strict=True)
-    }
+    # Runs of equal pixels within a row: some thousands, where there are millions of pixels.
+    width = labels.shape[1]
+    flat = labels.reshape(-1)
+    begins = np.empty(flat.shape, bool)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    begins[::width] = True
+    start = np.flatnonzero(begins)
+    last = np.append(start[1:], flat.size) - 1
+    ids = flat[start]
+    order = np.argsort(ids, kind="stable")
+    order = order[np.count_nonzero(ids <= 0) :]
+    if not len(order):
+        return {}
+    ids, rows = ids[order], start[order] // width
+    left, right = start[order] % width, last[order] % width
+    group = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
+    x0, x1 = np.minimum.reduceat(left, group), np.maximum.reduceat(right, group) + 1
+    # The sort was stable: a group's runs are in the order of their rows.
+    y0, y1 = rows[group], rows[np.append(group[1:], len(rows)) - 1] + 1
+    corners = np.stack([x0, y0, x1, y1], axis=1).tolist()
+    return {i: (c[0], c[1], c[2], c[3]) for i, c in zip(ids[group].tolist(), corners, strict=True)}
 
 
 def cut(array: NDArray[Any], box: Box) -> NDArray[Any]:
@@ -94,6 +103,8 @@ def input_planes(
     object_id: int,
     size: tuple[int, int],
     planes: Sequence[str],
+    *,
+    out: Planes | None = None,
 ) -> Planes:
     """The planes a segmentor asks for, stacked as ``(C, h, w)`` float32 in 0..1.
 
@@ -103,20 +114,30 @@ def input_planes(
         object_id: the object to complete.
         size: height and width of the result.
         planes: keys of `PLANE_CHANNELS`, in channel order.
+        out: array to put the result into, for example one of a batch; None for a new one.
     """
-    stack = []
+    if out is None:
+        out = np.empty((sum(PLANE_CHANNELS[p] for p in planes), *size), np.float32)
+    visible = labels == object_id
+    channel = 0
     for plane in planes:
         if plane == "rgb":
-            picture = resized(rgb, size).astype(np.float32) * np.float32(1 / 255)
-            stack.append(picture.transpose(2, 0, 1))
-        elif plane == "visible":
-            stack.append(resized(labels == object_id, size)[None])
+            _unit_planes(resized(rgb, size), out[channel : channel + 3])
         else:
-            stack.append(resized((labels > 0) & (labels != object_id), size)[None])
-    return np.concatenate(stack)
+            mask = visible if plane == "visible" else (labels > 0) & ~visible
+            out[channel] = resized(mask, size)
+        channel += PLANE_CHANNELS[plane]
+    return out
 
 
-def canvas(rgb: Image, visible: Mask, whole: NDArray[np.float32], size: tuple[int, int]) -> Planes:
+def canvas(
+    rgb: Image,
+    visible: Mask,
+    whole: NDArray[np.float32],
+    size: tuple[int, int],
+    *,
+    out: Planes | None = None,
+) -> Planes:
     """Eq. 1: the painter's input, ``(3, h, w)`` float32 in 0..1.
 
     Visible pixels keep their colour, hidden ones are red, the rest is blue: ``M = I*V + R*(O-V) +
@@ -127,11 +148,20 @@ def canvas(rgb: Image, visible: Mask, whole: NDArray[np.float32], size: tuple[in
         visible: ``(H, W)`` bool, V.
         whole: ``(H, W)`` float32 in 0..1, O; raised to V where it is lower.
         size: height and width of the result.
+        out: array to put the result into, for example one of a batch; None for a new one.
     """
+    if out is None:
+        out = np.empty((3, *size), np.float32)
     v = resized(visible, size)
     o = np.maximum(resized(whole, size), v)
-    image = resized(rgb, size).astype(np.float32).transpose(2, 0, 1) * np.float32(1 / 255)
-    result = image * v
-    result[0] += o - v
-    result[2] += 1 - o
-    return result
+    _unit_planes(resized(rgb, size), out)
+    out *= v
+    out[0] += o - v
+    out[2] += 1 - o
+    return out
+
+
+def _unit_planes(picture: Image, out: Planes) -> None:
+    """``(h, w, 3)`` uint8 into ``(3, h, w)`` float32 in 0..1."""
+    for channel in range(3):
+        np.multiply(picture[..., channel], np.float32(1 / 255), out=out[channel])

@@ -1,9 +1,14 @@
-"""Where completed objects are in space: oriented boxes from depth and camera intrinsics."""
+"""Where completed objects are in space, from depth and camera intrinsics: boxes and points.
+
+All in the camera's optical frame (REP 103: x right, y down, z ahead), in metres.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,10 +18,30 @@ from segan_ros.frame import AmodalObject, Frame
 FEWEST_POINTS = 16
 """Visible pixels with depth that a box needs."""
 
+MOST_POINTS = 1000
+"""Points of a part of the object that the box is found from."""
+
+TURNS = 4
+"""Rounds of turning a box about each of its axes."""
+
+STARTS = [np.eye(3)] + [cv2.Rodrigues(np.pi / 4 * axis)[0] for axis in np.eye(3)]
+"""Rotations from which the smallest box is looked for."""
+
+SLACK = 0.1
+"""By how much of itself the range of nearly all depths is widened: further ones are strays."""
+
+THICKNESS = 0.001
+"""Metres that are added to the sides of boxes to compare them: flat ones have no volume."""
+
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+
+TRIED_DEPTHS = 8
+"""Depths that are tried for a hidden pixel, within those seen of its object."""
+
 
 @dataclass(frozen=True, eq=False)
 class OrientedBox:
-    """A box around an object in the camera's optical frame (REP 103: x right, y down, z ahead).
+    """A box around an object.
 
     Args:
         centre: ``(3,)`` metres.
@@ -30,10 +55,11 @@ class OrientedBox:
 
 
 def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
-    """The box of one object's camera-side surface, its hidden part included.
+    """The smallest box around one object's camera-side surface, its hidden part included.
 
-    Hidden pixels have no depth of their own: they continue the plane that fits the visible ones,
-    within the range of depths that is seen.
+    Its directions are those of the visible part. A hidden pixel has no depth of its own: those on
+    the rim of the whole mask are taken to be where their rays leave the box of the visible part
+    least.
 
     Args:
         frame: must hold depth and a camera matrix for a result.
@@ -51,41 +77,97 @@ def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
         return None
     # Pixels of a mask's border often carry the depth of what lies behind it.
     near, far = np.percentile(metres[seen], (2, 98))
+    near, far = near - SLACK * (far - near), far + SLACK * (far - near)
     seen &= (metres >= near) & (metres <= far)
-    hidden = item.invisible
-    guessed = np.clip(_plane(metres, seen)[hidden], near, far)
-    points = np.concatenate(
-        [
-            _back_projected(frame, item, seen, metres[seen]),
-            _back_projected(frame, item, hidden, guessed),
-        ]
+    points = _rays(frame, item, seen) * metres[seen, None]
+    axes = _axes(points)
+    along = points @ axes
+    low, high = along.min(axis=0), along.max(axis=0)
+    inner = cv2.erode(
+        item.amodal.astype(np.uint8), CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
-    return _box_around(points)
+    rim = item.invisible & (inner == 0)
+    if rim.any():
+        rays = _rays(frame, item, rim) @ axes
+        tried = rays[:, None] * np.linspace(near, far, TRIED_DEPTHS)[:, None]
+        outside = np.maximum(low - tried, 0) + np.maximum(tried - high, 0)
+        best = (outside**2).sum(axis=2).argmin(axis=1)
+        hidden = tried[np.arange(len(best)), best]
+        low, high = np.minimum(low, hidden.min(axis=0)), np.maximum(high, hidden.max(axis=0))
+    longest_first = np.argsort(low - high, kind="stable")
+    centre = axes @ ((low + high) / 2)
+    axes = axes[:, longest_first]
+    axes[:, 2] *= np.sign(np.linalg.det(axes))
+    return OrientedBox(centre, axes, (high - low)[longest_first])
 
 
-def _plane(metres: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Least-squares plane over the pixels of `seen`, evaluated everywhere, ``(h, w)`` metres."""
-    rows, columns = np.mgrid[: metres.shape[0], : metres.shape[1]]
-    design = np.stack([columns[seen], rows[seen], np.ones(np.count_nonzero(seen))], axis=1)
-    slope_x, slope_y, offset = np.linalg.lstsq(design, metres[seen].astype(float), rcond=None)[0]
-    return slope_x * columns + slope_y * rows + offset
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Visible pixels in space.
+
+    Args:
+        places: ``(n, 3)`` float32 metres.
+        colours: ``(n, 3)`` uint8 RGB.
+        ids: ``(n,)`` int32, the object that each belongs to.
+    """
+
+    places: NDArray[np.float32]
+    colours: NDArray[np.uint8]
+    ids: NDArray[np.int32]
 
 
-def _back_projected(
-    frame: Frame, item: AmodalObject, mask: NDArray[np.bool_], metres: NDArray
-) -> NDArray[np.float64]:
-    """Points ``(n, 3)`` of the pixels of `mask`, whose depths are `metres`."""
+def visible_points(frame: Frame, objects: Iterable[AmodalObject]) -> Points:
+    """What is seen of `objects`, one after the other; nothing without depth or camera matrix."""
+    places, colours, ids = [], [], []
+    if frame.depth is not None and frame.camera_matrix is not None:
+        for item in objects:
+            metres = cut(frame.depth, item.box)
+            seen = item.visible & np.isfinite(metres) & (metres > 0)
+            places.append(_rays(frame, item, seen) * metres[seen, None])
+            colours.append(cut(frame.rgb, item.box)[seen])
+            ids.append(np.full(len(places[-1]), item.id, np.int32))
+    return Points(
+        np.concatenate([np.zeros((0, 3)), *places]).astype(np.float32),
+        np.concatenate([np.zeros((0, 3), np.uint8), *colours]),
+        np.concatenate([np.zeros(0, np.int32), *ids]),
+    )
+
+
+def _rays(frame: Frame, item: AmodalObject, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """``(n, 3)`` points at 1 m depth that the pixels of `mask` see."""
     assert frame.camera_matrix is not None
     rows, columns = np.nonzero(mask)
     pixels = np.stack([columns + item.box[0], rows + item.box[1], np.ones(len(rows))])
-    return (np.linalg.inv(frame.camera_matrix) @ pixels * metres).T
+    return np.asarray(np.linalg.inv(frame.camera_matrix) @ pixels, float).T
 
 
-def _box_around(points: NDArray[np.float64]) -> OrientedBox:
-    middle = points.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov((points - middle).T))
-    axes = vectors[:, ::-1]
-    axes[:, 2] *= np.sign(np.linalg.det(axes))
-    along = (points - middle) @ axes
-    low, high = along.min(axis=0), along.max(axis=0)
-    return OrientedBox(middle + axes @ ((low + high) / 2), axes, high - low)
+def _axes(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Directions of the smallest box that is found around `points`, as columns.
+
+    Those of largest variance lie askew to the faces of what is seen. From there, and from there
+    turned by 45 degrees, the box is turned about one axis after the other, each time to the
+    smallest area across it.
+    """
+    points = _some(points)
+    _, spread = np.linalg.eigh(np.cov(points.T))
+    found = [_turned(points, np.asarray(spread @ start, float)) for start in STARTS]
+
+    def volume(axes: NDArray[np.float64]) -> float:
+        return float(np.prod(np.ptp(points @ axes, axis=0) + THICKNESS))
+
+    return min(found, key=volume)
+
+
+def _turned(points: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    for _ in range(TURNS):
+        for fixed in range(3):
+            pair = [(fixed + 1) % 3, (fixed + 2) % 3]
+            _, _, degrees = cv2.minAreaRect((points @ axes[:, pair]).astype(np.float32))
+            cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+            axes[:, pair] = axes[:, pair] @ np.array([[cosine, -sine], [sine, cosine]])
+    return axes
+
+
+def _some(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """At most `MOST_POINTS` of them, spread evenly."""
+    return points[:: -(-len(points) // MOST_POINTS)]

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
 from segan_ros.crops import Planes
+from segan_ros.engine_build import EngineBuild
+from segan_ros.engines import EngineError, Engines, Watch
 from segan_ros.model_spec import ModelError, ModelSpec
 from segan_ros.resources import resource_path
+from segan_ros.sessions import (
+    MAX_BATCH,
+    PRECISIONS,
+    PROVIDERS,
+    Network,
+    ProviderError,
+    open_session,
+    precision_on,
+    provider_options,
+    require,
+)
+
+__all__ = ["MAX_BATCH", "PRECISIONS", "PROVIDERS", "Model", "model_folder"]
 
 LOG = logging.getLogger(__name__)
-
-PROVIDERS = {
-    "tensorrt": "TensorrtExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
-"""Choices of `provider` in the order that ``auto`` tries them, and ONNX Runtime's names."""
-
-MAX_BATCH = 16
-"""Most objects per call of a network; callers cut more into several calls, which bounds memory."""
 
 
 def model_folder(model: str | Path) -> Path:
@@ -45,18 +48,33 @@ def model_folder(model: str | Path) -> Path:
         ) from None
 
 
+@dataclass(frozen=True, eq=False)
+class Running:
+    """Both networks where they run."""
+
+    provider: str
+    precision: str
+    segmentor: ort.InferenceSession
+    painter: ort.InferenceSession
+
+
 class Model:
     """An exported segmentor and painter, loaded, checked and warmed up.
+
+    Engines that are missing are built at once if `provider` asks for TensorRT by name. With
+    ``engines.background`` the model starts on the next provider that runs, and changes over when
+    they are ready; see `engine`.
 
     Args:
         folder: holds ``model.yaml`` and the ONNX files it names.
         provider: ``auto`` or a key of `PROVIDERS`. ``auto`` takes the first that really runs and
             logs what it skipped.
         threads: CPU threads per network, 0 for all cores.
-        cache: folder for TensorRT engines, made when needed; unused by other providers.
+        precision: one of `PRECISIONS`; where a provider lacks it, it runs fp32.
+        engines: cache of TensorRT engines; None for the default one.
 
     Raises:
-        ModelError: the folder, a file or the provider cannot be used.
+        ModelError: the folder, a file, the provider or the precision cannot be used.
     """
 
     def __init__(
@@ -64,21 +82,56 @@ class Model:
         folder: str | Path,
         provider: str = "auto",
         threads: int = 0,
-        cache: str | Path | None = None,
+        precision: str = "auto",
+        engines: Engines | None = None,
     ) -> None:
         if provider != "auto" and provider not in PROVIDERS:
             raise ModelError(f"provider is {provider!r}; known are auto, {', '.join(PROVIDERS)}")
+        if precision not in PRECISIONS:
+            raise ModelError(f"precision is {precision!r}; known are {', '.join(PRECISIONS)}")
         self.folder = Path(folder)
         self.spec = ModelSpec.read(folder)
-        tried = list(PROVIDERS) if provider == "auto" else [provider]
-        for name in tried:
+        self._threads, self._precision = threads, precision
+        self._engines = engines or Engines()
+        self._build: EngineBuild | None = None
+        names = list(PROVIDERS) if provider == "auto" else [provider]
+        must_build = False
+        for name in names:
             try:
-                self._load(name, threads, None if cache is None else Path(cache).expanduser())
-                break
-            except _ProviderError as error:
-                if name == tried[-1]:
+                running = self._begin(name, named=name == provider)
+            except (ProviderError, EngineError) as error:
+                if name == names[-1]:
                     raise ModelError(f"provider {name}: {error}") from None
                 LOG.info("provider %s skipped: %s", name, error)
+                continue
+            if running is not None:
+                self._running = running
+                break
+            must_build = True
+            if name == names[-1]:
+                names += list(PROVIDERS)[list(PROVIDERS).index(name) + 1 :]
+        if must_build:
+            self._build = EngineBuild(self._change_over)
+
+    @property
+    def provider(self) -> str:
+        """What runs the networks now."""
+        return self._running.provider
+
+    @property
+    def precision(self) -> str:
+        """At what precision: ``fp32``, ``fp16`` or ``int8``."""
+        return self._running.precision
+
+    @property
+    def engine(self) -> str:
+        """How the engines are getting on, in words; empty where none is being built."""
+        return "" if self._build is None else self._build.status(self.provider)
+
+    def close(self) -> None:
+        """End what still works in the background. The model goes on with what it has."""
+        if self._build is not None:
+            self._build.stop()
 
     def segment(self, planes: Planes, boxes: Planes) -> Planes:
         """Probability that a pixel of the widened box belongs to the object, hidden or seen.
@@ -94,12 +147,7 @@ class Model:
         feeds = {"planes": planes}
         if self.spec.segmentor.view == "image":
             feeds["boxes"] = boxes
-        found = self._run(self._segmentor, feeds)
-        if found.ndim != 4 or found.shape[1] != 1:
-            raise ModelError(
-                f"{self.spec.segmentor.file}: its output must be (N, 1, P, P), got {found.shape}"
-            )
-        return found[:, 0]
+        return self._run(self._running.segmentor, feeds)[:, 0]
 
     def paint(self, canvases: Planes) -> Planes:
         """The object's appearance, its hidden part included (paper, section 3.2).
@@ -110,28 +158,100 @@ class Model:
         Returns:
             ``(N, 3, h, w)`` float32 RGB in 0..1.
         """
-        return self._run(self._painter, {"canvas": canvases})
+        return self._run(self._running.painter, {"canvas": canvases})
 
-    def _load(self, provider: str, threads: int, cache: Path | None) -> None:
+    def _networks(self, precision: str) -> tuple[Network, Network]:
+        """The files for that precision, and the shapes that model.yaml states."""
         segmentor, painter = self.spec.segmentor, self.spec.painter
         inputs: dict[str, tuple[int, ...]] = {"planes": (segmentor.channels, *segmentor.size)}
         if segmentor.view == "image":
             inputs["boxes"] = (4,)
-        self._segmentor = _session(self.folder / segmentor.file, inputs, provider, threads, cache)
-        self._painter = _session(
-            self.folder / painter.file, {"canvas": (3, *painter.size)}, provider, threads, cache
+        files = [segmentor.file, painter.file]
+        if precision == "int8":
+            if segmentor.int8_file is None or painter.int8_file is None:
+                raise ModelError(
+                    f"precision is int8 but {self.folder / 'model.yaml'} does not name an "
+                    "int8_file for both networks; quantise them or choose fp16"
+                )
+            files = [segmentor.int8_file, painter.int8_file]
+        return (
+            Network(self.folder / files[0], inputs),
+            Network(self.folder / files[1], {"canvas": (3, *painter.size)}),
         )
-        self.provider = provider
+
+    def _begin(self, provider: str, named: bool) -> Running | None:
+        """Both networks on `provider`; None if its engines are yet to be built meanwhile."""
+        if provider != self._engines.provider:
+            return self._open(provider)
+        require(provider)
+        precision = precision_on(provider, self._precision)
+        if all(self._engines.find(n, precision) for n in self._networks(precision)):
+            try:
+                return self._open(provider)
+            except ProviderError as error:
+                LOG.warning("the engines are built again: %s", error)
+        if self._engines.background:
+            return None
+        if not named:
+            raise ProviderError("its engines are not built yet; naming the provider builds them")
+        self._build_engines()
+        return self._open(provider)
+
+    def _build_engines(self, watch: Watch | None = None) -> None:
+        precision = precision_on(self._engines.provider, self._precision)
+        for network in self._networks(precision):
+            if self._engines.find(network, precision) is None:
+                LOG.info("building the %s engine of %s", precision, network.path)
+                self._engines.build(network, precision, self._threads, watch)
+
+    def _change_over(self, watch: Watch) -> None:
+        """Build the engines, then use them from the next call on; a call at work is finished."""
+        self._build_engines(watch)
+        self._running = self._open(self._engines.provider)
+        LOG.info("engines ready: now on %s %s", self.provider, self.precision)
+
+    def _open(self, provider: str) -> Running:
+        """Both networks on `provider`, warmed up.
+
+        Raises:
+            ProviderError: it cannot run here.
+            ModelError: the networks are not what model.yaml says.
+        """
+        precision = precision_on(provider, self._precision)
+        sessions = []
+        for network in self._networks(precision):
+            engine = None
+            if provider == self._engines.provider:
+                engine = self._engines.find(network, precision)
+            options = provider_options(provider, network, precision, self._threads, engine)
+            try:
+                sessions.append(open_session(network, provider, options, self._threads))
+            except ProviderError:
+                if engine is not None:
+                    self._engines.forget(network, precision)
+                raise
+        running = Running(provider, precision, *sessions)
+        self._warm_up(running)
+        if provider == self._engines.provider:
+            for network in self._networks(precision):
+                self._engines.renew(network, precision)
+        return running
+
+    def _warm_up(self, running: Running) -> None:
+        segmentor, painter = self._networks(running.precision)
         for count in (1, MAX_BATCH):
-            side = self.segment(
-                np.zeros((count, *inputs["planes"]), np.float32), np.zeros((count, 4), np.float32)
-            )
-            colours = self.paint(np.zeros((count, 3, *painter.size), np.float32))
-        if not (np.isfinite(side).all() and np.isfinite(colours).all()):
+            shape = self._run(running.segmentor, segmentor.zeros(count))
+            colours = self._run(running.painter, painter.zeros(count))
+        if not (np.isfinite(shape).all() and np.isfinite(colours).all()):
             raise ModelError(f"{self.folder}: its networks answer a black picture with NaN or inf")
-        if colours.shape[1:] != (3, *painter.size):
+        if shape.ndim != 4 or shape.shape[1] != 1:
             raise ModelError(
-                f"{painter.file}: its output must be (N, 3, {painter.size}), got {colours.shape}"
+                f"{segmentor.path}: its output must be (N, 1, P, P), got {shape.shape}"
+            )
+        if colours.shape[1:] != (3, *self.spec.painter.size):
+            raise ModelError(
+                f"{painter.path}: its output must be (N, 3, {self.spec.painter.size}), "
+                f"got {colours.shape}"
             )
 
     @staticmethod
@@ -144,74 +264,3 @@ class Model:
             for i in range(0, count, MAX_BATCH)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-class _ProviderError(Exception):
-    """This provider cannot run here; another one might."""
-
-
-def _session(
-    path: Path, inputs: dict[str, tuple[int, ...]], provider: str, threads: int, cache: Path | None
-) -> ort.InferenceSession:
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file; model.yaml names it, export the model again")
-    name = PROVIDERS[provider]
-    if name not in ort.get_available_providers():
-        have = [k for k, v in PROVIDERS.items() if v in ort.get_available_providers()]
-        raise _ProviderError(
-            f"this onnxruntime ({ort.__version__}) was built without it, it has "
-            f'{", ".join(have)}; README, "Providers", says which package brings it'
-        )
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        session = ort.InferenceSession(
-            str(path),
-            options,
-            providers=[(name, provider_options(provider, path, inputs, threads, cache))],
-        )
-    except Exception as error:
-        try:
-            ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception:
-            raise ModelError(f"{path}: ONNX Runtime cannot read it: {_first_line(error)}") from None
-        raise _ProviderError(_first_line(error)) from None
-    if session.get_providers()[0] != name:
-        raise _ProviderError("its library or device is missing, ONNX Runtime fell back to the CPU")
-    for item in session.get_inputs():
-        if item.type != "tensor(float)" or isinstance(item.shape[0], int):
-            raise ModelError(
-                f"{path}: input {item.name} is {item.type} {item.shape}; it must be float32 for "
-                "any number of objects, export the model again with a dynamic first axis"
-            )
-    stated = {i.name: tuple(i.shape[1:]) for i in session.get_inputs()}
-    if stated != inputs:
-        raise ModelError(f"{path}: its inputs are {stated} but model.yaml calls for {inputs}")
-    return session
-
-
-def provider_options(
-    provider: str, path: Path, inputs: dict[str, tuple[int, ...]], threads: int, cache: Path | None
-) -> dict[str, str]:
-    """ONNX Runtime's options for a provider, see `Model`; `inputs` are shapes without the batch."""
-    if provider == "openvino":
-        return {"device_type": "CPU", **({"num_of_threads": str(threads)} if threads else {})}
-    if provider != "tensorrt":
-        return {}
-    options = {"trt_fp16_enable": "1"}
-    for bound, count in (("min", 1), ("opt", 8), ("max", MAX_BATCH)):
-        shapes = ",".join(f"{n}:{'x'.join(map(str, (count, *s)))}" for n, s in inputs.items())
-        options[f"trt_profile_{bound}_shapes"] = shapes
-    if cache is not None:
-        # ONNX Runtime puts GPU and TensorRT version into the file names; telling models and
-        # runtimes apart is left to us.
-        key = f"{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}-ort{ort.__version__}"
-        folder = cache / key
-        folder.mkdir(parents=True, exist_ok=True)
-        options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(folder)}
-    return options
-
-
-def _first_line(error: Exception) -> str:
-    return re.sub(r"\s+", " ", str(error)).strip()[:300]

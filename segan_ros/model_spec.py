@@ -26,6 +26,7 @@ class SegmentorSpec:
     roi: Roi
     threshold: float
     occluders: str
+    int8_file: str | None = None
 
     @property
     def channels(self) -> int:
@@ -39,6 +40,7 @@ class PainterSpec:
 
     file: str
     size: tuple[int, int]
+    int8_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,13 @@ class ModelSpec:
                 roi=roi,
                 threshold=get.share("segmentor.threshold"),
                 occluders=get.choice("segmentor.occluders", ("labelled", "any")),
+                int8_file=get.optional_file("segmentor.int8_file"),
             ),
-            PainterSpec(get.file("painter.file"), get.size("painter.size")),
+            PainterSpec(
+                get.file("painter.file"),
+                get.size("painter.size"),
+                get.optional_file("painter.int8_file"),
+            ),
         )
 
 
@@ -134,6 +141,10 @@ class _Keys:
         if not 0 < value < 1:
             raise ModelError(f"{self._path}: {key} is {value}; it must lie between 0 and 1")
         return value
+
+    def optional_file(self, key: str) -> str | None:
+        section, name = key.split(".")
+        return self.file(key) if name in self(section, dict) else None
 
     def file(self, key: str) -> str:
         value = self(key, str)

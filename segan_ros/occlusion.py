@@ -5,15 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.borders import Border, find_borders
 from segan_ros.crops import cut
-from segan_ros.frame import AmodalObject, Evidence, Mask, OcclusionEdge, OcclusionGraph
+from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph
 
 RULES = ("coverage", "paper")
+
+# The four below were chosen on validation scenes; docs/depth.md has what they change.
+
+CONFIRMING_SHARE = 0.5
+"""Of a common border: where the occluder is nearer along this much of it, depth confirms the edge,
+and makes one even where the predicted whole mask does not reach under the occluder."""
+
+REJECTING_SHARE = 0.05
+"""Where it is nearer along less than this, and farther in the median, depth rejects the edge.
+Otherwise parts of the objects may touch, or the occluder is thin: depth says nothing."""
+
+SHORTEST_BORDER, SHORTEST_BORDER_RATIO = 16, 0.35
+"""An edge by depth alone needs a border of so many pixels, and of this share of the square root of
+the occludee's area: shorter ones hide next to nothing."""
+
+DEPTH_SCORE = 0.75
+"""Score of an edge by depth alone at its best, near the share of them that is true."""
+
+NO_BORDER = Border(0, np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -26,8 +45,9 @@ class EdgeRule:
             edges when sizes differ.
         min_overlap_ratio: share of p's whole mask, 0..1; for ``coverage``.
         min_overlap_area: pixels that must overlap, for both rules.
-        depth_step: metres; with depth, a step across the border of q and p larger than this
-            confirms the edge (q nearer) or rejects it (q farther).
+        depth_step: metres; with depth, it matters along how much of the border of q and p q is
+            nearer by more than this. Most of it confirms an edge, or makes one; none of it rejects
+            the edge if q is farther.
 
     Raises:
         ValueError: a value is unknown or out of range.
@@ -68,63 +88,68 @@ def find_edges(
         rule: see `EdgeRule`.
         depth: ``(H, W)`` float32 metres, NaN unknown; or None.
     """
+    borders: dict[tuple[int, int], Border] = {}
+    if depth is not None:
+        borders = find_borders(labels, depth, {o.id: o.box for o in objects})
     visible_areas = {o.id: o.visible_area for o in objects}
     edges = []
     for occludee in objects:
-        hidden_under = cut(labels, occludee.box)[occludee.invisible]
-        probability = occludee.probability[occludee.invisible]
-        for occluder_id in np.unique(hidden_under).tolist():
-            if occluder_id not in visible_areas or occluder_id == occludee.id:
-                continue
-            covered = hidden_under == occluder_id
-            overlap = int(np.count_nonzero(covered))
-            if not rule.holds(overlap, occludee, visible_areas[occluder_id]):
-                continue
-            gap = (
-                np.nan if depth is None else border_depth_gap(labels, depth, occluder_id, occludee)
-            )
-            if gap < -rule.depth_step:
-                continue
-            confirmed = bool(gap > rule.depth_step)
-            doubt = 1 - float(probability[covered].mean())
-            edges.append(
-                OcclusionEdge(
-                    occluder_id,
-                    occludee.id,
-                    score=1 - (doubt / 2 if confirmed else doubt),
-                    overlap_area=overlap,
-                    overlap_ratio=overlap / occludee.amodal_area,
-                    depth_gap=float(gap),
-                    evidence=Evidence.AMODAL | Evidence.DEPTH if confirmed else Evidence.AMODAL,
+        covered = _covered(labels, occludee)
+        neighbours = {a for a, b in borders if b == occludee.id}
+        for occluder_id in sorted((covered.keys() & visible_areas.keys()) | neighbours):
+            overlap, doubt = covered.get(occluder_id, (0, 1.0))
+            holds = rule.holds(overlap, occludee, visible_areas[occluder_id])
+            border = borders.get((occluder_id, occludee.id), NO_BORDER)
+            evidence, score = _judged(rule, occludee, border, doubt if holds else None)
+            if evidence:
+                edges.append(
+                    OcclusionEdge(
+                        occluder_id,
+                        occludee.id,
+                        score=score,
+                        overlap_area=overlap,
+                        overlap_ratio=overlap / occludee.amodal_area,
+                        depth_gap=border.gap,
+                        evidence=evidence,
+                    )
                 )
-            )
     return edges
 
 
-def border_depth_gap(
-    labels: NDArray[np.int32],
-    depth: NDArray[np.float32],
-    occluder_id: int,
-    occludee: AmodalObject,
-    reach: int = 3,
-) -> float:
-    """Occludee's minus occluder's median depth in metres, each within `reach` pixels of the other.
+def _covered(labels: NDArray[np.int32], occludee: AmodalObject) -> dict[int, tuple[int, float]]:
+    """By id, how many pixels of the occludee's hidden part show that object, and their doubt."""
+    over = cut(labels, occludee.box)[occludee.invisible]
+    probability = occludee.probability[occludee.invisible]
+    found = {}
+    for occluder_id in np.unique(over[(over > 0) & (over != occludee.id)]).tolist():
+        where = over == occluder_id
+        found[occluder_id] = int(np.count_nonzero(where)), 1 - float(probability[where].mean())
+    return found
 
-    NaN where they do not touch or have no depth there.
+
+def _judged(
+    rule: EdgeRule, occludee: AmodalObject, border: Border, doubt: float | None
+) -> tuple[Evidence, float]:
+    """Evidence (none: no edge) and score of an edge.
+
+    Args:
+        rule: its `depth_step` tells what counts as nearer.
+        occludee: its size tells how long a border must be to make an edge by itself.
+        border: of occluder and occludee.
+        doubt: of the whole mask where the occluder covers it, 0..1; None if it covers too little.
     """
-    x0, y0, x1, y1 = occludee.box
-    wide = max(x0 - reach, 0), max(y0 - reach, 0), x1 + reach, y1 + reach
-    ids, metres = cut(labels, wide), cut(depth, wide)
-    behind, front = ids == occludee.id, ids == occluder_id
-    near_behind = metres[front & _grown(behind, reach)]
-    near_front = metres[behind & _grown(front, reach)]
-    near_behind, near_front = (
-        near_behind[np.isfinite(near_behind)],
-        near_front[np.isfinite(near_front)],
-    )
-    if not len(near_behind) or not len(near_front):
-        return float("nan")
-    return float(np.median(near_front) - np.median(near_behind))
+    front = border.front_share(rule.depth_step)
+    confirmed = front >= CONFIRMING_SHARE
+    if doubt is None:
+        shortest = max(SHORTEST_BORDER, SHORTEST_BORDER_RATIO * np.sqrt(occludee.amodal_area))
+        if confirmed and border.length >= shortest:
+            return Evidence.DEPTH, DEPTH_SCORE * front
+        return Evidence(0), 0.0
+    if front < REJECTING_SHARE and border.gap < 0:
+        return Evidence(0), 0.0
+    if confirmed:
+        return Evidence.AMODAL | Evidence.DEPTH, 1 - doubt / 2
+    return Evidence.AMODAL, 1 - doubt
 
 
 def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> OcclusionGraph:
@@ -198,8 +223,3 @@ def _break_cycles(graph: nx.DiGraph) -> None:
                 graph.remove_edge(occluder, occludee)
             else:
                 kept.add_edge(occluder, occludee)
-
-
-def _grown(mask: Mask, reach: int) -> Mask:
-    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    return cv2.dilate(mask.astype(np.uint8), kernel) > 0

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import colorsys
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from segan_ros.crops import cut
-from segan_ros.frame import AmodalObject, CompletedScene, Frame, Image, Mask, OcclusionGraph
+from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Image, Mask, OcclusionGraph
 
-WHITE, DARK, FREE = (255, 255, 255), (24, 26, 31), (46, 160, 67)
+Colour = tuple[int, int, int]
+WHITE, DARK, FREE, SET_ASIDE = (255, 255, 255), (24, 26, 31), (40, 175, 70), (255, 90, 80)
+
+STEPS_ASIDE = [(0, 0), *((x, y) for y in (1, -1, 2, -2) for x in (0, 1, -1)), (2, 0), (-2, 0)]
+"""Places of a label beside its own, in plates: the nearest that covers least is taken."""
 
 
-def colour_of(object_id: int) -> tuple[int, int, int]:
+def colour_of(object_id: int) -> Colour:
     """RGB of an object, 0..255: always the same for an id, neighbouring ids far apart."""
     red, green, blue = colorsys.hsv_to_rgb(object_id * 0.61803398875 % 1, 0.75, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255)
@@ -25,36 +27,40 @@ def colour_of(object_id: int) -> tuple[int, int, int]:
 def overlay(frame: Frame, scene: CompletedScene) -> Image:
     """The picture with whole outlines, hatched hidden parts, arrows occluder -> occludee, labels.
 
-    A label holds the id and the layer; green ones are free to grasp, the first to lift says so.
+    A label holds the id and the layer. Green ones are free to grasp; the one that says NEXT comes
+    first in the order of lifting, and its outline is green and thick. Red arrows were set aside for
+    the order (objects hiding each other). What is no object is darkened.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB, the size of the frame.
     """
-    height, width = frame.size
-    zoom = max(1, round(1280 / max(height, width)))
-    big = _scaled(frame.rgb, (width * zoom, height * zoom), cv2.INTER_CUBIC)
-    thick = max(2, round(max(big.shape) / 600))
-    for item in sorted(scene.objects, key=lambda o: -o.layer):
-        x0, y0, x1, y1 = (v * zoom for v in item.box)
-        part = big[y0:y1, x0:x1]
-        _hatch(part, _zoomed(item.invisible, zoom), colour_of(item.id), pitch=5 * thick)
-    for item in sorted(scene.objects, key=lambda o: -o.layer):
-        contours = _contours(item, zoom)
-        cv2.drawContours(big, contours, -1, DARK, thick + 2, cv2.LINE_AA)
-        cv2.drawContours(big, contours, -1, colour_of(item.id), thick, cv2.LINE_AA)
-    inner = {o.id: _inner_point(o.visible, o.box, zoom) for o in scene.objects}
-    for edge in scene.graph.edges:
-        if edge.occluder_id not in inner or edge.occludee_id not in inner:
-            continue
-        occludee = scene.object(edge.occludee_id)
-        covered = occludee.invisible & (cut(frame.labels, occludee.box) == edge.occluder_id)
-        end = _inner_point(covered if covered.any() else occludee.visible, occludee.box, zoom)
-        _arrow(big, inner[edge.occluder_id], end, thick)
+    unit = max(1, round(max(frame.size) / 640))
+    picture = np.asarray(cv2.convertScaleAbs(frame.rgb, alpha=0.6), np.uint8)
+    cv2.copyTo(frame.rgb, (frame.labels > 0).view(np.uint8), picture)
+    objects = {o.id: o for o in sorted(scene.objects, key=lambda o: -o.layer)}
+    for item in objects.values():
+        _hatch(cut(picture, item.box), item.invisible, item.id, pitch=7 * unit)
     first = scene.graph.removal_order[0] if scene.graph.removal_order else None
-    for item in scene.objects:
-        text = f"{item.id} next" if item.id == first else f"{item.id} L{item.layer}"
-        _label(big, inner[item.id], text, FREE if item.layer == 0 else DARK, thick)
-    return _scaled(big, (width, height), cv2.INTER_AREA)
+    for item in objects.values():
+        if item.id != first:
+            _outline(picture, item, colour_of(item.id), unit)
+    if first in objects:
+        _outline(picture, objects[first], FREE, 2 * unit)
+    middles = {o.id: _inner_point(o.visible, o.box) for o in scene.objects}
+    for edge in scene.graph.edges:
+        if edge.occluder_id in objects and edge.occludee_id in objects:
+            occluder, occludee = objects[edge.occluder_id], objects[edge.occludee_id]
+            covered = occludee.invisible & (cut(frame.labels, occludee.box) == occluder.id)
+            end = _inner_point(covered if covered.any() else occludee.visible, occludee.box)
+            colour = WHITE if occluder.layer < occludee.layer else SET_ASIDE
+            _arrow(picture, middles[occluder.id], end, colour, unit)
+    taken: list[Box] = []
+    # The front-most find room where they are, the others give way.
+    for item in sorted(scene.objects, key=lambda o: (o.id != first, o.layer)):
+        text = f"{item.id} NEXT" if item.id == first else f"{item.id} L{item.layer}"
+        colour = FREE if item.layer == 0 else DARK
+        _label(picture, middles[item.id], text, colour, taken)
+    return picture
 
 
 def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: int = 160) -> Image:
@@ -76,7 +82,7 @@ def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: i
         photo = cut(frame.rgb, item.box)
         shape = np.full_like(photo, 255)
         shape[item.visible] = colour_of(item.id)
-        _hatch(shape, item.invisible, colour_of(item.id), pitch=max(4, min(photo.shape[:2]) // 10))
+        _hatch(shape, item.invisible, item.id, pitch=max(4, min(photo.shape[:2]) // 10))
         whole = photo if item.appearance is None else item.appearance
         cells = [
             _fitted(np.where(item.visible[..., None], photo, 255).astype(np.uint8), side),
@@ -189,55 +195,78 @@ def _thumbnail(item: AmodalObject, side: int) -> str:
     return base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode()
 
 
-def _hatch(image: Image, mask: Mask, colour: tuple[int, int, int], pitch: int) -> None:
-    rows, columns = np.indices(mask.shape)
-    stripes = mask & ((rows + columns) % pitch < pitch / 2)
-    image[mask] = (0.55 * image[mask] + 0.45 * np.array(colour)).astype(np.uint8)
-    image[stripes] = colour
+def _hatch(image: Image, mask: Mask, object_id: int, pitch: int) -> None:
+    """Stripes in the object's colour; neighbouring ids lean to different sides."""
+    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    lean = rows + columns if object_id % 2 else rows - columns
+    colour = np.array(colour_of(object_id))
+    image[mask] = (0.6 * image[mask] + 0.4 * colour).astype(np.uint8)
+    image[mask & (lean % pitch < max(2, pitch // 3))] = colour
 
 
-def _zoomed(mask: Mask, zoom: int) -> Mask:
-    """`mask` enlarged with smooth borders."""
-    size = (mask.shape[1] * zoom, mask.shape[0] * zoom)
-    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+def _outline(image: Image, item: AmodalObject, colour: Colour, unit: int) -> None:
+    found, _ = cv2.findContours(
+        np.pad(item.amodal, 1).view(np.uint8),
+        cv2.RETR_CCOMP,
+        cv2.CHAIN_APPROX_SIMPLE,
+        offset=(item.box[0] - 1, item.box[1] - 1),
+    )
+    cv2.drawContours(image, found, -1, DARK, unit + 2 + unit // 2, cv2.LINE_AA)
+    cv2.drawContours(image, found, -1, colour, unit + unit // 2, cv2.LINE_AA)
 
 
-def _contours(item: AmodalObject, zoom: int) -> Sequence[NDArray[np.int32]]:
-    padded = np.pad(_zoomed(item.amodal, zoom), 1).astype(np.uint8)
-    offset = (item.box[0] * zoom - 1, item.box[1] * zoom - 1)
-    found, _ = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
-    return [np.asarray(contour, np.int32) for contour in found]
-
-
-def _inner_point(mask: Mask, box: tuple[int, int, int, int], zoom: int) -> tuple[int, int]:
-    """The point of `mask` farthest from its border, in pixels of the enlarged picture."""
-    distance = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)
+def _inner_point(mask: Mask, box: Box) -> tuple[int, int]:
+    """The point of `mask` about farthest from its border, in pixels of the whole picture."""
+    # A coarse look is as good for a label, and quick for large objects.
+    step = max(1, max(mask.shape) // 48)
+    coarse = mask[::step, ::step]
+    if not coarse.any():
+        step, coarse = 1, mask
+    distance = cv2.distanceTransform(np.pad(coarse, 1).astype(np.uint8), cv2.DIST_L2, 3)
     row, column = np.unravel_index(int(distance.argmax()), distance.shape)
-    return int((box[0] + column - 0.5) * zoom), int((box[1] + row - 0.5) * zoom)
+    return box[0] + (int(column) - 1) * step, box[1] + (int(row) - 1) * step
 
 
-def _arrow(image: Image, start: tuple[int, int], end: tuple[int, int], thick: int) -> None:
-    length = max(float(np.hypot(end[0] - start[0], end[1] - start[1])), 1.0)
-    tip = min(0.5, 7 * thick / length)
-    cv2.arrowedLine(image, start, end, DARK, thick + 3, cv2.LINE_AA, tipLength=tip)
-    cv2.arrowedLine(image, start, end, WHITE, thick, cv2.LINE_AA, tipLength=tip)
-
-
-def _label(
-    image: Image, at: tuple[int, int], text: str, colour: tuple[int, int, int], thick: int
+def _arrow(
+    image: Image, start: tuple[int, int], end: tuple[int, int], colour: Colour, unit: int
 ) -> None:
-    scale = 0.33 * thick
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
-    pad = 3 * thick
-    x = int(np.clip(at[0] - width // 2, pad, max(image.shape[1] - width - pad, pad)))
-    y = int(np.clip(at[1] + height // 2, height + pad, image.shape[0] - pad))
-    corners = (x - pad, y - height - pad), (x + width + pad, y + pad)
-    cv2.rectangle(image, *corners, colour, -1, cv2.LINE_AA)
-    cv2.rectangle(image, *corners, WHITE, max(1, thick // 2), cv2.LINE_AA)
-    cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, WHITE, thick, cv2.LINE_AA)
+    length = max(float(np.hypot(end[0] - start[0], end[1] - start[1])), 1.0)
+    tip = min(0.5, 8 * unit / length)
+    cv2.arrowedLine(image, start, end, DARK, unit + 2, cv2.LINE_AA, tipLength=tip)
+    cv2.arrowedLine(image, start, end, colour, unit, cv2.LINE_AA, tipLength=tip)
 
 
-def _text(image: Image, at: tuple[int, int], text: str, colour: tuple[int, int, int]) -> None:
+def _label(image: Image, at: tuple[int, int], text: str, colour: Colour, taken: list[Box]) -> None:
+    """`text` on a plate at `at`, or as near as no other label (`taken`, added to) is covered."""
+    height, width = image.shape[:2]
+    scale = max(width, height) / 640 * 0.42
+    thick = max(1, round(scale * 2))
+    (wide, high), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+    pad = max(2, high // 3)
+    wide, high = wide + 2 * pad, high + 2 * pad
+    places = [
+        (
+            max(0, min(at[0] - wide // 2 + x * wide * 3 // 5, width - wide)),
+            max(0, min(at[1] - high // 2 + y * high, height - high)),
+        )
+        for x, y in STEPS_ASIDE
+    ]
+    x, y = min(places, key=lambda p: sum(_shared(p, (wide, high), t) for t in taken))
+    taken.append((x, y, x + wide, y + high))
+    cv2.rectangle(image, (x, y), (x + wide, y + high), colour, -1)
+    cv2.rectangle(image, (x, y), (x + wide, y + high), WHITE, max(1, thick // 2))
+    origin = (x + pad, y + high - pad)
+    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, WHITE, thick, cv2.LINE_AA)
+
+
+def _shared(at: tuple[int, int], size: tuple[int, int], other: Box) -> int:
+    """Pixels that a box shares with another."""
+    width = min(at[0] + size[0], other[2]) - max(at[0], other[0]) + 1
+    height = min(at[1] + size[1], other[3]) - max(at[1], other[1]) + 1
+    return max(width, 0) * max(height, 0)
+
+
+def _text(image: Image, at: tuple[int, int], text: str, colour: Colour) -> None:
     cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, WHITE, 3, cv2.LINE_AA)
     cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
 

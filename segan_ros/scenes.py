@@ -1,16 +1,18 @@
-"""Scene folders on disk: the one reader and the one writer of labelled pictures.
+"""Scenes on disk: the one reader and the one writer of labelled pictures.
 
 A scene folder holds ``rgb.png|jpg``, ``labels.png``, optional ``depth_mm.png``, ``amodal.npz``,
-``appearance_<id>.png`` and ``scene.json``. README, "Files", describes it for other programs.
+``appearance_<id>.png`` and ``scene.json``. README, "Files", describes it for other programs. The
+same files may be packed into shards, see `shards`: whatever takes a scene takes both.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.frame import Box, Frame, Image, Mask
+from segan_ros.shards import PackedFile, PackedScene, read_shard
+
+ScenePath = Path | PackedScene
+"""Where a scene is: a folder, or a place in a shard."""
+
+STATED = ("id", "name", "visible", "amodal", "box")
+"""What ``scene.json`` says of every object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +41,14 @@ class TrueObject:
         name: what it is, for people.
         appearance: ``(h, w, 3)`` uint8 RGB at the box of `amodal`, the object with nothing in
             front; or None.
+        about: anything else ``scene.json`` says of it (pose, occlusion ...), kept as it is.
     """
 
     id: int
     amodal: Mask
     name: str = ""
     appearance: Image | None = None
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def box(self) -> Box:
@@ -83,31 +94,37 @@ def true_occlusions(
     return tuple(sorted(found))
 
 
-def iterate_scenes(folder: str | Path) -> Iterator[Path]:
-    """Scene folders directly in `folder`, sorted by name; `folder` itself when it is one.
+def iterate_scenes(folder: str | Path) -> Iterator[ScenePath]:
+    """Scene folders directly in `folder`, then those of its shards, each sorted by name.
+
+    Args:
+        folder: of scene folders or shards (``*.tar``); or a scene folder or a shard itself.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or a shard cannot be read.
     """
     folder = Path(folder)
-    found = (
-        [folder] if _image_path(folder) else sorted(p for p in folder.glob("*") if _image_path(p))
-    )
-    if not found:
+    inside = [folder] if folder.is_file() else sorted(folder.glob("*"))
+    found = [folder] if _image_path(folder) else [p for p in inside if _image_path(p)]
+    shards = [p for p in inside if p.suffix == ".tar" and not p.name.startswith(".")]
+    if not found and not shards:
         raise ValueError(
-            f"{folder}: no scene folder here (a folder with rgb.png or rgb.jpg and labels.png)"
+            f"{folder}: no scene folder here (a folder with rgb.png or rgb.jpg and labels.png), "
+            "and no shard of scenes (*.tar)"
         )
     yield from found
+    for shard in shards:
+        yield from read_shard(shard)
 
 
-def read_scene(folder: str | Path) -> LabelledScene:
-    """Read a scene folder; without ``amodal.npz`` and ``scene.json`` its `objects` are empty.
+def read_scene(folder: str | ScenePath) -> LabelledScene:
+    """Read a scene; without ``amodal.npz`` and ``scene.json`` its `objects` are empty.
 
     Raises:
         FileNotFoundError: a needed file is missing.
         ValueError: a file does not hold what it should, or the parts do not fit together.
     """
-    folder = Path(folder)
+    folder = Path(folder) if isinstance(folder, str) else folder
     frame = read_scene_frame(folder)
     try:
         return _read_truth(folder, frame)
@@ -120,46 +137,54 @@ def read_scene(folder: str | Path) -> LabelledScene:
         ) from None
 
 
-def read_scene_frame(folder: str | Path) -> Frame:
-    """The frame of a scene folder without its ground truth.
+def read_scene_frame(folder: str | ScenePath) -> Frame:
+    """The frame of a scene without its ground truth.
 
     Raises:
         FileNotFoundError: a needed file is missing.
         ValueError: a file does not hold what it should, or the parts do not fit together.
     """
-    folder = Path(folder)
+    folder = Path(folder) if isinstance(folder, str) else folder
     image = _image_path(folder)
     if image is None:
         raise FileNotFoundError(f"{folder}: no rgb.png or rgb.jpg beside a labels.png")
     depth = folder / "depth_mm.png"
     try:
-        matrix = _description(folder).get("camera_matrix")
+        matrix = read_description(folder).get("camera_matrix")
     except (AttributeError, ValueError) as error:
         raise ValueError(f"{folder}/scene.json: not a JSON object: {error}") from None
     return read_frame(image, folder / "labels.png", depth if depth.exists() else None, matrix)
 
 
-def _description(folder: Path) -> dict[str, Any]:
+def read_description(folder: ScenePath) -> dict[str, Any]:
+    """What ``scene.json`` says, without a look at any picture; empty when there is none."""
     path = folder / "scene.json"
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def _read_truth(folder: Path, frame: Frame) -> LabelledScene:
-    description = _description(folder)
+def _read_truth(folder: ScenePath, frame: Frame) -> LabelledScene:
+    description = read_description(folder)
     description.pop("camera_matrix", None)
     stated = description.pop("objects", [])
     occlusions = description.pop("occ", [])
-    if not (folder / "amodal.npz").exists():
+    packed = folder / "amodal.npz"
+    if not packed.exists():
         return LabelledScene(frame, (), (), description)
-    with np.load(folder / "amodal.npz", allow_pickle=False) as archive:
+    with np.load(io.BytesIO(packed.read_bytes()), allow_pickle=False) as archive:
         masks = np.unpackbits(archive["masks"], axis=-1, count=frame.size[1]).astype(bool)
     if masks.shape != (len(stated), *frame.size):
         raise ValueError(
-            f"{folder}/amodal.npz: masks {masks.shape} do not fit {len(stated)} objects "
+            f"{packed}: masks {masks.shape} do not fit {len(stated)} objects "
             f"in a picture of {frame.size}"
         )
     objects = tuple(
-        TrueObject(int(o["id"]), mask, str(o.get("name", "")), _read_appearance(folder, o["id"]))
+        TrueObject(
+            int(o["id"]),
+            mask,
+            str(o.get("name", "")),
+            _read_appearance(folder, o["id"]),
+            {key: value for key, value in o.items() if key not in STATED},
+        )
         for o, mask in zip(stated, masks, strict=True)
     )
     return LabelledScene(
@@ -168,7 +193,10 @@ def _read_truth(folder: Path, frame: Frame) -> LabelledScene:
 
 
 def read_frame(
-    rgb: str | Path, labels: str | Path, depth: str | Path | None = None, camera_matrix: Any = None
+    rgb: str | Path | PackedFile,
+    labels: str | Path | PackedFile,
+    depth: str | Path | PackedFile | None = None,
+    camera_matrix: Any = None,
 ) -> Frame:
     """Read a picture, its label image (8 or 16 bit) and its depth (16 bit, millimetres, 0 unknown).
 
@@ -200,28 +228,40 @@ def read_frame(
 
 def write_scene(folder: str | Path, scene: LabelledScene) -> None:
     """Write a scene folder in one step: it is there whole or not at all. An old one is replaced."""
-    folder = Path(folder)
+    write_scene_files(Path(folder), scene_files(scene))
+
+
+def write_scene_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """The same for the files of a scene, by name. Raises OSError when they cannot be written."""
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     try:
-        write_image(part / "rgb.png", scene.frame.rgb)
-        write_image(part / "labels.png", scene.frame.labels.astype(np.uint16))
-        if scene.frame.depth is not None:
-            millimetres = np.nan_to_num(scene.frame.depth * 1000, nan=0, posinf=0)
-            write_image(part / "depth_mm.png", millimetres.clip(0, 65535).round().astype(np.uint16))
-        height, width = scene.frame.size
-        masks = np.array([o.amodal for o in scene.objects], bool).reshape(-1, height, width)
-        np.savez_compressed(part / "amodal.npz", masks=np.packbits(masks, axis=-1))
-        for item in scene.objects:
-            if item.appearance is not None:
-                write_image(part / f"appearance_{item.id}.png", item.appearance)
-        (part / "scene.json").write_text(json.dumps(_describe_scene(scene), indent=1))
+        for name, content in files.items():
+            (part / name).write_bytes(content)
         if folder.exists():
             shutil.rmtree(folder)
         part.rename(folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def scene_files(scene: LabelledScene) -> dict[str, bytes]:
+    """The files of a scene by name: what a scene folder holds, and a shard."""
+    frame = scene.frame
+    files = {"rgb.png": encoded(frame.rgb), "labels.png": encoded(frame.labels.astype(np.uint16))}
+    if frame.depth is not None:
+        millimetres = np.nan_to_num(frame.depth * 1000, nan=0, posinf=0)
+        files["depth_mm.png"] = encoded(millimetres.clip(0, 65535).round().astype(np.uint16))
+    masks = np.array([o.amodal for o in scene.objects], bool).reshape(-1, *frame.size)
+    archive = io.BytesIO()
+    np.savez_compressed(archive, masks=np.packbits(masks, axis=-1))
+    files["amodal.npz"] = archive.getvalue()
+    for item in scene.objects:
+        if item.appearance is not None:
+            files[f"appearance_{item.id}.png"] = encoded(item.appearance)
+    files["scene.json"] = json.dumps(_describe_scene(scene), indent=1).encode()
+    return files
 
 
 def _describe_scene(scene: LabelledScene) -> dict[str, Any]:
@@ -235,6 +275,7 @@ def _describe_scene(scene: LabelledScene) -> dict[str, Any]:
             "visible": visible.get(o.id, 0),
             "amodal": int(np.count_nonzero(o.amodal)),
             "box": list(o.box),
+            **o.about,
         }
         for o in scene.objects
     ]
@@ -243,22 +284,24 @@ def _describe_scene(scene: LabelledScene) -> dict[str, Any]:
     return {**scene.extra, **camera, "objects": objects, "occ": [list(o) for o in scene.occlusions]}
 
 
-def _image_path(folder: Path) -> Path | None:
+def _image_path(folder: ScenePath) -> Path | PackedFile | None:
     if folder.name.startswith(".") or not (folder / "labels.png").exists():
         return None
     return next((p for p in (folder / "rgb.png", folder / "rgb.jpg") if p.exists()), None)
 
 
-def _read_image(path: str | Path, flags: int) -> NDArray[Any]:
-    if not Path(path).exists():
+def _read_image(path: str | Path | PackedFile, flags: int) -> NDArray[Any]:
+    path = Path(path) if isinstance(path, str) else path
+    if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
-    image = cv2.imread(str(path), flags)
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    image = cv2.imdecode(content, flags) if len(content) else None
     if image is None:
         raise ValueError(f"{path}: not a readable image")
     return image
 
 
-def _read_appearance(folder: Path, object_id: int) -> Image | None:
+def _read_appearance(folder: ScenePath, object_id: int) -> Image | None:
     path = folder / f"appearance_{object_id}.png"
     if not path.exists():
         return None
@@ -266,10 +309,14 @@ def _read_appearance(folder: Path, object_id: int) -> Image | None:
 
 
 def write_image(path: Path, image: NDArray[Any]) -> None:
-    """Write a grey, RGB or RGBA image. Raises OSError when it cannot be written."""
+    """Write a grey, RGB or RGBA image, PNG or JPEG by its name. Raises OSError if it cannot."""
+    path.write_bytes(encoded(image, path.suffix))
+
+
+def encoded(image: NDArray[Any], kind: str = ".png") -> bytes:
+    """A grey, RGB or RGBA image as PNG or JPEG."""
     if image.ndim == 3:
         image = cv2.cvtColor(
             image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
         )
-    if not cv2.imwrite(str(path), image):
-        raise OSError(f"{path}: cannot be written")
+    return cv2.imencode(kind, image)[1].tobytes()

@@ -4,12 +4,15 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from struct import pack
 
+import cv2
 import numpy as np
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from segan_ros.evaluation.messages import typestore
 from segan_ros.frame import Frame
+from segan_ros.image_messages import decode
 from segan_ros.scenes import LabelledScene, TrueObject, tight_box, true_occlusions
 
 SIZE = 60, 80
@@ -49,6 +52,10 @@ class Contents:
         skip_masks: frames whose mask is missing.
         mask_delay: nanoseconds that stamps of masks lie behind those of images.
         plugin: storage.
+        compression: of the storage, of files or of messages.
+        compressed: whether images are jpeg and png below their topics, as image_transport has them.
+        depth: encoding of depth, 32FC1 metres or 16UC1 millimetres.
+        prefix: of the camera's topics.
     """
 
     frames: int = 3
@@ -56,17 +63,27 @@ class Contents:
     skip_masks: Collection[int] = ()
     mask_delay: int = 0
     plugin: StoragePlugin = StoragePlugin.MCAP
+    compression: CompressionMode = CompressionMode.NONE
+    compressed: bool = False
+    depth: str = "32FC1"
+    prefix: str = "/camera"
 
 
 def write_bag(folder: Path, contents: Contents | None = None) -> Path:
     """Write a bag folder with the topics of the shipped bag; return it."""
     contents = contents or Contents()
-    with Writer(folder, version=9, storage_plugin=contents.plugin) as writer:
+    writer = Writer(folder, version=9, storage_plugin=contents.plugin)
+    if contents.compression != CompressionMode.NONE:
+        writer.set_compression(contents.compression, CompressionFormat.ZSTD)
+    with writer:
         connections: dict[str, object] = {}
 
         def put(topic: str, message: object, time: int) -> None:
             if topic.rpartition("/")[2] in contents.without:
                 return
+            if contents.compressed and message.__msgtype__ == "sensor_msgs/msg/Image":
+                topic, message = compressed(topic, message)
+            topic = topic.replace("/camera", contents.prefix, 1)
             kind = message.__msgtype__  # type: ignore[attr-defined]
             if topic not in connections:
                 connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
@@ -79,7 +96,10 @@ def write_bag(folder: Path, contents: Contents | None = None) -> Path:
             header = header_of(stamp)
             put("/camera/camera_info", camera_info(frame, header), stamp)
             put("/camera/image", image(frame.rgb, "rgb8", header), stamp)
-            put("/camera/depth", image(frame.depth, "32FC1", header), stamp)
+            metres = frame.depth
+            if contents.depth == "16UC1":
+                metres = (frame.depth * 1000).round().astype(np.uint16)
+            put("/camera/depth", image(metres, contents.depth, header), stamp)
             if i not in contents.skip_masks:
                 masks = image(
                     frame.labels.astype(np.uint16), "16UC1", header_of(stamp + contents.mask_delay)
@@ -108,6 +128,24 @@ def image(pixels: np.ndarray, encoding: str, header: object, padding: int = 0) -
         rows.shape[1],
         rows.reshape(-1),
     )
+
+
+def compressed(topic: str, message: object) -> tuple[str, object]:
+    """An Image as image_transport's plugins compress it, and the topic that they give it."""
+    pixels, encoding = decode(message), message.encoding  # type: ignore[attr-defined]
+    if topic.endswith("depth"):
+        a, b = 100.0, 0.5  # inverse depth: 0.5 m is 200.5
+        if encoding == "32FC1":
+            pixels = (a / pixels + b).round().astype(np.uint16)
+        front, kind, ending = pack("<iff", 0, a, b), "compressedDepth png", "/compressedDepth"
+    else:
+        front, kind, ending = b"", "png compressed", "/compressed"
+        if encoding == "rgb8":
+            pixels, kind = pixels[..., ::-1], "jpeg compressed bgr8"
+    file = cv2.imencode(".jpg" if "jpeg" in kind else ".png", pixels)[1].tobytes()
+    compressed_type = TYPES["sensor_msgs/msg/CompressedImage"]
+    data = np.frombuffer(front + file, np.uint8)
+    return topic + ending, compressed_type(message.header, f"{encoding}; {kind}", data)  # type: ignore[attr-defined]
 
 
 def camera_info(frame: Frame, header: object) -> object:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from segan_ros.frame import AmodalObject, Frame
-from segan_ros.geometry import oriented_box
+from segan_ros.geometry import oriented_box, visible_points
 
 CAMERA = np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]])
 
@@ -53,3 +54,68 @@ def test_without_enough_depth_there_is_no_box():
     assert oriented_box(*plate(depth)) is None
     frame, item = plate(depth)
     assert oriented_box(Frame(frame.rgb, frame.labels), item) is None
+
+
+def cuboid(rng, hidden: float = 0.0):
+    """A cuboid at a random pose 0.8 m ahead, seen from outside: frame, object, size, axes, centre.
+
+    The `hidden` share of its pixels on one side lies under something nearer.
+    """
+    size = np.sort(rng.uniform(0.03, 0.2, 3))[::-1]
+    axes = np.zeros((3, 3))
+    while np.abs(axes[2]).min() < 0.35:  # three faces must be seen
+        axes = Rotation.random(random_state=int(rng.integers(1 << 30))).as_matrix()
+    centre = np.array([*rng.uniform(-0.03, 0.03, 2), 0.8])
+    v, u = np.mgrid[:240, :320]
+    rays = np.stack([(u - 160) / 500, (v - 120) / 500, np.ones((240, 320))], axis=-1) @ axes
+    faces = np.stack([(s * size / 2 - axes.T @ -centre) / rays for s in (-1, 1)])
+    enter, leave = faces.min(axis=0).max(axis=-1), faces.max(axis=0).min(axis=-1)
+    whole = leave > enter
+    depth = np.where(whole, enter, 1.5)
+    rows, columns = np.nonzero(whole)
+    visible = whole & (u < np.quantile(columns, 1 - hidden)) if hidden else whole
+    depth[whole & ~visible] = 0.5
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    inside = np.s_[box[1] : box[3], box[0] : box[2]]
+    item = AmodalObject(1, box, visible[inside], whole[inside], whole[inside].astype(np.float32))
+    rgb = np.dstack([u % 256, v % 256, np.zeros((240, 320))]).astype(np.uint8)
+    frame = Frame(rgb, visible.astype(np.int32), depth.astype(np.float32), CAMERA)
+    return frame, item, size, axes, centre
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_box_of_a_cuboid_is_the_cuboid(seed):
+    frame, item, size, _, centre = cuboid(np.random.default_rng(seed))
+    box = oriented_box(frame, item)
+    np.testing.assert_allclose(np.sort(box.size), np.sort(size), rtol=0.2, atol=0.01)
+    np.testing.assert_allclose(box.centre, centre, atol=0.02)
+    np.testing.assert_allclose(np.linalg.det(box.rotation), 1, atol=1e-9)
+
+
+def test_boxes_of_half_hidden_cuboids_are_near():
+    errors, distances = [], []
+    for seed in range(30):
+        frame, item, size, _, centre = cuboid(np.random.default_rng(seed), hidden=0.3)
+        box = oriented_box(frame, item)
+        errors.append(np.abs(np.sort(box.size) - np.sort(size)) / np.sort(size))
+        distances.append(np.linalg.norm(box.centre - centre))
+    assert np.median(errors) < 0.15
+    assert np.median(distances) < 0.03
+
+
+def test_points_are_where_the_pixels_see_them():
+    frame, item, *_ = cuboid(np.random.default_rng(1), hidden=0.3)
+    points = visible_points(frame, [item])
+    assert len(points.places) == np.count_nonzero(item.visible)
+    assert set(points.ids) == {1}
+    u, v, w = CAMERA @ points.places.T
+    u, v = (u / w).round().astype(int), (v / w).round().astype(int)
+    assert (frame.labels[v, u] == 1).all()
+    np.testing.assert_allclose(frame.depth[v, u], points.places[:, 2], rtol=1e-6)
+    np.testing.assert_array_equal(frame.rgb[v, u], points.colours)
+
+
+def test_pixels_without_depth_give_no_point():
+    frame, item = plate(np.full((240, 320), np.nan))
+    assert len(visible_points(frame, [item]).places) == 0
+    assert len(visible_points(Frame(frame.rgb, frame.labels), [item]).places) == 0

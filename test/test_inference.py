@@ -10,12 +10,7 @@ import yaml
 from dummy_model import write_dummy_model
 from onnx import TensorProto, helper
 
-from segan_ros.inference import (
-    MAX_BATCH,
-    Model,
-    model_folder,
-    provider_options,
-)
+from segan_ros.inference import MAX_BATCH, Model, model_folder
 from segan_ros.model_spec import ModelError, ModelSpec
 
 
@@ -48,25 +43,6 @@ def test_auto_says_what_it_skipped(folder, caplog):
 def test_unavailable_provider_is_an_error_with_a_remedy(folder):
     with pytest.raises(ModelError, match=r"provider tensorrt: .*which package brings it"):
         Model(folder, "tensorrt")
-
-
-def test_tensorrt_is_told_every_batch_size(folder):
-    inputs = {"planes": (4, 500, 500), "boxes": (4,)}
-    options = provider_options("tensorrt", folder / "segmentor.onnx", inputs, 0, None)
-    assert options["trt_profile_min_shapes"] == "planes:1x4x500x500,boxes:1x4"
-    assert options["trt_profile_max_shapes"] == f"planes:{MAX_BATCH}x4x500x500,boxes:{MAX_BATCH}x4"
-    assert "trt_engine_cache_path" not in options
-
-
-def test_tensorrt_engines_of_another_network_are_not_reused(folder, tmp_path):
-    inputs = {"canvas": (3, 32, 32)}
-    paths = []
-    for change in (b"", b"more"):
-        with (folder / "painter.onnx").open("ab") as file:
-            file.write(change)
-        options = provider_options("tensorrt", folder / "painter.onnx", inputs, 0, tmp_path)
-        paths.append(options["trt_engine_cache_path"])
-    assert paths[0] != paths[1]
 
 
 @pytest.mark.skipif(

@@ -179,6 +179,59 @@ def test_farther_occluder_rejects_the_edge():
     assert find_edges(labels, objects, EdgeRule(), depth) == []
 
 
+def side_by_side(front: float, gap: int = 0) -> tuple[np.ndarray, list[AmodalObject], np.ndarray]:
+    """Two 40x30 objects of which nothing is predicted hidden; the right one at depth `front`."""
+    labels = np.zeros((50, 90), np.int32)
+    labels[5:45, 10:40] = 1
+    labels[5:45, 40 + gap : 70] = 2
+    boxes = {1: (10, 5, 40, 45), 2: (40 + gap, 5, 70, 45)}
+    objects = []
+    for object_id, box in boxes.items():
+        mask = cut(labels == object_id, box)
+        objects.append(AmodalObject(object_id, box, mask, mask, mask.astype(np.float32)))
+    depth = np.where(labels == 2, front, 1.0).astype(np.float32)
+    return labels, objects, depth
+
+
+@pytest.mark.parametrize("gap", [0, 1])
+def test_depth_alone_makes_an_edge_along_a_long_border(gap):
+    labels, objects, depth = side_by_side(0.9, gap)
+    (edge,) = find_edges(labels, objects, EdgeRule(), depth)
+    assert (edge.occluder_id, edge.occludee_id) == (2, 1)
+    assert edge.evidence == Evidence.DEPTH
+    assert edge.score == pytest.approx(0.75)
+    assert (edge.overlap_area, edge.overlap_ratio) == (0, 0.0)
+    assert edge.depth_gap == pytest.approx(0.1, abs=1e-6)
+
+
+def test_depth_alone_makes_no_edge_where_things_touch_or_hardly_meet():
+    labels, objects, depth = side_by_side(0.995)
+    assert find_edges(labels, objects, EdgeRule(), depth) == []
+    labels, objects, depth = side_by_side(0.9)
+    labels[5:35, 40:70] = 0  # ten rows are left
+    assert find_edges(labels, objects, EdgeRule(), depth) == []
+
+
+def test_step_along_a_part_of_the_border_keeps_the_edge():
+    labels, objects = pair()
+    depth = np.where(labels == 2, 1.02, 1.0).astype(np.float32)
+    depth[5:8, 13:] -= 0.1  # two thirds of the border are farther, one third is nearer
+    (edge,) = find_edges(labels, objects, EdgeRule(), depth)
+    assert edge.evidence == Evidence.AMODAL
+    assert edge.depth_gap < 0
+
+
+def test_stray_and_missing_depth_along_a_border_does_not_decide():
+    labels, objects, depth = side_by_side(0.9)
+    rng = np.random.default_rng(0)
+    rim = np.s_[:, 38:42]
+    mixed = rng.uniform(0.9, 1.0, depth[rim].shape)
+    depth[rim] = np.where(rng.random(mixed.shape) < 0.5, np.nan, mixed)
+    depth += rng.normal(0, 0.004, depth.shape).astype(np.float32)
+    (edge,) = find_edges(labels, objects, EdgeRule(), depth)
+    assert (edge.occluder_id, edge.occludee_id) == (2, 1)
+
+
 def test_unknown_depth_neither_confirms_nor_rejects():
     labels, objects = pair()
     (edge,) = find_edges(labels, objects, EdgeRule(), np.full(labels.shape, np.nan, np.float32))

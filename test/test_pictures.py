@@ -12,7 +12,7 @@ from samples import frame_of, labelled_scene, many_objects, overlapping
 from segan_ros.cli import main
 from segan_ros.completion import SceneCompleter
 from segan_ros.inference import Model
-from segan_ros.pictures import completed_sheet, graph_svg, overlay
+from segan_ros.pictures import DARK, FREE, _label, completed_sheet, graph_svg, overlay
 from segan_ros.scenes import write_scene
 
 
@@ -26,8 +26,12 @@ def completer(folder):
     return SceneCompleter(Model(folder, "cpu"))
 
 
+def large_overlapping():
+    return np.kron(overlapping(), np.ones((5, 5), int))
+
+
 def test_overlay_marks_hidden_parts_and_leaves_the_frame_alone(completer):
-    frame = frame_of(overlapping(240, 320))
+    frame = frame_of(large_overlapping())
     frame.rgb[:] = 90
     before = frame.rgb.copy()
     scene = completer.complete(frame)
@@ -35,11 +39,41 @@ def test_overlay_marks_hidden_parts_and_leaves_the_frame_alone(completer):
     np.testing.assert_array_equal(frame.rgb, before)
     assert picture.shape == frame.rgb.shape
     assert picture.dtype == np.uint8
-    far = np.s_[120:, 200:]
-    np.testing.assert_array_equal(picture[far], frame.rgb[far])
+    # What is no object steps back; objects keep their colours.
+    far = np.s_[240:, 330:]
+    assert picture[far].max() < frame.rgb[far].min()
+    item = scene.object(7)
+    kept = (picture == frame.rgb).all(axis=2)[frame.labels == item.id]
+    assert kept.mean() > 0.3
     x0, y0, x1, y1 = scene.object(1).box
     hidden = scene.object(1).invisible
     assert (picture[y0:y1, x0:x1] != frame.rgb[y0:y1, x0:x1])[hidden].mean() > 0.9
+
+
+def test_overlay_tells_what_to_lift_next(completer):
+    frame = frame_of(large_overlapping())
+    frame.rgb[:] = 90
+    scene = completer.complete(frame)
+    green = (overlay(frame, scene) == FREE).all(axis=2)
+
+    def green_share(object_id):
+        mask = scene.object(object_id).full_mask(frame.size).astype(np.uint8)
+        return green[cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0].mean()
+
+    first, second = scene.graph.removal_order
+    assert green_share(first) > 0.7
+    assert green_share(second) < 0.3
+
+
+def test_labels_give_way_to_each_other():
+    image = np.zeros((120, 200, 3), np.uint8)
+    taken = []
+    for n in range(5):
+        _label(image, (100, 60), f"{n} L0", DARK, taken)
+    for n, (ax0, ay0, ax1, ay1) in enumerate(taken):
+        assert min(ax0, ay0) >= 0 and ax1 <= 200 and ay1 <= 120
+        for bx0, by0, bx1, by1 in taken[:n]:
+            assert ax1 <= bx0 or bx1 <= ax0 or ay1 <= by0 or by1 <= ay0
 
 
 @pytest.mark.parametrize("labels", [np.zeros((40, 50)), many_objects()], ids=["empty", "forty"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from small_bag import Contents, write_bag
+from small_bag import START, Contents, two_cards, write_bag
 
 from segan_ros import cli
 from segan_ros.completion import SceneCompleter
@@ -21,6 +21,7 @@ from segan_ros.evaluation import live, node_process
 from segan_ros.evaluation.bags import Bag, open_bag
 from segan_ros.evaluation.node_process import NodeError, NodeProcess, find_node, live_environment
 from segan_ros.inference import Model
+from segan_ros.scenes import write_scene
 
 pytest.importorskip("onnx")
 from dummy_model import write_dummy_model
@@ -55,8 +56,11 @@ def test_offline_replay_scores_every_frame(bag, model, tmp_path, capsys):
         assert frame["answer"]["removal_order"] == [1, 2]
         assert frame["segan"]["order_accuracy"] == 1
         assert 0 < frame["segan"]["si"] < 1
-        assert frame["latency_ms"] > 0
+    timings = json.loads((out / "timings.json").read_text())
+    assert [f["index"] for f in timings["frames"]] == [0, 1, 2]
+    assert all(f["latency_ms"] > 0 for f in timings["frames"])
     assert found["summary"]["scores"]["segan"]["si_objects"] == 3
+    assert found["summary"]["scores"]["input mask"]["si"] == 0
     assert found["summary"]["scores"]["convex hull"]["scenes"] == 3
 
     for i in range(3):
@@ -71,13 +75,73 @@ def test_offline_replay_is_deterministic(bag, model, tmp_path):
     found = []
     for out in (tmp_path / "a", tmp_path / "b"):
         replay(bag, "--model", model, "--out", out)
-        text = json.loads((out / "replay.json").read_text())
-        del text["summary"]["latency_ms"]
-        for frame in text["frames"]:
-            del frame["latency_ms"]
-        files = sorted(p for p in out.rglob("*") if p.parent != out)
-        found.append((text, [p.read_bytes() for p in files]))
+        files = sorted(p for p in out.rglob("*") if p.is_file() and p.parent != out)
+        found.append([p.read_bytes() for p in (out / "replay.json", *files)])
     assert found[0] == found[1]
+
+
+def test_frames_are_compared_with_those_before(bag, model, tmp_path):
+    """The front card moves one pixel a frame over a card that stays."""
+    replay(bag, "--model", model, "--out", tmp_path)
+    found = json.loads((tmp_path / "replay.json").read_text())
+    first, second, _ = found["frames"]
+    assert first["steps"] == {}
+    step = second["steps"]["segan"]
+    assert (step["objects"], step["changed"], step["removed"]) == (2, 0, [])
+    assert 0.8 < step["whole_iou"] < 1 and 0.8 < step["visible_iou"] < 1
+    summary = found["summary"]["steps"]
+    assert set(summary) == {"segan", "convex hull", "true masks"}
+    assert summary["segan"]["steps"] == 2 and summary["segan"]["revealed"] == 0
+
+
+def test_truth_beside_the_bag_scores_the_frames_it_has(model, tmp_path, capsys):
+    path = write_bag(tmp_path / "bag", Contents(without=("objects", "occlusion_graph")))
+    write_scene(tmp_path / "truth" / str(START), two_cards(0))
+    truth = ("--truth", tmp_path / "truth")
+    assert replay(path, "--model", model, "--out", tmp_path / "out", *truth) == 0
+    found = json.loads((tmp_path / "out" / "replay.json").read_text())
+    assert 0 < found["frames"][0]["segan"]["sf"] < 1
+    assert found["frames"][1]["segan"] == {}
+    assert found["summary"]["scores"]["segan"]["scenes"] == 1
+    assert "1 scenes, 2 objects" in capsys.readouterr().out
+
+
+def test_run_against_itself_is_no_different(bag, model, tmp_path, capsys):
+    replay(bag, "--model", model, "--out", tmp_path / "a")
+    capsys.readouterr()
+    both = ("--out", tmp_path / "b", "--against", tmp_path / "a")
+    assert replay(bag, "--model", model, *both) == 0
+    printed = capsys.readouterr().out
+    assert "| SI             |" in printed and "+0.000" in printed
+    assert "Worse in 0 of 3 frames." in printed
+
+
+def test_run_against_a_better_one_names_the_frames_that_got_worse(bag, model, tmp_path, capsys):
+    replay(bag, "--model", model, "--out", tmp_path / "a")
+    earlier = json.loads((tmp_path / "a" / "replay.json").read_text())
+    earlier["frames"][1]["frame_score"] += 0.1
+    earlier["frames"][2]["frame_score"] += 0.2
+    earlier["summary"]["scores"]["segan"]["sf"] += 0.125
+    (tmp_path / "a" / "replay.json").write_text(json.dumps(earlier))
+    capsys.readouterr()
+    assert replay(bag, "--model", model, "--against", tmp_path / "a" / "replay.json") == 0
+    printed = capsys.readouterr().out
+    assert "Worse in 2 of 3 frames, most in 2 (-0.20), 1 (-0.10)." in printed
+    assert "-0.125 |" in printed
+
+
+def test_recording_for_rerun_can_be_read(bag, model, tmp_path):
+    pytest.importorskip("rerun")
+    replay(bag, "--model", model, "--rrd", tmp_path / "run.rrd")
+    verify = [sys.executable, "-m", "rerun", "rrd", "verify", tmp_path / "run.rrd"]
+    done = subprocess.run(verify, capture_output=True, text=True, check=True)
+    assert "verified without error" in done.stdout + done.stderr
+
+
+def test_recording_for_rerun_needs_its_sdk(bag, model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    assert replay(bag, "--model", model, "--rrd", tmp_path / "run.rrd") == 2
+    assert "--rrd needs the Rerun SDK" in capsys.readouterr().err
 
 
 def test_unanswered_frame_is_named_and_fails(tmp_path, model, capsys):
@@ -97,7 +161,8 @@ def test_bag_without_truth_is_replayed_without_scores(tmp_path, model, capsys):
     assert replay(path, "--model", model) == 0
     printed = capsys.readouterr().out
     assert "3 of 3 frames answered" in printed
-    assert "convex hull" not in printed
+    assert "halluc." not in printed and "true masks" not in printed
+    assert "| visible IoU |" in printed
 
 
 def test_bag_with_true_graph_alone_scores_order_and_edges(tmp_path, model):
@@ -126,6 +191,11 @@ def test_frames_of_an_earlier_run_do_not_stay(tmp_path, model):
         (("BAG", "--patience", "-1"), "--patience is -1.0; it must be above 0"),
         (("BAG", "--image-topic", "/rgb"), "no topic /rgb; it has /camera/camera_info"),
         (("BAG", "--model", "nowhere"), "model is 'nowhere' but no such model is shipped"),
+        (("BAG", "--pictures", "0"), "--pictures is 0; it must be at least 1"),
+        (("BAG", "--truth", "BAG/nowhere"), "nowhere: no such bag"),
+        (("BAG", "--against", "BAG"), "bag/replay.json: no such file; --against takes the --out"),
+        (("BAG", "--against", "BAG/metadata.yaml"), "is not what `segan replay --out` of this"),
+        (("BAG", "--report", "BAG/metadata.yaml/a.html"), "choose another --report"),
         (("BAG", "--out", "BAG/metadata.yaml"), "cannot be written"),
         (("BAG", "--out", "BAG/metadata.yaml/out"), "cannot be written (Not a directory)"),
     ],
@@ -360,9 +430,10 @@ def test_live_replay_answers_as_the_method_does(bag, model, tmp_path):
         json.loads((tmp_path / way / "replay.json").read_text())["frames"]
         for way in ("live", "offline")
     ]
+    timings = json.loads((tmp_path / "live" / "timings.json").read_text())
+    assert all(0 < f["latency_ms"] < 10_000 for f in timings["frames"])
     for live_frame, offline_frame in zip(*ours, strict=True):
-        assert 0 < live_frame["latency_ms"] < 10_000
-        for key in ("stamp", "answer", "segan", "convex hull"):
+        for key in ("stamp", "answer", "segan", "convex hull", "steps"):
             assert live_frame[key] == offline_frame[key]
     for name in ("amodal_2.png", "appearance_2.png"):
         pictures = [
@@ -370,6 +441,16 @@ def test_live_replay_answers_as_the_method_does(bag, model, tmp_path):
             for way in ("live", "offline")
         ]
         assert np.array_equal(*pictures)
+
+
+@pytest.mark.ros
+def test_live_replay_of_compressed_images_writes_a_report(model, tmp_path):
+    path = write_bag(tmp_path / "bag", Contents(compressed=True))
+    report = tmp_path / "report.html"
+    done = replay_live(path, "--model", model, "--provider", "cpu", "--report", report)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 frames answered" in done.stdout
+    assert report.read_text().count("data:image/jpeg") == 3
 
 
 @pytest.mark.ros

@@ -171,16 +171,17 @@ def test_camera_info_that_gives_no_rays_costs_no_frame(start_node, robot):
     robot.wait(lambda: node.tally().done == 1, "the frame to be counted")
 
 
-def test_frame_that_fails_while_it_is_published_goes_out_in_no_part(start_node, robot, monkeypatch):
+def test_frame_that_fails_after_its_graph_is_counted_as_failed(start_node, robot, monkeypatch):
     node = start_node()
-    monkeypatch.setattr("segan_ros.ros.outputs.to_amodal_labels", lambda *_: 1 / 0)
-    graphs, _ = listen(robot, node, "occlusion_graph", "amodal_labels")
+    monkeypatch.setattr("segan_ros.ros.outputs.to_objects", lambda *_: 1 / 0)
+    graphs, objects = listen(robot, node, "occlusion_graph", "objects")
     robot.send(*image_and_mask(START))
-    robot.wait(lambda: node.tally().dropped.get("internal_error"), "the error to be counted")
+    robot.wait(lambda: node.tally().dropped == {"internal_error": 1}, "the error to be counted")
     monkeypatch.undo()
     robot.send(*image_and_mask(START + SECOND))
-    robot.wait(lambda: graphs, "the next frame")
-    assert [g.header.stamp.sec for g in graphs] == [START // SECOND + 1]
+    robot.wait(lambda: objects and len(graphs) == 2, "the next frame")
+    assert objects[0].header.stamp.sec == START // SECOND + 1
+    robot.wait(lambda: node.tally().done == 1, "the next frame to be counted")
 
 
 def test_message_error_while_decoding_is_no_internal_error(start_node, robot):

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 from segan_ros.ros.accounts import Accounts, Tally
-from segan_ros.ros.diagnostics import ERROR, OK, WARN, Report, judge, values
+from segan_ros.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Report, judge, values
 from segan_ros.ros.gaps import Gaps
 from segan_ros.ros.notices import Notices
 
@@ -20,7 +20,9 @@ TOPICS = {"image": "/cam/rgb", "instance_mask": "/cam/ids", "depth": "/cam/depth
 def verdict(image=None, mask=None, depth=None, **report):
     recent = {"image": image or Tally(100, 100), "instance_mask": mask or Tally(100, 100)}
     recent["depth"] = depth or Tally()
-    return judge(Report("active", topics=TOPICS, tallies=recent, **report), recent)
+    limits = {"sync_slop": 0.01, "sync_timeout": 1.0, "image_transport": "raw"}
+    values = {"topics": TOPICS, "tallies": recent, "parameters": limits, "at": 10.0, **report}
+    return judge(Report("active", **values), Report("active"))
 
 
 @pytest.mark.parametrize(
@@ -33,11 +35,31 @@ def verdict(image=None, mask=None, depth=None, **report):
             OK,
             "30 of 90 frames published, 60 no_partner",
         ),
-        ({"mask": Tally()}, WARN, "nothing comes in on /cam/ids; check"),
+        (
+            {"image": Tally(100, 0, {"superseded": 98}), "provider": "cpu"},
+            ERROR,
+            "none of 100 frames was finished in 10 s on cpu; choose a faster provider or model",
+        ),
+        (
+            {"mask": Tally()},
+            WARN,
+            "nothing comes in on /cam/ids; nobody publishes /cam/ids: start who should, or remap",
+        ),
+        (
+            {"mask": Tally(), "publishers": {"instance_mask": 1}},
+            WARN,
+            "it has a publisher: does that publish, and offer what input_reliability asks for?",
+        ),
+        (
+            {"image": Tally(), "elsewhere": {"image": "/cam/rgb/compressed"}},
+            WARN,
+            "/cam/rgb/compressed is published: set image_transport, now raw, to the other one",
+        ),
         (
             {"image": Tally(9, 0, {"no_partner": 9}), "mask": Tally(9, 0, {"no_partner": 9})},
             WARN,
-            "the segmenter must copy its image's stamp, or raise sync_slop",
+            "the segmenter must copy its image's stamp, or raise sync_slop (0.01 s); raise "
+            "sync_timeout (1.0 s)",
         ),
         ({"mask": Tally(100, 80, {"no_partner": 20})}, WARN, "config/fastdds.xml"),
         (
@@ -48,6 +70,24 @@ def verdict(image=None, mask=None, depth=None, **report):
         ({"depth": Tally(9, 5, {"no_partner": 4})}, OK, "100 of 100 frames published"),
         ({"lost_share": 0.4}, WARN, "about 40% of the images never came"),
         ({"image": Tally(9, 0, {"no_depth": 9})}, WARN, "no depth on /cam/depth; or set use_depth"),
+        (
+            {
+                "image": Tally(9, 0, {"too_many_objects": 9}),
+                "texts": {"too_many_objects": "400 objects, max_objects is 255"},
+            },
+            WARN,
+            "9 dropped: 400 objects, max_objects is 255",
+        ),
+        ({"jumps": 3}, WARN, "stamps jumped back 3 times; does one input have two publishers"),
+        ({"jumps": 2}, OK, "100 of 100 frames published"),
+        ({"camera_problem": "camera_info is for 9x9"}, WARN, "camera_info is for 9x9"),
+        ({"engine": "building 35 s, serving on cuda"}, OK, "100 of 100 frames published"),
+        (
+            {"engine": "failed: no memory; serving on cuda"},
+            WARN,
+            "engine failed: no memory; serving on cuda; mend that and call ~/reload, or choose",
+        ),
+        ({"reload_problem": "not replaced"}, WARN, "mend its files and call ~/reload again"),
         ({"image": Tally(9, 8, {"internal_error": 1})}, ERROR, "the log has the traceback"),
         ({"problem": "cannot configure: no model"}, ERROR, "cannot configure: no model"),
         ({"enabled": False, "mask": Tally()}, OK, "disabled through ~/enable"),
@@ -62,6 +102,23 @@ def test_every_drop_is_published_under_its_reason():
     found = values(Report("active", tallies={"image": Tally(9, 5, {"late": 1, "stale": 2})}))
     assert found["image.dropped.late"] == "1" and found["image.dropped.stale"] == "2"
     assert found["image.in_flight"] == "1"
+
+
+def test_rates_are_those_of_the_last_seconds():
+    diagnostics = Diagnostics()
+    for n in range(30):
+        count = 30 * n if n > 15 else 0
+        tallies = {"image": Tally(count, count // 2)}
+        message = diagnostics.message("segan", Report("active", tallies=tallies, at=100.0 + n))
+    found = {v.key: v.value for v in message.status[0].values}
+    assert found["image.received.hz"] == "30.0" and found["image.published.hz"] == "15.0"
+    assert found["instance_mask.matched.hz"] == "0.0"
+
+
+def test_a_slow_start_is_no_error_yet():
+    tallies = {"image": Tally(9, 0, {"superseded": 8}), "instance_mask": Tally(9, 9)}
+    message = Diagnostics().message("segan", Report("active", tallies=tallies, at=1.0))
+    assert message.status[0].level == OK
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
@@ -89,6 +146,17 @@ def test_pause_of_the_camera_is_no_loss(announced):
         if announced and n == 15:
             gaps.interrupt()
     assert gaps.lost_share == 0
+
+
+def test_error_after_a_warning_reaches_the_log_of_ros(capfd):
+    rclpy_logging = pytest.importorskip("rclpy.logging")
+    accounts = Accounts(Notices(rclpy_logging.get_logger("notices")))
+    accounts.drop("image", "truncated", "cut short")
+    accounts.fail("image", RuntimeError("on fire"))
+    accounts.drop("image", "stale", "too old")
+    said = capfd.readouterr().err
+    assert "cut short" in said and "on fire" in said and "too old" in said
+    assert accounts.tally("image").dropped == {"truncated": 1, "internal_error": 1, "stale": 1}
 
 
 def test_same_warning_is_not_logged_for_each_frame():

@@ -1,6 +1,7 @@
 """In each state there is what belongs to it, and nothing is left of what came before."""
 
 import threading
+import weakref
 
 import pytest
 
@@ -36,6 +37,17 @@ def test_cycles_leave_nothing_behind(start_node):
         assert belongings(node.node) == configured
         node.do(node.node.trigger_cleanup)
         assert belongings(node.node) == at_first
+
+
+def test_cleanup_gives_the_networks_back(start_node, robot):
+    node = start_node()
+    listen(robot, node, "occlusion_graph")
+    robot.send(*image_and_mask())
+    robot.wait(lambda: node.tally().done, "a frame")
+    model = weakref.ref(node.node._completion.model)
+    node.do(node.node.trigger_deactivate)
+    node.do(node.node.trigger_cleanup)
+    assert model() is None
 
 
 @pytest.mark.parametrize("steps", [[], ["configure"], ["configure", "activate"]])

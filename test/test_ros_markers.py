@@ -18,7 +18,7 @@ from segan_ros.ros.markers import to_markers  # noqa: E402
 ROTATIONS = Rotation.random(20, rng=np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("rotation", ROTATIONS, ids=range(20))
+@pytest.mark.parametrize("rotation", list(ROTATIONS), ids=range(20))
 def test_quaternion_is_x_y_z_w(rotation):
     expected = rotation.as_quat(canonical=True)
     np.testing.assert_allclose(quaternion(rotation.as_matrix()), expected, atol=1e-9)

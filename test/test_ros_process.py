@@ -1,11 +1,16 @@
 """The installed node in its own process: it answers over DDS, and signals end it cleanly."""
 
+import contextlib
+import itertools
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -15,6 +20,7 @@ from ros_harness import SECOND, START, image_and_mask
 
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.resources import resource_path
+from segan_ros.ros.snapshots import stamp_of
 from segan_ros.srv import CompleteObjects
 
 pytestmark = pytest.mark.ros
@@ -86,6 +92,71 @@ def test_signal_in_the_middle_of_frames_ends_it_cleanly(start_process, robot):
         answered()
     assert process.wait(TIMEOUT) == 0
     assert "Traceback" not in process.stderr.read()
+
+
+def test_killed_node_that_starts_again_goes_on_with_the_stream(start_process, robot):
+    """What `respawn` of the launch file does, with nobody else started again."""
+    graphs = robot.hear("/segan/occlusion_graph", OcclusionGraph)
+    stamps = itertools.count(START, SECOND // 30)
+
+    def answered(since):
+        robot.send(*image_and_mask(next(stamps)))
+        return graphs and stamp_of(graphs[-1].header) > since
+
+    for _ in range(2):
+        process = start_process()
+        wait_for(process, "active")
+        begin = next(stamps)
+        robot.wait(lambda b=begin: answered(b), "an answer to a frame of now")
+        process.kill()
+        process.wait(TIMEOUT)
+        for _ in range(5):
+            answered(begin)
+
+
+@pytest.mark.parametrize("respawn", ["true", "false"])
+def test_launch_file_starts_the_node_again_when_told_so(monkeypatch, respawn):
+    for name in ("launch", "launch.actions", "launch_ros"):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    monkeypatch.setitem(sys.modules, "launch_ros.actions", SimpleNamespace(Node=dict))
+    launch = runpy.run_path(str(resource_path("launch/segan.launch.py")))
+    given = {name: default for name, (default, _) in launch["ARGUMENTS"].items()}
+    given |= {"respawn": respawn}
+    (node,) = launch["_start"](SimpleNamespace(launch_configurations=given))
+    assert node["respawn"] == (respawn == "true") and node["respawn_delay"] > 0
+
+
+def test_log_folder_that_cannot_be_made_is_one_line(start_process):
+    process = start_process(ROS_LOG_DIR="/dev/null/log")
+    assert process.wait(TIMEOUT) == 1
+    said = process.stderr.read()
+    assert "ROS cannot start" in said and "/dev/null/log" in said and "Traceback" not in said
+
+
+def test_full_disk_stops_nothing(start_process, robot, tmp_path):
+    """The logs and the engines are to lie on a file system without room."""
+    full = tmp_path / "full"
+    full.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(full)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a file system")
+    try:
+        with contextlib.suppress(OSError):
+            (full / "filler").write_bytes(bytes(1 << 20))
+        process = start_process("-p", f"engine_cache:={full}/engines", ROS_LOG_DIR=str(full))
+        wait_for(process, "active")
+        graphs = robot.hear("/segan/occlusion_graph", OcclusionGraph)
+        n = itertools.count()
+
+        def answered():
+            robot.send(*image_and_mask(START + next(n) * SECOND // 30))
+            return graphs
+
+        robot.wait(answered, "a graph")
+        process.terminate()
+        assert process.wait(TIMEOUT) == 0
+    finally:
+        subprocess.run(["umount", str(full)], check=False)
 
 
 def test_signal_leaves_no_request_unanswered(start_process, robot):

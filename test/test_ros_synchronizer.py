@@ -109,6 +109,26 @@ def test_bag_that_starts_again_is_followed_at_once():
     assert bench.synchronizer.jumps == 2
 
 
+@pytest.mark.parametrize("length", [2, 4, 12])
+def test_short_bag_that_starts_again_and_again_does_not_starve(length):
+    bench, matched = Bench(), []
+    for n in range(40 * length):
+        bench.now = n * 0.033
+        bench.add(IMAGE, n % length * 33)
+        matched += bench.add(MASK, n % length * 33)
+    late = matched[length:]
+    assert len(late) > length and bench.synchronizer.jumps > 1
+    assert all(image == mask for image, mask, _ in late)
+
+
+def test_one_stamp_from_the_far_future_does_not_stop_the_stream():
+    bench, matched = Bench(), []
+    for n in range(6):
+        bench.add(IMAGE, 10**9 if n == 3 else n * 33)
+        matched += bench.add(MASK, n * 33)
+    assert [image for image, _, _ in matched] == [0, 33, 66, 132, 165]
+
+
 @pytest.mark.parametrize("stamp", [0, -5])
 def test_stamp_that_was_never_set_is_refused(stamp):
     bench = Bench()

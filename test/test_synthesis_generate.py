@@ -5,9 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("segan_ros.synthesis.gl")
@@ -15,6 +17,7 @@ from segan_ros import cli
 from segan_ros.scenes import iterate_scenes, read_scene
 from segan_ros.synthesis.generate import generate, parse_size
 from segan_ros.synthesis.piles import Job
+from segan_ros.synthesis.workforce import Workforce
 
 pytestmark = pytest.mark.render
 
@@ -26,7 +29,7 @@ JOB = Job("train", 3, (72, 96), 5)
 def made(tmp_path_factory):
     """Scenes of `JOB`, by two workers."""
     folder = tmp_path_factory.mktemp("made") / "scenes"
-    generate(JOB, folder, 2)
+    generate(JOB, folder, Workforce(2))
     return folder
 
 
@@ -49,8 +52,26 @@ def start(folder, scenes):
 
 
 def test_same_seed_gives_the_same_bytes_with_one_and_with_two_workers(made, tmp_path):
-    generate(JOB, tmp_path / "again", 1)
+    generate(JOB, tmp_path / "again", Workforce(1))
     assert contents(tmp_path / "again") == contents(made)
+
+
+def test_shards_hold_the_same_files(made, tmp_path):
+    generate(JOB, tmp_path / "packed", Workforce(2), per_shard=2)
+    found = {}
+    for path in sorted((tmp_path / "packed").glob("train-*.tar")):
+        with tarfile.open(path) as archive:
+            found |= {m.name.replace(".", "/", 1): archive.extractfile(m).read() for m in archive}
+    loose = contents(made)
+    del loose["generate.json"]
+    assert found == loose
+
+
+def test_splits_of_the_same_seed_share_no_pile(made, tmp_path):
+    generate(Job("val", 3, (72, 96), 1), tmp_path / "val", Workforce(1))
+    mine, theirs = (read_scene(folder / "000000") for folder in (made, tmp_path / "val"))
+    assert theirs.extra["split"] == "val"
+    assert not np.array_equal(mine.frame.depth, theirs.frame.depth)
 
 
 def test_scene_folders_are_readable_and_as_many_as_asked_for(made):
@@ -68,7 +89,7 @@ def test_resumes_with_what_is_missing_and_clears_what_is_half_written(made, tmp_
     shutil.rmtree(folder / "000002")
     (folder / ".000002.77.part").mkdir()
     kept = (folder / "000001" / "rgb.png").stat().st_mtime_ns
-    generate(JOB, folder, 1)
+    generate(JOB, folder, Workforce(1))
     assert contents(folder) == contents(made)
     assert (folder / "000001" / "rgb.png").stat().st_mtime_ns == kept
     assert not list(folder.glob(".*.part"))
@@ -76,7 +97,7 @@ def test_resumes_with_what_is_missing_and_clears_what_is_half_written(made, tmp_
 
 def test_more_scenes_of_the_same_seed_keep_those_there(made, tmp_path):
     shutil.copytree(made, tmp_path / "scenes")
-    generate(Job("train", 3, (72, 96), 6), tmp_path / "scenes", 1)
+    generate(Job("train", 3, (72, 96), 6), tmp_path / "scenes", Workforce(1))
     old, new = contents(made), contents(tmp_path / "scenes")
     assert {k: new[k] for k in old} == old
     assert (tmp_path / "scenes" / "000005" / "rgb.png").exists()
@@ -115,6 +136,8 @@ def test_workers_end_with_their_parent(tmp_path):
         (["--size", "320"], "WIDTHxHEIGHT"),
         (["--size", "9x9"], "64..2048"),
         (["--workers", "-1"], "--workers is -1"),
+        (["--shards", "0"], "--shards is 0"),
+        (["--objects", "cups"], "--objects is 'cups'; known are families, all"),
         (["--scenes", "1000000000"], "GB of free disk"),
     ],
 )
@@ -137,6 +160,23 @@ def test_foreign_folder_and_file_are_left_alone(tmp_path, capsys):
     assert "not empty" in capsys.readouterr().err
     assert cli.main(["generate", "--out", str(tmp_path / "letter.txt")]) == 2
     assert "a file is in the way" in capsys.readouterr().err
+
+
+def test_statistics_are_printed_of_what_is_there(made, capsys):
+    assert cli.main(["generate", "--out", str(made), "--stats"]) == 0
+    printed = capsys.readouterr().out
+    assert cli.main(["generate", "--stats", str(made)]) == 0
+    assert capsys.readouterr().out == printed
+    assert "scenes: 5\n" in printed and "hidden share of objects" in printed
+
+
+def test_what_to_make_must_be_said(tmp_path, capsys):
+    assert cli.main(["generate"]) == 2
+    assert "give --out DIR, --bag OUT.mcap or --stats DIR" in capsys.readouterr().err
+    assert cli.main(["generate", "--bag", str(tmp_path / "a"), "--out", str(tmp_path)]) == 2
+    assert "--bag goes without --out" in capsys.readouterr().err
+    assert cli.main(["generate", "--stats"]) == 2
+    assert "give --stats DIR, or --out DIR too" in capsys.readouterr().err
 
 
 def test_unwritable_folder_is_named(capsys):

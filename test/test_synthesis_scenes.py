@@ -5,10 +5,13 @@ import pytest
 
 pytest.importorskip("segan_ros.synthesis.gl")
 from segan_ros.scenes import tight_box, true_occlusions
-from segan_ros.synthesis import families, piles, views, world
+from segan_ros.synthesis import families, physics, piles, views, world
+from segan_ros.synthesis.cameras import MOUNTS, Camera, look_at
 from segan_ros.synthesis.gl import mujoco
+from segan_ros.synthesis.lights import Light, Look
 from segan_ros.synthesis.meshes import rounded_box
-from segan_ros.synthesis.render import Camera, Light, Renderer, look_at
+from segan_ros.synthesis.render import Renderer
+from segan_ros.synthesis.settings import SETTINGS
 from segan_ros.synthesis.shapes import Part, Shape, solid
 from segan_ros.synthesis.views import Rejected
 
@@ -28,7 +31,7 @@ def first_good(job, pile):
 
 @pytest.fixture(scope="module")
 def scenes():
-    return [s for p in range(2) for s in first_good(piles.Job("test", 5, SIZE, 8), p)]
+    return [s for p in range(3) for s in first_good(piles.Job("test", 5, SIZE, 8), p)]
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +66,17 @@ def test_whole_mask_is_what_is_seen_plus_what_others_hide(scenes):
             seen = labels == item.id
             assert not (seen & ~item.amodal).any()
             hidden = sum(n for _, hidden_id, n in scene.occlusions if hidden_id == item.id)
-            assert np.count_nonzero(item.amodal) == np.count_nonzero(seen) + hidden
+            screened = item.about["screened"]
+            assert np.count_nonzero(item.amodal) == np.count_nonzero(seen) + hidden + screened
+            assert item.about["occlusion"] == pytest.approx(
+                1 - np.mean(seen[item.amodal]), abs=1e-4
+            )
         assert {int(i) for i in np.unique(labels)} - {0} <= {o.id for o in scene.objects}
         assert scene.occlusions == true_occlusions(labels, scene.objects)
 
 
 def test_scene_has_depth_camera_names_and_appearances(scenes):
-    known = {f.__name__ for f in (*families.TRAIN, *families.TEST_ONLY)}
+    known = {f.__name__ for f in (*families.TRAIN, *families.TEST)}
     for scene in scenes:
         depth, matrix = scene.frame.depth, scene.frame.camera_matrix
         assert np.isfinite(depth).all() and 0.1 < depth.min() < depth.max() < 25
@@ -107,7 +114,7 @@ def test_depth_is_metres_along_the_optical_axis(blocks, front):
 
 def test_nearer_block_hides_the_farther_one(blocks, front):
     with Renderer(blocks) as renderer:
-        view = views.View(front, LIGHT, views.Look(np.ones(3, np.float32), 1, 0, 0, 0), 2)
+        view = views.View(front, LIGHT, Look(np.ones(3, np.float32), 1, 0, 0, 0), 2)
         scene = views.take(renderer, view, np.random.default_rng(0), [1, 2], {})
     ((occluder, occludee, pixels),) = scene.occlusions
     assert (occluder, occludee) == (1, 2) and pixels > 50
@@ -134,7 +141,7 @@ def test_settled_piles_stay_where_they_are():
         rng = np.random.default_rng(seed)
         shapes = [family(rng) for family in rng.permutation(np.array(families.TRAIN, object))[:6]]
         made = world.build(shapes, world.Layout(0.12, 0.5, (0.6, 0.6)), rng, SIZE)
-        if world.settle(made):
+        if physics.settle(made):
             settled += 1
             before = made.data.xpos[list(made.bodies)].copy()
             mujoco.mj_step(made.model, made.data, 125)
@@ -153,6 +160,9 @@ def test_truth_that_contradicts_itself_is_rejected():
         views.check(1, whole, near, np.zeros((4, 4), int), near)
     with pytest.raises(Rejected, match="farther"):
         views.check(1, whole, near, np.where(whole, 2, 0), far)
+    views.check(1, whole, far, np.where(whole, world.SCREEN, 0), near)
+    with pytest.raises(Rejected, match="farther"):
+        views.check(1, whole, near, np.where(whole, world.SCREEN, 0), far)
 
 
 def test_splits_and_seeds_give_other_scenes(scenes):
@@ -162,3 +172,43 @@ def test_splits_and_seeds_give_other_scenes(scenes):
     for i, first in enumerate(pictures):
         for second in pictures[i + 1 :]:
             assert np.abs(first.astype(int) - second).mean() > 2
+
+
+def test_same_seed_gives_the_same_scene_again(scenes):
+    again = first_good(piles.Job("test", 5, SIZE, 8), 0)
+    for before, after in zip(scenes, again, strict=False):
+        np.testing.assert_array_equal(before.frame.rgb, after.frame.rgb)
+        np.testing.assert_array_equal(before.frame.depth, after.frame.depth)
+        assert before.extra == after.extra
+        for one, other in zip(before.objects, after.objects, strict=True):
+            np.testing.assert_array_equal(one.appearance, other.appearance)
+            assert one.about == other.about
+
+
+def test_scene_says_where_it_was_taken_and_how(scenes):
+    for scene in scenes:
+        assert scene.extra["setting"] in SETTINGS
+        assert scene.extra["gripper"] in ("none", "fingers", "suction")
+        limits = MOUNTS[scene.extra["camera"]["mount"]]
+        low, high = limits.field_of_view
+        assert low - 0.01 <= scene.extra["camera"]["field_of_view"] <= high + 0.01
+        for item in scene.objects:
+            x, y, z = item.about["pose"]["position"]
+            assert abs(x) < 1 and abs(y) < 1 and -0.01 < z < 0.8
+            assert np.linalg.norm(item.about["pose"]["quaternion"]) == pytest.approx(1)
+
+
+def test_piles_of_a_given_count_have_it():
+    for attempt in range(30):
+        try:
+            made = piles.heap(piles.Job("train", 1, SIZE, 1), 0, attempt, 4)
+        except Rejected:
+            continue
+        assert all(3 <= len(scene.objects) <= 4 for scene in made)
+        return
+    raise AssertionError("no attempt served")
+
+
+def test_unknown_objects_are_refused():
+    with pytest.raises(ValueError, match="--objects is 'some'; known are families, all"):
+        piles.Job("train", 1, SIZE, 1, "some")

@@ -15,9 +15,7 @@ from segan_ros.synthesis.textures import FINISHES, paint, paint_ground
 
 pytestmark = pytest.mark.render
 
-ALL = sorted(
-    {*families.TRAIN, *families.VAL_ONLY, *families.TEST_ONLY}, key=lambda family: family.__name__
-)
+ALL = sorted({*families.TRAIN, *families.VAL, *families.TEST}, key=lambda family: family.__name__)
 
 
 def volume(mesh):
@@ -55,7 +53,7 @@ def test_collision_pieces_stay_inside_what_is_seen(family):
 
 
 def test_held_out_families_are_in_no_other_split():
-    own = [set(families.TRAIN), set(families.VAL_ONLY), set(families.TEST_ONLY)]
+    own = [set(families.TRAIN), set(families.VAL), set(families.TEST)]
     assert len(own[1]) >= 3 and len(own[2]) >= 3
     assert not (own[0] & own[1]) and not (own[0] & own[2]) and not (own[1] & own[2])
 

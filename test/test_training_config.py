@@ -1,5 +1,6 @@
 """Training configs: what ships is read, what is wrong is named with its remedy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 torch = pytest.importorskip("torch")
 
+from segan_ros.mask_noise import CALIBRATED  # noqa: E402
 from segan_ros.model.losses import LossWeights  # noqa: E402
 from segan_ros.training.config import read_config  # noqa: E402
 
@@ -100,3 +102,12 @@ def test_bad_configs_are_refused_naming_key_value_and_remedy(tmp_path, text, mes
 def test_missing_config_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_config(tmp_path / "none.yaml")
+
+
+def test_strengths_of_the_mask_noise_can_be_chosen(tmp_path):
+    text = {**SMALL, "augmentation": {"noisy_masks": 0.7, "mask_noise": {"gaps": 0.05}}}
+    noise = read_config(written(tmp_path, text)).augmentation.mask_noise
+    assert noise == replace(CALIBRATED, gaps=0.05)
+    text["augmentation"] = {"mask_noise": {"split": 1.5}}
+    with pytest.raises(ValueError, match=r"augmentation\.mask_noise\.split is 1\.5; a probability"):
+        read_config(written(tmp_path, text))

@@ -101,7 +101,7 @@ def test_kill_between_checkpoints_leaves_no_double_rows(config):
     assert [row["step"] for row in curve(config)] == ["0", "1", "2", "3", "4"]
 
 
-PLAIN = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, (0.3, 0.3))
+PLAIN = Augmentation(0, 0, 0, 0, 0, 0, (0.3, 0.3))
 
 
 def losses_of(config, stage, column):

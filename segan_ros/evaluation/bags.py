@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,28 +12,35 @@ from typing import Any
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
+from segan_ros.evaluation.bag_frame import (
+    SLOP,
+    BagFrame,
+    Truth,
+    TruthOfFrame,
+    assemble,
+    to_truth_of,
+)
 from segan_ros.evaluation.messages import (
     CAMERA_INFO,
+    COMPRESSED,
     GRAPH,
     IMAGE,
     OBJECTS,
+    decompressed,
     stamp_of,
-    to_frame,
-    to_graph,
-    to_truth,
     typestore,
 )
-from segan_ros.frame import Frame, OcclusionGraph
-from segan_ros.scenes import LabelledScene
-
-SLOP = 10_000_000
-"""Nanoseconds between the stamps of an image and of a mask, depth or truth that still belongs to it
-where none is equal; the node's default too."""
+from segan_ros.frame import Frame
+from segan_ros.image_messages import MessageError
 
 
 @dataclass(frozen=True)
 class Topics:
-    """Names of the topics in a bag; the defaults are those of the shipped one."""
+    """Names of the topics in a bag; the defaults are those of the shipped one.
+
+    Where a bag lacks an image topic but has it below with one of `COMPRESSED_ENDINGS`, as
+    image_transport names them, that one is taken.
+    """
 
     image: str = "/camera/image"
     instance_mask: str = "/camera/instance_mask"
@@ -51,9 +58,11 @@ TYPES = {
     "true_objects": OBJECTS,
     "true_graph": GRAPH,
 }
-"""Message type of each field of `Topics`."""
+"""Message type of each field of `Topics`; instead of an image, a compressed one will do."""
 
 REQUIRED = ("image", "instance_mask")
+
+COMPRESSED_ENDINGS = ("/compressed", "/compressedDepth")
 
 INPUTS = ("image", "instance_mask", "depth", "camera_info")
 """What a camera and a segmenter publish; the rest is ground truth."""
@@ -61,27 +70,6 @@ INPUTS = ("image", "instance_mask", "depth", "camera_info")
 
 class BagError(ValueError):
     """A bag cannot be used; the message names it and says what is wrong."""
-
-
-@dataclass(frozen=True)
-class BagFrame:
-    """What belongs to one image of a bag.
-
-    Args:
-        index: 0 for the first image of the bag.
-        stamp: the image's, nanoseconds.
-        frame: decoded input; None when it cannot be used.
-        problem: why not, else empty.
-        truth: `frame` with the true whole masks, where the bag has them.
-        true_graph: where the bag has it.
-    """
-
-    index: int
-    stamp: int
-    frame: Frame | None = None
-    problem: str = ""
-    truth: LabelledScene | None = None
-    true_graph: OcclusionGraph | None = None
 
 
 @dataclass(frozen=True)
@@ -108,15 +96,20 @@ class Bag:
         path: of the bag, for messages to people.
         reader: opened.
         topics: where to look; those of the defaults that a bag lacks are only missed if required.
+        required: fields of `Topics`.
     """
 
-    def __init__(self, path: Path, reader: Reader, topics: Topics) -> None:
+    def __init__(
+        self, path: Path, reader: Reader, topics: Topics, required: Sequence[str] = REQUIRED
+    ) -> None:
         self.path = path
         self._reader = reader
-        self._connections = self._find(topics)
+        self._connections = self._find(topics, required)
         self._index = self._look_through()
-        if not self._index["image"]:
-            raise BagError(f"{path}: no message on {topics.image}")
+        self._sorted = {name: sorted(index) for name, index in self._index.items()}
+        for name in required[:1]:
+            if not self._index[name]:
+                raise BagError(f"{path}: no message on {self.topics[name]}")
 
     @property
     def topics(self) -> dict[str, str]:
@@ -128,37 +121,64 @@ class Bag:
         """Stamps of the images in recorded order, each once."""
         return list(self._index["image"])
 
-    def frames(self) -> Iterator[BagFrame]:
+    def frames(self, truth: Truth | None = None) -> Iterator[BagFrame]:
         """One `BagFrame` per image stamp, in recorded order.
+
+        Args:
+            truth: where to take ground truth from; None for the topics of this bag.
 
         Raises:
             BagError: the bag breaks off or is damaged.
         """
-        sorted_stamps = {name: sorted(index) for name, index in self._index.items()}
         for i, stamp in enumerate(self._index["image"]):
-            near = {
-                # A camera does not change from frame to frame: any of its messages will do.
-                name: _nearest(stamps, stamp, None if name == "camera_info" else SLOP)
-                for name, stamps in sorted_stamps.items()
-            }
-            found = {n: self._message(n, s) for n, s in near.items() if s is not None}
-            yield _bag_frame(i, stamp, found)
+            try:
+                found = self._near(stamp, INPUTS)
+                yield assemble(i, stamp, found, truth or self.truth)
+            except BagError:
+                raise
+            except ValueError as error:
+                yield BagFrame(i, stamp, problem=str(error))
+
+    def truth(self, stamp: int, frame: Frame) -> TruthOfFrame:
+        """What the ground-truth topics say of `frame`."""
+        found = self._near(stamp, ("true_objects", "true_graph"))
+        return to_truth_of(frame, found.get("true_objects"), found.get("true_graph"))
 
     def inputs(self, names: Collection[str] = INPUTS) -> Iterator[RawMessage]:
-        """The messages of `names` in recorded order, as they were sent."""
+        """The messages of `names` in recorded order; compressed images as plain ones."""
         for name, time, data in self._raw(*(n for n in names if n in self._connections)):
-            yield RawMessage(name, time, stamp_of(data), data)
+            sent = data
+            if self._is_compressed(name):
+                try:
+                    plain = self._decoded(name, data)
+                except MessageError:
+                    continue  # `frames` names it; the node would not get to see it either
+                sent = bytes(typestore().serialize_cdr(plain, IMAGE))
+            yield RawMessage(name, time, stamp_of(data), sent)
 
-    def _find(self, topics: Topics) -> dict[str, list[Connection]]:
+    def _near(self, stamp: int, names: Sequence[str]) -> dict[str, Any]:
+        """The message of each of `names` that belongs to `stamp`, where there is one."""
+        near = {
+            # A camera does not change from frame to frame: any of its messages will do.
+            n: _nearest(self._sorted[n], stamp, None if n == "camera_info" else SLOP)
+            for n in names
+            if n in self._sorted
+        }
+        return {n: self._message(n, s) for n, s in near.items() if s is not None}
+
+    def _find(self, topics: Topics, required: Sequence[str]) -> dict[str, list[Connection]]:
         """Connections by field of `Topics`: one for each publisher that was recorded."""
         there: dict[str, list[Connection]] = {}
         for connection in self._reader.connections:
             there.setdefault(connection.topic, []).append(connection)
         found = {}
         for field in fields(Topics):
-            topic = getattr(topics, field.name)
+            named = getattr(topics, field.name)
+            kind = TYPES[field.name]
+            endings = COMPRESSED_ENDINGS if kind == IMAGE else ()
+            topic = next((t for t in (named, *(named + e for e in endings)) if t in there), named)
             if topic not in there:
-                if field.name in REQUIRED or topic != field.default:
+                if field.name in required or topic != field.default:
                     have = ", ".join(f"{t} ({c[0].msgtype})" for t, c in sorted(there.items()))
                     option = field.name.replace("_", "-")
                     raise BagError(
@@ -167,10 +187,9 @@ class Bag:
                     )
                 continue
             kinds = {c.msgtype for c in there[topic]}
-            if kinds != {TYPES[field.name]}:
+            if kinds != {kind} and not (kind == IMAGE and kinds == {COMPRESSED}):
                 raise BagError(
-                    f"{self.path}: {topic} carries {', '.join(sorted(kinds))}, not"
-                    f" {TYPES[field.name]}"
+                    f"{self.path}: {topic} carries {', '.join(sorted(kinds))}, not {kind}"
                 )
             found[field.name] = there[topic]
         return found
@@ -189,8 +208,16 @@ class Bag:
     def _message(self, name: str, stamp: int) -> Any:
         time = self._index[name][stamp]
         data = next(d for _, _, d in self._raw(name, start=time) if stamp_of(d) == stamp)
+        return self._decoded(name, data)
+
+    def _is_compressed(self, name: str) -> bool:
+        return self._connections[name][0].msgtype == COMPRESSED
+
+    def _decoded(self, name: str, data: bytes) -> Any:
         with _clear_errors(self.path):
-            return typestore().deserialize_cdr(data, TYPES[name])
+            kind = COMPRESSED if self._is_compressed(name) else TYPES[name]
+            message = typestore().deserialize_cdr(data, kind)
+        return decompressed(message, name) if self._is_compressed(name) else message
 
     def _raw(self, *names: str, start: int | None = None) -> Iterator[tuple[str, int, bytes]]:
         name_of = {c.id: n for n in names for c in self._connections[n]}
@@ -201,12 +228,15 @@ class Bag:
 
 
 @contextmanager
-def open_bag(path: str | Path, topics: Topics | None = None) -> Iterator[Bag]:
+def open_bag(
+    path: str | Path, topics: Topics | None = None, required: Sequence[str] = REQUIRED
+) -> Iterator[Bag]:
     """Open a bag and look through its stamps.
 
     Args:
         path: a bag folder, an ``.mcap`` or a ``.db3`` file.
         topics: where to look.
+        required: fields of `Topics` without which it is of no use; the first needs a message.
 
     Raises:
         BagError: it is not a bag, is damaged, lacks a topic or holds no image.
@@ -222,7 +252,7 @@ def open_bag(path: str | Path, topics: Topics | None = None) -> Iterator[Bag]:
         reader = Reader(path)
         reader.open()
     try:
-        yield Bag(path, reader, topics or Topics())
+        yield Bag(path, reader, topics or Topics(), required)
     finally:
         reader.close()
 
@@ -245,21 +275,3 @@ def _nearest(stamps: list[int], stamp: int, slop: int | None) -> int | None:
     candidates = stamps[max(after - 1, 0) : after + 1]
     best = min(candidates, key=lambda s: abs(s - stamp), default=None)
     return None if best is None or (slop is not None and abs(best - stamp) > slop) else best
-
-
-def _bag_frame(index: int, stamp: int, found: dict[str, Any]) -> BagFrame:
-    if "instance_mask" not in found:
-        problem = f"no instance mask within {SLOP // 1_000_000} ms of the image's stamp"
-        return BagFrame(index, stamp, problem=problem)
-    try:
-        frame = to_frame(
-            found["image"], found["instance_mask"], found.get("depth"), found.get("camera_info")
-        )
-        truth, graph = None, None
-        if "true_objects" in found:
-            truth = LabelledScene(frame, to_truth(found["true_objects"]))
-        if "true_graph" in found:
-            graph = to_graph(found["true_graph"])
-    except ValueError as error:
-        return BagFrame(index, stamp, problem=str(error))
-    return BagFrame(index, stamp, frame, truth=truth, true_graph=graph)

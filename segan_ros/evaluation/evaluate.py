@@ -11,7 +11,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter
+from segan_ros.evaluation.matching import count_masks
 from segan_ros.evaluation.metrics import SceneScore, score_scene
+from segan_ros.evaluation.predicted import (
+    PredictedScores,
+    Segmenter,
+    masks_of,
+    noisy_masks,
+    predicted_section,
+    score_predicted,
+)
 from segan_ros.evaluation.references import (
     convex_hulls,
     input_masks,
@@ -31,7 +40,7 @@ from segan_ros.evaluation.tables import (
     write_json,
 )
 from segan_ros.inference import PROVIDERS, Model, model_folder
-from segan_ros.scenes import LabelledScene, iterate_scenes, read_scene
+from segan_ros.scenes import LabelledScene, ScenePath, iterate_scenes, read_scene
 
 OURS, TELEA = "segan", "segan's masks, Telea"
 
@@ -49,10 +58,17 @@ class Evaluation:
     Args:
         scenes: names of the scenes.
         scores: method -> one score per scene.
+        predicted: the same for predicted visible masks, one per scene; empty when not asked for.
     """
 
     scenes: tuple[str, ...]
     scores: Mapping[str, tuple[SceneScore, ...]]
+    predicted: tuple[PredictedScores, ...] = ()
+
+    def predicted_summaries(self) -> dict[str, Summary]:
+        """Method -> summary of its scores with predicted visible masks."""
+        methods = self.predicted[0].scores if self.predicted else ()
+        return {m: summarise([p.scores[m] for p in self.predicted]) for m in methods}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +83,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--use-depth", action="store_true", help="let depth confirm or reject edges, for all rows"
     )
+    predicted = parser.add_mutually_exclusive_group()
+    predicted.add_argument(
+        "--noisy-masks",
+        type=int,
+        nargs="?",
+        const=1,
+        metavar="SEED",
+        help="score with spoilt visible masks too (docs/mask_noise.md); SEED 1 unless given",
+    )
+    predicted.add_argument(
+        "--masks", type=Path, help="score with a segmenter's masks too: folder of <scene>.png"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,26 +108,45 @@ def run(args: argparse.Namespace) -> int:
     folders = list(islice(iterate_scenes(args.scenes), args.limit))
     if args.out is not None:
         output_folder(args.out)
+    segmenter, source = _segmenter(args)
     completer = SceneCompleter(Model(model_folder(args.model), args.provider))
-    evaluation = evaluate(completer, folders, args.use_depth)
+    evaluation = evaluate(completer, folders, args.use_depth, segmenter)
     heading = (
         f"Model {completer.model.spec.name} ({completer.model.provider}) on {args.scenes}, depth"
         f" {'used where there is some' if args.use_depth else 'unused'}."
     )
-    text = report(evaluation, heading)
+    text = report(evaluation, heading, source)
     print(text)
     if args.out is not None:
         write(args.out, evaluation, text)
     return 0
 
 
-def evaluate(completer: SceneCompleter, folders: list[Path], use_depth: bool = False) -> Evaluation:
-    """Score `completer` and the references on every scene folder.
+def _segmenter(args: argparse.Namespace) -> tuple[Segmenter | None, str]:
+    """Where predicted masks come from, and that in words."""
+    if args.noisy_masks is not None:
+        if args.noisy_masks < 0:
+            raise ValueError(f"--noisy-masks is {args.noisy_masks}; a seed is 0 or more")
+        return noisy_masks(args.noisy_masks), f"true masks, spoilt with seed {args.noisy_masks}"
+    if args.masks is not None:
+        return masks_of(args.masks), f"the label images in {args.masks}"
+    return None, ""
+
+
+def evaluate(
+    completer: SceneCompleter,
+    folders: list[ScenePath],
+    use_depth: bool = False,
+    segmenter: Segmenter | None = None,
+) -> Evaluation:
+    """Score `completer` and the references on every scene folder, with predicted masks too when
+    there is a `segmenter`.
 
     Raises:
         ValueError: a scene has no ground truth.
     """
     scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
+    predicted = []
     for folder in tqdm(folders, unit="scene"):
         scene = read_scene(folder)
         if not scene.objects and scene.frame.object_ids:
@@ -108,8 +155,13 @@ def evaluate(completer: SceneCompleter, folders: list[Path], use_depth: bool = F
             scene = replace(scene, frame=replace(scene.frame, depth=None))
         for method, score in score_methods(completer, scene).items():
             scores[method].append(score)
+        if segmenter is not None:
+            seen = segmenter(folder.name, scene)
+            predicted.append(score_predicted(completer, scene, seen))
     return Evaluation(
-        tuple(f.name for f in folders), {method: tuple(s) for method, s in scores.items()}
+        tuple(f.name for f in folders),
+        {method: tuple(s) for method, s in scores.items()},
+        tuple(predicted),
     )
 
 
@@ -127,8 +179,8 @@ def score_methods(completer: SceneCompleter, scene: LabelledScene) -> dict[str, 
     }
 
 
-def report(evaluation: Evaluation, heading: str) -> str:
-    """The tables as Markdown."""
+def report(evaluation: Evaluation, heading: str, source: str = "") -> str:
+    """The tables as Markdown; `source` says in words where predicted masks come from."""
     summaries = {m: summarise(s) for m, s in evaluation.scores.items()}
     ours = summaries[OURS]
     bins = {
@@ -154,6 +206,8 @@ def report(evaluation: Evaluation, heading: str) -> str:
     ]
     if ours.true_mask_objects:
         parts += ["### Painting", *_painting(summaries)]
+    if evaluation.predicted:
+        parts += predicted_section(source, evaluation.predicted, summaries)
     return "\n\n".join(parts)
 
 
@@ -183,7 +237,13 @@ def write(out: Path, evaluation: Evaluation, text: str) -> None:
         }
         for method, scores in evaluation.scores.items()
     }
-    write_json(out / "scores.json", {"heading": text.partition("\n")[0], "methods": methods})
+    content = {"heading": text.partition("\n")[0], "methods": methods}
+    if evaluation.predicted:
+        content["predicted_masks"] = {
+            **asdict(count_masks(p.matching for p in evaluation.predicted)),
+            "methods": {m: asdict(s) for m, s in evaluation.predicted_summaries().items()},
+        }
+    write_json(out / "scores.json", content)
     named = [
         (method, scene, score)
         for method, scores in evaluation.scores.items()

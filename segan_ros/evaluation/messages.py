@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from segan_ros.compressed_images import decode_compressed
 from segan_ros.frame import (
     AmodalObject,
     Box,
@@ -25,12 +26,19 @@ from segan_ros.frame import (
     OcclusionEdge,
     OcclusionGraph,
 )
-from segan_ros.image_messages import check, to_camera_matrix, to_depth, to_labels, to_rgb
+from segan_ros.image_messages import (
+    check,
+    to_camera_matrix,
+    to_depth,
+    to_labels,
+    to_rgb,
+)
 from segan_ros.resources import resource_path
 from segan_ros.scenes import TrueObject, tight_box
 
 OBJECTS, GRAPH = "segan_ros/msg/AmodalObjectArray", "segan_ros/msg/OcclusionGraph"
 IMAGE, CAMERA_INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
 
 
 @cache
@@ -56,6 +64,28 @@ def stamp_of(serialised: bytes | memoryview) -> int:
     if seconds < 0 or nanoseconds >= 1_000_000_000:
         raise ValueError(f"a message has stamp {seconds} s {nanoseconds} ns, which is no time")
     return seconds * 1_000_000_000 + nanoseconds
+
+
+def decompressed(message: Any, name: str) -> Any:
+    """The ``sensor_msgs/Image`` that a ``sensor_msgs/CompressedImage`` holds.
+
+    Args:
+        message: to be decoded.
+        name: key of `image_messages.ENCODINGS`: what it must be able to carry.
+
+    Raises:
+        ValueError: it is damaged, or of a kind that loses what `name` must carry.
+    """
+    found = decode_compressed(message, name)
+    return typestore().types[IMAGE](
+        header=message.header,
+        height=found.height,
+        width=found.width,
+        encoding=found.encoding,
+        is_bigendian=found.is_bigendian,
+        step=found.step,
+        data=found.data,
+    )
 
 
 def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) -> Frame:
@@ -107,6 +137,15 @@ def to_graph(message: Any) -> OcclusionGraph:
         bool(message.is_acyclic),
         tuple(map(int, message.removal_order)),
     )
+
+
+def to_true_labels(message: Any) -> NDArray[np.int32] | None:
+    """``(H, W)`` int32 true visible ids of an ``AmodalObjectArray``; None if it holds none."""
+    box = (0, 0, message.image_width, message.image_height)
+    labels = np.zeros((message.image_height, message.image_width), np.int32)
+    for item in message.objects:
+        labels[_mask(item.visible_mask, box)] = item.id
+    return labels if labels.any() else None
 
 
 def to_truth(message: Any) -> tuple[TrueObject, ...]:

@@ -77,6 +77,13 @@ class NodeProcess:
         with self._signals:
             self.stop()
 
+    @property
+    def pid(self) -> int:
+        """Of the running node. Raises NodeError where none runs."""
+        if self._process is None:
+            raise self.error("the node does not run")
+        return self._process.pid
+
     def check(self) -> None:
         """Raise NodeError if the node has ended."""
         if self._process is not None and (code := self._process.poll()) is not None:

@@ -5,39 +5,27 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tqdm import tqdm
-
 from segan_ros.completion import SceneCompleter
-from segan_ros.evaluation.bags import Bag, BagFrame, Topics, open_bag
+from segan_ros.evaluation.bag_frame import BagFrame
+from segan_ros.evaluation.bags import Bag, Topics, open_bag
+from segan_ros.evaluation.earlier import EarlierRun, comparison
 from segan_ros.evaluation.live import Answers, Live, play
-from segan_ros.evaluation.metrics import SceneScore, score_edges, score_scene
-from segan_ros.evaluation.references import convex_hulls
-from segan_ros.evaluation.replay_report import (
-    AnswerOutline,
-    ReplayedFrame,
-    clear_frames,
-    report,
-    to_json,
-    write_frame,
-)
+from segan_ros.evaluation.replay_page import write_page
+from segan_ros.evaluation.replay_report import clear_frames, report
+from segan_ros.evaluation.replay_run import NO_ANSWER, Answer, Replay, Wanted
+from segan_ros.evaluation.replayed import ReplayedFrame, timings_to_json, to_json
 from segan_ros.evaluation.tables import output_folder, write_json
-from segan_ros.frame import CompletedScene
+from segan_ros.evaluation.truth import open_truth
 from segan_ros.inference import PROVIDERS, Model, model_folder
-from segan_ros.occlusion import EdgeRule
 from segan_ros.resources import resource_path
 
 DEMO = ("demo/tabletop.mcap", "demo/tabletop")
 """The shipped bag, as a file or as a folder."""
-
-NO_ANSWER = "no answer"
-
-Answer = tuple[CompletedScene | None, float]
-"""A completed scene and the seconds that it took; None and NaN without an answer."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
     parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
-    parser.add_argument("--out", type=Path, help="folder for pictures, replay.json and replay.md")
+    parser.add_argument(
+        "--truth", type=Path, help="bag, or folder of scene folders named by stamp; default: BAG"
+    )
+    parser.add_argument("--out", type=Path, help="folder for the report, tables, masks, pictures")
+    parser.add_argument(
+        "--report", type=Path, help="HTML file to look at; default: report.html in --out"
+    )
+    parser.add_argument("--against", type=Path, help="--out of an earlier run to compare with")
+    parser.add_argument(
+        "--pictures", type=int, default=60, help="frames with pictures in the report: %(default)s"
+    )
+    parser.add_argument("--rrd", type=Path, help="recording for the Rerun viewer (rerun-sdk)")
     parser.add_argument(
         "--live", action="store_true", help="play to the real node, in its own process, over DDS"
     )
@@ -66,33 +65,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         names.add_argument(option, default=field.default, metavar="TOPIC", help="%(default)s")
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A run and what is said of it."""
+
+    frames: list[ReplayedFrame]
+    heading: str
+    text: str
+
+
 def run(args: argparse.Namespace) -> int:
-    """Replay, print the tables, write ``--out``; 1 if a frame went unanswered.
+    """Replay, print the tables, write ``--out`` and ``--report``; 1 if a frame went unanswered.
 
     Raises:
         ValueError, OSError: an argument, the bag, the model or the node cannot be used.
     """
-    for name in ("rate", "patience"):
-        if not 0 < getattr(args, name) < float("inf"):
-            raise ValueError(f"--{name} is {getattr(args, name)}; it must be above 0")
-    if args.out is not None:
-        output_folder(args.out)
+    _check(args)
+    earlier = None if args.against is None else EarlierRun(args.against)
+    page = args.report or (args.out and args.out / "report.html")
     model = model_folder(args.model)
     topics = Topics(**{f.name: getattr(args, f"{f.name}_topic") for f in fields(Topics)})
     answers: Answers | None = None
-    with open_bag(args.bag or _demo(), topics) as bag, TemporaryDirectory() as scratch:
+    with (
+        open_bag(args.bag or _demo(), topics) as bag,
+        open_truth(args.truth, topics) as truth,
+        TemporaryDirectory() as scratch,
+    ):
+        wanted = Wanted(args.out, args.pictures if page else 0, args.rrd)
+        job = Replay(bag, truth, earlier, wanted)
         if args.live:
             live = Live(model, args.provider, args.rate, patience=args.patience)
             answers = play(bag, live, (args.out or Path(scratch)) / "node.log")
-            answer = answers.to
+            answer: Callable[[BagFrame], Answer] = answers.to
         else:
             answer = partial(_complete, SceneCompleter(Model(model, args.provider)))
         if args.out is not None:
             clear_frames(args.out)
-        frames = replay(bag, answer, args.out)
-        way = "the node" if args.live else "the method"
-        heading = f"{bag.path} through {way}, model {model.name}"
+        frames = job.run(answer)
+        heading = _heading(bag, args, model.name)
     text = report(frames, heading)
+    if earlier is not None:
+        text += "\n\n" + comparison(earlier, frames)
     if answers is not None and any(f.problem == NO_ANSWER for f in frames):
         text += (
             f"\nThe node's diagnostics: {answers.account}."
@@ -100,50 +113,51 @@ def run(args: argparse.Namespace) -> int:
             f" {args.rate:g} gives the node more time."
         )
     print(text)
-    if args.out is not None:
-        (args.out / "replay.md").write_text(text + "\n")
-        write_json(args.out / "replay.json", {"heading": heading, **to_json(frames)})
-        print(f"\npictures of each frame, replay.json and replay.md: {args.out}")
+    _write(args.out, Finished(frames, heading, text))
+    if page:
+        against = earlier and {"run": earlier.content, "timings": earlier.timings}
+        content = {"heading": heading, "run": to_json(frames), "timings": timings_to_json(frames)}
+        write_page(page, {**content, "against": against, "pictures": job.pictures})
+        print(f"\nto look at: {page}")
+    if args.rrd is not None:
+        print(f"\nfor the Rerun viewer: {args.rrd}")
     if answers is not None and answers.trouble:
         print(f"\n{answers.trouble}")
         return 1
     return int(any(f.answer is None for f in frames))
 
 
-def replay(bag: Bag, answer: Callable[[BagFrame], Answer], out: Path | None) -> list[ReplayedFrame]:
-    """Have every frame of `bag` answered, score the answers, draw them into `out`."""
-    frames = []
-    for bag_frame in tqdm(bag.frames(), "scoring", total=len(bag.stamps), unit="frame"):
-        scene, latency = (None, float("nan")) if bag_frame.frame is None else answer(bag_frame)
-        frames.append(_judge(bag_frame, scene, latency))
-        if out is not None and bag_frame.frame is not None and scene is not None:
-            write_frame(out, bag_frame.index, bag_frame.frame, scene)
-    return frames
+def _check(args: argparse.Namespace) -> None:
+    for name in ("rate", "patience"):
+        if not 0 < getattr(args, name) < float("inf"):
+            raise ValueError(f"--{name} is {getattr(args, name)}; it must be above 0")
+    if args.pictures < 1:
+        raise ValueError(f"--pictures is {args.pictures}; it must be at least 1")
+    if args.against is not None and args.out is not None:
+        folder = args.against if args.against.is_dir() else args.against.parent
+        if folder.resolve() == args.out.resolve():
+            raise ValueError(f"--out {args.out} would replace --against; choose another --out")
+    if args.out is not None:
+        output_folder(args.out)
+    for option in ("report", "rrd"):
+        file = getattr(args, option)
+        if file is not None and not file.parent.is_dir():
+            raise ValueError(f"{file.parent}: is no folder; make it or choose another --{option}")
 
 
-def _judge(bag_frame: BagFrame, answer: CompletedScene | None, latency: float) -> ReplayedFrame:
-    if bag_frame.frame is None or answer is None:
-        problem = bag_frame.problem or NO_ANSWER
-        return ReplayedFrame(bag_frame.index, bag_frame.stamp, None, problem)
-    return ReplayedFrame(
-        bag_frame.index,
-        bag_frame.stamp,
-        AnswerOutline.of(answer),
-        latency=latency,
-        ours=score(bag_frame, answer),
-        hull=score(bag_frame, convex_hulls(bag_frame.frame, EdgeRule())),
-    )
+def _heading(bag: Bag, args: argparse.Namespace, model: str) -> str:
+    way = "the node" if args.live else "the method"
+    truth = f", truth {args.truth}" if args.truth else ""
+    return f"{bag.path} through {way}, model {model}{truth}"
 
 
-def score(bag_frame: BagFrame, answer: CompletedScene) -> SceneScore | None:
-    """Against the bag's whole masks or, if it has none, against its graph; None without either."""
-    if bag_frame.truth is not None:
-        return score_scene(bag_frame.truth, answer)
-    if bag_frame.true_graph is None:
-        return None
-    graph = bag_frame.true_graph
-    edges = {(e.occluder_id, e.occludee_id): e.overlap_area for e in graph.edges}
-    return SceneScore((), score_edges(edges, graph.object_ids, answer.graph))
+def _write(out: Path | None, done: Finished) -> None:
+    if out is None:
+        return
+    (out / "replay.md").write_text(done.text + "\n")
+    write_json(out / "replay.json", {"heading": done.heading, **to_json(done.frames)})
+    write_json(out / "timings.json", timings_to_json(done.frames))
+    print(f"\npictures of each frame, replay.json, timings.json and replay.md: {out}")
 
 
 def _complete(completer: SceneCompleter, bag_frame: BagFrame) -> Answer:

@@ -1,17 +1,15 @@
-"""What a replay leaves behind: a table, a machine-readable copy of it, pictures of each frame."""
+"""What a replay leaves behind for people at a terminal: tables, and pictures of each frame."""
 
 from __future__ import annotations
 
 import re
 import shutil
-import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from segan_ros.evaluation.metrics import NAN, SceneScore
-from segan_ros.evaluation.summary import mean, summarise
+from segan_ros.evaluation.label_free import StepSummary
+from segan_ros.evaluation.metrics import NAN
+from segan_ros.evaluation.replayed import OURS, ReplayedFrame, Totals, latency_ms, scores_of
 from segan_ros.evaluation.tables import (
     SCORE_COLUMNS,
     SCORE_LEGEND,
@@ -37,105 +35,29 @@ COLUMNS = (
     "removal order",
 )
 
+STEP_COLUMNS = ("method", "whole IoU", "visible IoU", "edges changed", "revealed IoU", "recall")
 
-@dataclass(frozen=True)
-class ReplayedFrame:
-    """One frame and what came of it.
-
-    Args:
-        index: 0 for the first image of the bag.
-        stamp: the image's, nanoseconds.
-        answer: size of the answer and its graph; None if it went unanswered.
-        problem: why it did, else empty.
-        latency: seconds until the answer, NaN without.
-        ours: score of the answer; None without answer or without truth.
-        hull: score of the convex hulls on the same frame.
-    """
-
-    index: int
-    stamp: int
-    answer: AnswerOutline | None
-    problem: str = ""
-    latency: float = NAN
-    ours: SceneScore | None = None
-    hull: SceneScore | None = None
-
-
-@dataclass(frozen=True)
-class AnswerOutline:
-    """What the table says of an answer; the masks themselves are in the pictures.
-
-    Args:
-        objects: how many.
-        occluded: how many have a hidden part.
-        edges: how many.
-        removal_order: ids, front to back.
-    """
-
-    objects: int
-    occluded: int
-    edges: int
-    removal_order: tuple[int, ...]
-
-    @classmethod
-    def of(cls, scene: CompletedScene) -> AnswerOutline:
-        """The outline of `scene`."""
-        return cls(
-            len(scene.objects),
-            sum(bool(o.invisible.any()) for o in scene.objects),
-            len(scene.graph.edges),
-            scene.graph.removal_order,
-        )
+STEP_LEGEND = """\
+Without ground truth, from frame to frame: IoU of an object's whole mask with the one before, beside
+that of its visible mask; share of edges between the same objects that came or went; what was seen
+when an object was taken away, compared with what had been predicted there."""
 
 
 def report(frames: Sequence[ReplayedFrame], heading: str) -> str:
-    """The tables as Markdown: one line per frame, then the means beside the reference's."""
-    answered = [f for f in frames if f.answer is not None]
+    """The tables as Markdown: one line per frame, then the means beside the references'."""
+    totals = Totals.of(frames)
     parts = [heading, markdown_table(COLUMNS, map(_line, frames))]
-    ours = [f.ours for f in answered if f.ours is not None]
-    hull = [f.hull for f in answered if f.hull is not None]
-    if ours:
-        summary = summarise(ours)
+    if totals.scores:
+        rows = [[method, *score_cells(s)] for method, s in totals.scores.items()]
         parts += [
-            counts_line(summary),
+            counts_line(totals.scores[OURS]),
             SCORE_LEGEND,
-            markdown_table(
-                ("method", *SCORE_COLUMNS),
-                [
-                    ["segan", *score_cells(summary)],
-                    ["convex hull", *score_cells(summarise(hull))],
-                ],
-            ),
+            markdown_table(("method", *SCORE_COLUMNS), rows),
         ]
-    parts.append(_totals(frames))
+    if totals.steps:
+        parts += [STEP_LEGEND, _step_table(totals.steps), _still_line(totals.steps[OURS])]
+    parts.append(_totals_line(frames, totals))
     return "\n\n".join(parts)
-
-
-def to_json(frames: Sequence[ReplayedFrame]) -> dict[str, Any]:
-    """The same for machines."""
-    ours = [f.ours for f in frames if f.ours is not None]
-    hull = [f.hull for f in frames if f.hull is not None]
-    scores = {"segan": asdict(summarise(ours)), "convex hull": asdict(summarise(hull))}
-    return {
-        "summary": {
-            "frames": len(frames),
-            "unanswered": [f.index for f in frames if f.answer is None],
-            "latency_ms": _latency_ms(frames),
-            "scores": scores if ours else {},
-        },
-        "frames": [
-            {
-                "index": f.index,
-                "stamp": f.stamp,
-                "problem": f.problem,
-                "latency_ms": f.latency * 1000,
-                "answer": None if f.answer is None else asdict(f.answer),
-                "segan": _scores(f.ours),
-                "convex hull": _scores(f.hull),
-            }
-            for f in frames
-        ],
-    }
 
 
 def write_frame(out: Path, index: int, frame: Frame, scene: CompletedScene) -> None:
@@ -145,7 +67,12 @@ def write_frame(out: Path, index: int, frame: Frame, scene: CompletedScene) -> N
         "completed.png": completed_sheet(frame, scene),
         "graph.svg": graph_svg(scene.graph, scene),
     }
-    write_result(out / f"frame_{index:03d}", scene, pictures)
+    write_result(frame_folder(out, index), scene, pictures)
+
+
+def frame_folder(out: Path, index: int) -> Path:
+    """Where the result of a frame lies in the folder of a run."""
+    return out / f"frame_{index:03d}"
 
 
 def clear_frames(out: Path) -> None:
@@ -158,10 +85,10 @@ def clear_frames(out: Path) -> None:
 def _line(frame: ReplayedFrame) -> list[str]:
     if frame.answer is None:
         return [str(frame.index), *["–"] * (len(COLUMNS) - 2), f"UNANSWERED: {frame.problem}"]
-    scores = _scores(frame.ours)
+    scores = scores_of(frame.scores.get(OURS))
     return [
         str(frame.index),
-        str(frame.answer.objects),
+        str(len(frame.answer.objects)),
         str(frame.answer.occluded),
         str(frame.answer.edges),
         number(frame.latency * 1000, 0),
@@ -170,41 +97,33 @@ def _line(frame: ReplayedFrame) -> list[str]:
     ]
 
 
-def _scores(score: SceneScore | None) -> dict[str, float]:
-    if score is None:
-        return {}
-    summary = summarise([score])
-    return {
-        "sf": summary.sf,
-        "si": summary.si,
-        "hallucination": summary.hallucination,
-        "order_accuracy": summary.order_accuracy,
-        "edge_f1": summary.edge_f1,
-    }
+def _step_table(steps: Mapping[str, StepSummary]) -> str:
+    rows = []
+    for method, s in steps.items():
+        cells = s.whole_iou, s.visible_iou, s.edge_changes, s.revealed_iou, s.revealed_recall
+        rows.append([method, *map(number, cells)])
+    return markdown_table(STEP_COLUMNS, rows)
 
 
-def _totals(frames: Sequence[ReplayedFrame]) -> str:
-    answered = [f.answer for f in frames if f.answer is not None]
-    latency = _latency_ms(frames)
+def _still_line(steps: StepSummary) -> str:
+    text = f"The camera stood still in {steps.still_steps} of {steps.steps} steps"
+    if not steps.still_steps:
+        return f"{text}: nothing can be said of what was revealed."
+    return f"{text}; {steps.revealed} objects came to light behind one that was taken away."
+
+
+def _totals_line(frames: Sequence[ReplayedFrame], totals: Totals) -> str:
+    latency = latency_ms(frames)
+    answered = totals.frames - len(totals.unanswered)
     text = (
-        f"{len(answered)} of {len(frames)} frames answered:"
-        f" {sum(a.objects for a in answered)} objects, {sum(a.occluded for a in answered)} of them"
-        f" occluded, {sum(a.edges for a in answered)} edges."
+        f"{answered} of {totals.frames} frames answered: {totals.objects} objects,"
+        f" {totals.occluded} of them occluded, {totals.edges} edges."
     )
     if answered:
         text += (
             f" Latency {latency['median']:.0f} ms (median), {latency['mean']:.0f} ms (mean),"
             f" {latency['max']:.0f} ms (largest)."
         )
-    if missing := [str(f.index) for f in frames if f.answer is None]:
-        text += f"\nUNANSWERED frames: {', '.join(missing)}"
+    if totals.unanswered:
+        text += f"\nUNANSWERED frames: {', '.join(map(str, totals.unanswered))}"
     return text
-
-
-def _latency_ms(frames: Sequence[ReplayedFrame]) -> dict[str, float]:
-    times = [f.latency * 1000 for f in frames if f.answer is not None]
-    return {
-        "median": statistics.median(times) if times else NAN,
-        "mean": mean(times),
-        "max": max(times, default=NAN),
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
@@ -13,12 +14,23 @@ from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, STREAMS
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
+DONE = {IMAGE: "published", MASK: "matched", DEPTH: "matched"}
+"""What it means for a message of each input to have served its purpose."""
+
 RECENT = 10
 """Messages over which drops are judged."""
 
-BAD_INPUT = ("bad_encoding", "bad_size", "truncated", "bad_stamp", "size_mismatch")
+EXPECTED = (
+    *("superseded", "no_subscriber", "no_partner", "late", "clock_jump", "no_depth"),
+    *("disabled", "deactivated", "internal_error"),
+)
+"""Reasons that are part of good work, or have a complaint of their own."""
+
 LOSSY = 0.05
 """Share of lost messages above which somebody should do something."""
+
+OFTEN = 3
+"""Jumps of the clock in a short time that are no bag that starts again."""
 
 TRANSPORT_HINT = (
     "images get lost on the way: give the camera driver, the segmenter and this node the Fast DDS "
@@ -34,80 +46,131 @@ class Report:
         state: label of the lifecycle state.
         problem: why the node could not be configured or activated; empty = nothing wrong.
         enabled: see the service ``~/enable``.
-        model, provider: what runs; empty while unconfigured.
+        model, digest, provider, precision: what runs; empty while unconfigured.
+        engine: how the engines that it runs best on get on; empty where none is built.
+        reload_problem: why the model was not replaced when somebody asked for it; empty = it was.
         tallies: by input, since the node started.
         topics: full topic name by input, while active.
+        publishers: how many each of these topics has.
+        elsewhere: published topics of the other image_transport, by input.
+        parameters: values by name.
         times: stage -> median, 95 %, largest seconds.
+        reused: frames that got the answer of an earlier one.
         lost_share: estimated share of images that never came.
+        camera_problem: why camera_info is not used; empty = it is, or there is none.
         jumps: how often stamps jumped back.
         texts: last notice by reason.
+        at: seconds of a monotonic clock.
     """
 
     state: str
     problem: str = ""
     enabled: bool = True
     model: str = ""
+    digest: str = ""
     provider: str = ""
+    precision: str = ""
+    engine: str = ""
+    reload_problem: str = ""
     tallies: dict[str, Tally] = field(default_factory=dict)
     topics: dict[str, str] = field(default_factory=dict)
+    publishers: dict[str, int] = field(default_factory=dict)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
     times: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    reused: int = 0
     lost_share: float = 0.0
+    camera_problem: str = ""
     jumps: int = 0
     texts: dict[str, str] = field(default_factory=dict)
+    at: float = 0.0
+
+    def since(self, before: Report) -> dict[str, Tally]:
+        """What happened to each input after another report."""
+        return {
+            s: self.tallies.get(s, Tally()).since(before.tallies.get(s, Tally())) for s in STREAMS
+        }
 
 
 class Diagnostics:
     """Turns reports into messages; remembers the last ones, to judge what happened recently."""
 
     def __init__(self) -> None:
-        self._before: deque[dict[str, Tally]] = deque(maxlen=RECENT)
+        self._before: deque[Report] = deque(maxlen=RECENT)
 
     def message(self, name: str, report: Report) -> DiagnosticArray:
         """One status, named `name`; the caller sets the stamp."""
-        earlier = self._before[0] if self._before else {}
-        recent = {s: t.since(earlier.get(s, Tally())) for s, t in report.tallies.items()}
-        self._before.append(report.tallies)
-        level, text = judge(report, recent)
+        before = self._before[0] if self._before else Report("")
+        full = len(self._before) == RECENT
+        level, text = judge(report, before, full)
+        rates = _rates(report, before) if self._before else {}
+        self._before.append(report)
         status = DiagnosticStatus(level=level, name=f"{name}: amodal completion", message=text)
         status.hardware_id = report.model
-        status.values = [KeyValue(key=k, value=v) for k, v in values(report).items()]
+        found = values(report) | rates
+        status.values = [KeyValue(key=k, value=v) for k, v in found.items()]
         return DiagnosticArray(status=[status])
 
 
-def judge(report: Report, recent: dict[str, Tally]) -> tuple[bytes, str]:
-    """Level and text; `recent` holds the changes of the last seconds."""
+def judge(report: Report, before: Report, full: bool = True) -> tuple[bytes, str]:
+    """Level and text of `report`, for what happened since `before`.
+
+    Args:
+        report: now.
+        before: some seconds ago.
+        full: whether that is long enough to call the networks too slow.
+    """
     if report.problem:
         return ERROR, report.problem
-    if report.state != "active":
-        return OK, report.state
-    if not report.enabled:
-        return OK, "disabled through ~/enable"
-    image = recent.get(IMAGE, Tally())
-    errors = sum(t.dropped.get("internal_error", 0) for t in recent.values())
-    if errors:
-        last = report.texts.get("internal_error", "")
-        return ERROR, f"{errors} frames failed: {last}; the log has the traceback"
-    for complaint in _complaints(report, recent):
+    if report.state != "active" or not report.enabled:
+        return OK, report.state if report.enabled else "disabled through ~/enable"
+    recent = report.since(before)
+    image = recent[IMAGE]
+    for failure in _failures(report, before, recent, full):
+        return ERROR, failure
+    for complaint in _complaints(report, recent, report.jumps - before.jumps):
         return WARN, complaint
     remarks = [f"{image.done} of {image.received} frames published"]
     remarks += [f"{count} {reason}" for reason, count in sorted(image.dropped.items())]
     return OK, ", ".join(remarks)
 
 
-def _complaints(report: Report, recent: dict[str, Tally]) -> Iterator[str]:
-    image, mask, depth = (recent.get(s, Tally()) for s in STREAMS)
+def _failures(
+    report: Report, before: Report, recent: dict[str, Tally], full: bool
+) -> Iterator[str]:
+    image = recent[IMAGE]
+    errors = sum(t.dropped.get("internal_error", 0) for t in recent.values())
+    if errors:
+        last = report.texts.get("internal_error", "")
+        yield f"{errors} frames failed: {last}; the log has the traceback, please report it"
+    if full and image.dropped.get("superseded") and not image.done:
+        yield (
+            f"none of {image.received} frames was finished in {report.at - before.at:.0f} s on "
+            f"{report.provider}; choose a faster provider or model, or start the node again"
+        )
+
+
+def _complaints(report: Report, recent: dict[str, Tally], jumps: int) -> Iterator[str]:
+    yield from _complaints_of_model(report)
+    image, mask, depth = (recent[s] for s in STREAMS)
     for tally in recent.values():
-        for reason in BAD_INPUT:
-            if reason in tally.dropped:
-                yield f"{tally.dropped[reason]} dropped: {report.texts.get(reason, reason)}"
+        for reason, count in sorted(tally.dropped.items()):
+            if reason not in EXPECTED:
+                yield f"{count} dropped: {report.texts.get(reason, reason)}"
     silent = [s for s, t in ((IMAGE, image), (MASK, mask)) if not t.received]
     if silent:
-        names = " and ".join(report.topics.get(s, s) for s in silent)
-        yield f"nothing comes in on {names}; check that it is published, its name and its QoS"
+        yield _silence(report, silent)
+    if jumps >= OFTEN:
+        yield (
+            f"stamps jumped back {jumps} times; does one input have two publishers, or publishers "
+            f"with different clocks? ros2 topic info -v {report.topics.get(IMAGE, IMAGE)}"
+        )
     if mask.dropped.get("no_partner") and not mask.done:
+        slop, timeout = (report.parameters.get(n, "?") for n in ("sync_slop", "sync_timeout"))
         yield (
             "no mask has the stamp of an image; the segmenter must copy its image's stamp, or "
-            "raise sync_slop; raise sync_timeout if masks come later than that"
+            f"raise sync_slop ({slop} s); raise sync_timeout ({timeout} s) if masks come later "
+            "than that"
         )
     if mask.done and depth.lost and not depth.done:
         yield "no depth has the stamp of an image; fix its stamps or set use_depth: never"
@@ -115,14 +178,46 @@ def _complaints(report: Report, recent: dict[str, Tally]) -> Iterator[str]:
         yield f"{mask.dropped['no_partner']} masks came without their image, {TRANSPORT_HINT}"
     if report.lost_share > LOSSY:
         yield f"about {report.lost_share:.0%} of the images never came, {TRANSPORT_HINT}"
-    for reason, hint in (
-        ("queue_full", "raise sync_queue: masks come so late that images are given up"),
-        ("stale", report.texts.get("stale", "frames are older than max_age")),
-        ("no_depth", f"no depth on {report.topics.get(DEPTH, DEPTH)}; or set use_depth to auto"),
-        ("duplicate_stamp", report.texts.get("duplicate_stamp", "stamps stand still")),
-    ):
-        if reason in image.dropped:
-            yield f"{image.dropped[reason]} frames dropped as {reason}: {hint}"
+    if "no_depth" in image.dropped:
+        topic = report.topics.get(DEPTH, DEPTH)
+        yield f"{image.dropped['no_depth']} dropped: no depth on {topic}; or set use_depth to auto"
+    if report.camera_problem:
+        yield report.camera_problem
+
+
+def _complaints_of_model(report: Report) -> Iterator[str]:
+    if report.reload_problem:
+        yield f"{report.reload_problem}; mend its files and call ~/reload again"
+    if report.engine.startswith("failed"):
+        yield f"engine {report.engine}; mend that and call ~/reload, or choose another provider"
+
+
+def _silence(report: Report, silent: list[str]) -> str:
+    names = " and ".join(report.topics.get(s, s) for s in silent)
+    missing = [report.topics.get(s, s) for s in silent if not report.publishers.get(s)]
+    found = [report.elsewhere[s] for s in silent if s in report.elsewhere]
+    if found:
+        remedy = (
+            f"{' and '.join(found)} is published: set image_transport, now "
+            f"{report.parameters.get('image_transport')}, to the other one"
+        )
+    elif missing:
+        remedy = f"nobody publishes {' and '.join(missing)}: start who should, or remap the name"
+    else:
+        remedy = (
+            "it has a publisher: does that publish, and offer what input_reliability asks for? "
+            f"ros2 topic info -v {report.topics.get(silent[0], silent[0])}"
+        )
+    return f"nothing comes in on {names}; {remedy}"
+
+
+def _rates(report: Report, before: Report) -> dict[str, str]:
+    seconds = max(report.at - before.at, 1e-3)
+    found = {}
+    for stream, tally in report.since(before).items():
+        found[f"{stream}.received.hz"] = f"{tally.received / seconds:.1f}"
+        found[f"{stream}.{DONE[stream]}.hz"] = f"{tally.done / seconds:.1f}"
+    return found
 
 
 def values(report: Report) -> dict[str, str]:
@@ -131,16 +226,19 @@ def values(report: Report) -> dict[str, str]:
         "state": report.state,
         "enabled": str(report.enabled).lower(),
         "model": report.model,
+        "model.digest": report.digest,
         "provider": report.provider,
+        "precision": report.precision,
+        "engine": report.engine,
     }
     for stream in STREAMS:
         tally = report.tallies.get(stream, Tally())
-        done = "published" if stream == IMAGE else "matched"
         found[f"{stream}.received"] = str(tally.received)
-        found[f"{stream}.{done}"] = str(tally.done)
+        found[f"{stream}.{DONE[stream]}"] = str(tally.done)
         found[f"{stream}.in_flight"] = str(tally.in_flight)
         for reason, count in sorted(tally.dropped.items()):
             found[f"{stream}.dropped.{reason}"] = str(count)
+    found["image.reused"] = str(report.reused)
     found["image.lost_share"] = f"{report.lost_share:.3f}"
     found["clock_jumps"] = str(report.jumps)
     for stage, (median, high, most) in report.times.items():

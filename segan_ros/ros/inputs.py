@@ -5,15 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from segan_ros.image_messages import MessageError, check, check_same_size, is_calibrated
+from segan_ros.compressed_images import decode_compressed
+from segan_ros.image_messages import (
+    MessageError,
+    check,
+    check_same_size,
+    is_calibrated,
+)
 from segan_ros.ros.accounts import Accounts
 from segan_ros.ros.gaps import Gaps
 from segan_ros.ros.live_parameters import LiveParameters
@@ -24,6 +31,9 @@ RELIABILITY = {
     "best_effort": QoSReliabilityPolicy.BEST_EFFORT,
     "reliable": QoSReliabilityPolicy.RELIABLE,
 }
+COMPRESSED_TOPICS = {IMAGE: "compressed", MASK: "compressed", DEPTH: "compressedDepth"}
+"""Where image_transport publishes what is compressed, below the topic of the raw images."""
+
 HINTS = {
     "bad_stamp": "{stream} comes without a valid stamp; its publisher must set header.stamp, by "
     "which images and masks are matched",
@@ -54,6 +64,7 @@ class Inputs:
         self._node, self._parameters = node, parameters
         self._accounts, self._deliver = accounts, deliver
         self._camera: CameraInfo | None = None
+        self.camera_problem = ""
         self.gaps = Gaps()
         self.enabled = True
         self._synchronizer = Synchronizer(
@@ -66,7 +77,7 @@ class Inputs:
         )
         streams = [IMAGE, MASK] + [DEPTH] * (parameters["use_depth"] != "never")
         self._subscriptions: list[Subscription] = [
-            node.create_subscription(Image, s, partial(self._on_image, s), qos) for s in streams
+            self._subscribe(s, parameters["image_transport"], qos) for s in streams
         ]
         self.topics = {s: t.topic_name for s, t in zip(streams, self._subscriptions, strict=True)}
         self._subscriptions.append(
@@ -81,6 +92,18 @@ class Inputs:
     def jumps(self) -> int:
         """How often stamps jumped back."""
         return self._synchronizer.jumps
+
+    @property
+    def publishers(self) -> dict[str, int]:
+        """How many publishers the topic of each input has."""
+        return {s: self._node.count_publishers(t) for s, t in self.topics.items()}
+
+    @property
+    def elsewhere(self) -> dict[str, str]:
+        """Topics of the other image_transport that are published, by input."""
+        raw = self._parameters["image_transport"] == "raw"
+        other = {s: self._topic(s, "compressed" if raw else "raw") for s in self.topics}
+        return {s: t for s, t in other.items() if self._node.count_publishers(t)}
 
     def waiting(self, stream: str) -> int:
         """Messages of `stream` that wait for a partner."""
@@ -98,7 +121,17 @@ class Inputs:
         self._node.destroy_timer(self._timer)
         self._synchronizer.clear(reason)
 
-    def _on_image(self, stream: str, message: Image) -> None:
+    def _subscribe(self, stream: str, transport: str, qos: QoSProfile) -> Subscription:
+        kind = CompressedImage if transport == "compressed" else Image
+        topic = self._topic(stream, transport)
+        return self._node.create_subscription(kind, topic, partial(self._on_image, stream), qos)
+
+    def _topic(self, stream: str, transport: str) -> str:
+        topic = self._node.resolve_topic_name(stream)
+        # Below the remapped name, as image_transport has it.
+        return f"{topic}/{COMPRESSED_TOPICS[stream]}" if transport == "compressed" else topic
+
+    def _on_image(self, stream: str, message: Any) -> None:
         # An exception in a callback would end the node's executor.
         try:
             matches = self._receive(stream, message, time.monotonic())
@@ -117,14 +150,17 @@ class Inputs:
             except Exception as error:
                 self._accounts.fail(IMAGE, error)
 
-    def _receive(self, stream: str, message: Image, now: float) -> list[Match]:
+    def _receive(self, stream: str, message: Any, now: float) -> list[Match]:
         self._accounts.receive(stream)
         if not self.enabled:
             self._accounts.drop(stream, "disabled")
             self.gaps.interrupt()
             return []
         try:
-            check(message, stream)
+            if isinstance(message, CompressedImage):
+                message = decode_compressed(message, stream)
+            else:
+                check(message, stream)
         except MessageError as error:
             self._accounts.drop(stream, error.reason, str(error))
             return []
@@ -151,17 +187,30 @@ class Inputs:
             except MessageError as error:
                 self._accounts.drop(DEPTH, error.reason, str(error))
                 depth = None
-        self._deliver(Snapshot(match.image, match.mask, depth, self._camera, match.arrived))
+        camera, image = self._camera, match.image
+        if (
+            camera
+            and any(camera.k)
+            and (camera.width, camera.height) != (image.width, image.height)
+        ):
+            self._complain(
+                f"camera_info is for {camera.width}x{camera.height} but the image is "
+                f"{image.width}x{image.height}, so it is not used; publish that of this resolution"
+            )
+        self._deliver(Snapshot(image, match.mask, depth, camera, match.arrived))
 
     def _on_camera(self, message: CameraInfo) -> None:
-        self._camera = message
+        self._camera, self.camera_problem = message, ""
         # All zero is how a driver says that its camera is not calibrated.
         if any(message.k) and not is_calibrated(message):
-            self._accounts.notices.warn(
-                "bad_camera_info",
+            self._complain(
                 f"camera_info has k = {[float(v) for v in message.k]} and is not used; fx and fy "
                 "must be positive and the last value 1: calibrate the camera",
             )
+
+    def _complain(self, of_camera: str) -> None:
+        self.camera_problem = of_camera
+        self._accounts.notices.warn("bad_camera_info", of_camera)
 
     def _drop(self, stream: str, reason: str) -> None:
         self._accounts.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))

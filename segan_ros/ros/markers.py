@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from geometry_msgs.msg import Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from segan_ros.frame import AmodalObject, CompletedScene, Frame
 from segan_ros.geometry import OrientedBox, oriented_box
 from segan_ros.pictures import colour_of
-from segan_ros.ros.bridge import quaternion
+from segan_ros.ros.space import to_pose
 
 THINNEST = 0.002
 """Metres: RViz draws nothing for a box without thickness."""
@@ -28,13 +28,12 @@ def to_markers(frame: Frame, scene: CompletedScene, header: Header) -> MarkerArr
 
 def _box(item: AmodalObject, box: OrientedBox, header: Header) -> Marker:
     red, green, blue = (c / 255 for c in colour_of(item.id))
-    x, y, z, w = quaternion(box.rotation)
     return Marker(
         header=header,
         ns="box",
         id=item.id,
         type=Marker.CUBE,
-        pose=Pose(position=_point(box), orientation=Quaternion(x=x, y=y, z=z, w=w)),
+        pose=to_pose(box),
         scale=Vector3(**{k: max(float(v), THINNEST) for k, v in zip("xyz", box.size, strict=True)}),
         color=ColorRGBA(r=red, g=green, b=blue, a=0.5),
     )
@@ -46,13 +45,8 @@ def _label(item: AmodalObject, box: OrientedBox, header: Header) -> Marker:
         ns="label",
         id=item.id,
         type=Marker.TEXT_VIEW_FACING,
-        pose=Pose(position=_point(box), orientation=Quaternion(w=1.0)),
+        pose=Pose(position=to_pose(box).position, orientation=Quaternion(w=1.0)),
         scale=Vector3(z=0.025),
         color=ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0),
         text=f"{item.id} L{item.layer}",
     )
-
-
-def _point(box: OrientedBox) -> Point:
-    x, y, z = (float(v) for v in box.centre)
-    return Point(x=x, y=y, z=z)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
@@ -84,8 +85,9 @@ def _object(item: AmodalObject, header: Header) -> AmodalObjectMsg:
     message.visible_mask = _mask(item, item.visible, header)
     message.amodal_mask = _mask(item, item.amodal, header)
     if item.appearance is not None:
-        alpha = item.amodal.astype(np.uint8) * 255
-        rgba = np.dstack([item.appearance * item.amodal[..., None], alpha])
+        rgba = np.zeros((*item.amodal.shape, 4), np.uint8)
+        opaque = cv2.cvtColor(item.appearance, cv2.COLOR_RGB2RGBA)
+        cv2.copyTo(opaque, item.amodal.view(np.uint8), rgba)
         message.appearance = _crop(item.box[0], item.box[1], rgba, "rgba8", header)
     message.visible_area = item.visible_area
     message.amodal_area = item.amodal_area

@@ -1,41 +1,33 @@
-"""The lifecycle node `segan`: what is there in which state, and the program around it."""
+"""The lifecycle node `segan`: what is there in which state."""
 
 from __future__ import annotations
 
-import logging
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from functools import wraps
-from types import FrameType
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.signals import SignalHandlerOptions
 
-from segan_ros.inference import Model, model_folder
 from segan_ros.ros.accounts import Accounts
 from segan_ros.ros.diagnostics import Diagnostics, Report
 from segan_ros.ros.inputs import Inputs
 from segan_ros.ros.live_parameters import LiveParameters
-from segan_ros.ros.notices import Notices, RosHandler
+from segan_ros.ros.loader import Loader
+from segan_ros.ros.notices import Notices
 from segan_ros.ros.outputs import Outputs
 from segan_ros.ros.pipeline import Pipeline
-from segan_ros.ros.services import Services
+from segan_ros.ros.program import run
+from segan_ros.ros.services import Refused, Services, Wait
 from segan_ros.ros.snapshots import Completion
 from segan_ros.ros.synchronizer import STREAMS
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-
-LAST_ANSWERS, LAST_REQUESTS = 5.0, 0.1
-"""Seconds that the program goes on at its end to answer open requests, and to look for more."""
 
 Transition = Callable[["SeganNode", LifecycleState], None]
 
@@ -65,7 +57,7 @@ class SeganNode(LifecycleNode):
     def __init__(self, name: str = "segan", **options: Any) -> None:
         super().__init__(name, **options)
         self.accounts = Accounts(Notices(self.get_logger()))
-        self._problem = ""
+        self._problem = self._reload_problem = ""
         self._enabled = True
         self._completion: Completion | None = None
         self._outputs: Outputs | None = None
@@ -75,7 +67,8 @@ class SeganNode(LifecycleNode):
         self.parameters = LiveParameters(self, lambda: self.state, self._update)
         for unknown in self.parameters.unknown:
             self.get_logger().warning(f"parameter {unknown!r} is unknown and has no effect")
-        self._offered = Services(self, lambda: self._pipeline, self._enable)
+        self._loader = Loader(self.parameters)
+        self._offered = Services(self, lambda: self._pipeline, self._enable, self._reload)
         self._diagnostics = Diagnostics()
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._timer = self.create_timer(
@@ -122,17 +115,9 @@ class SeganNode(LifecycleNode):
         """Load the model and run it once."""
         if self.parameters.problems:
             raise ValueError("; ".join(self.parameters.problems))
-        values = self.parameters.values
-        model = Model(
-            model_folder(values["model"]),
-            values["provider"],
-            values["threads"],
-            values["engine_cache"],
-        )
+        self._use(self._loader.load())
         self._outputs = Outputs(self)
-        self._completion = Completion(model)
         self._problem = ""
-        self.get_logger().info(f"model {model.spec.name} ({model.folder}) on {model.provider}")
 
     @transition
     def on_activate(self, state: LifecycleState) -> None:
@@ -189,7 +174,10 @@ class SeganNode(LifecycleNode):
         if self._outputs is not None:
             self._outputs.close()
             self._outputs = None
-        self._completion = None
+        self._loader.wait()
+        if self._completion is not None:
+            self._loader.retire(self._completion)
+        self._completion, self._reload_problem = None, ""
 
     def _update(self) -> None:
         """Parameters were set."""
@@ -199,6 +187,39 @@ class SeganNode(LifecycleNode):
             self._inputs.update()
             self._pipeline.update()
 
+    def _use(self, completion: Completion) -> str:
+        """Complete all frames from the next one on with this; a frame in work is finished."""
+        if self._completion is not None:
+            self._loader.retire(self._completion)
+        self._completion, self._reload_problem = completion, ""
+        if self._pipeline is not None:
+            self._pipeline.use(completion)
+        model = completion.model
+        text = f"model {model.spec.name} {self._loader.digest} ({model.folder}) on {model.provider}"
+        self.get_logger().info(text)
+        return text
+
+    async def _reload(self, wait: Wait) -> str:
+        """Load the model's files anew; the old model serves meanwhile, and goes on if that fails.
+
+        Raises:
+            Refused: the model cannot be used, or there is none to be replaced.
+            Busy: it is being loaded.
+        """
+        before = self._completion
+        if before is None:
+            raise Refused(f"no model is loaded while the node is {self.state}; configure loads it")
+        try:
+            completion = await wait(self._loader.begin())
+        except (OSError, ValueError) as error:
+            self._reload_problem = f"the model was not replaced, the old one goes on: {error}"
+            self.get_logger().error(self._reload_problem)
+            raise Refused(self._reload_problem) from None
+        if self._completion is not before:
+            completion.model.close()
+            raise Refused(f"the node became {self.state} meanwhile; configure loads the model")
+        return self._use(completion)
+
     def _enable(self, enabled: bool) -> str:
         self._enabled = enabled
         if self._inputs is not None:
@@ -206,9 +227,23 @@ class SeganNode(LifecycleNode):
         return "enabled" if enabled else "disabled: frames are dropped as they come in"
 
     def _publish_diagnostics(self) -> None:
+        self._loader.tidy()
         message = self._diagnostics.message(self.get_fully_qualified_name()[1:], self.report())
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics_publisher.publish(message)
+
+    def _of_model(self) -> dict[str, Any]:
+        if self._completion is None:
+            return {}
+        model = self._completion.model
+        return {
+            "model": model.spec.name,
+            "digest": self._loader.digest,
+            "provider": model.provider,
+            "precision": model.precision,
+            "engine": model.engine,
+            "reused": self._completion.reused,
+        }
 
     def report(self) -> Report:
         """The node at this moment."""
@@ -217,71 +252,25 @@ class SeganNode(LifecycleNode):
             state=self.state,
             problem=self._problem,
             enabled=self._enabled,
-            model=self._completion.model.spec.name if self._completion else "",
-            provider=self.provider,
+            **self._of_model(),
+            reload_problem=self._reload_problem,
             tallies={s: self.accounts.tally(s) for s in STREAMS},
             topics=inputs.topics if inputs else {},
+            publishers=inputs.publishers if inputs else {},
+            elsewhere=inputs.elsewhere if inputs else {},
+            parameters=self.parameters.values,
             times=self.accounts.percentiles(),
             lost_share=inputs.gaps.lost_share if inputs else 0.0,
+            camera_problem=inputs.camera_problem if inputs else "",
             jumps=self._jumps + (inputs.jumps if inputs else 0),
             texts=dict(self.accounts.notices.last),
+            at=time.monotonic(),
         )
 
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM."""
-    stopped = False
-
-    def stop(number: int, _: FrameType | None) -> None:
-        nonlocal stopped
-        stopped = True
-        signal.signal(number, signal.SIG_DFL)  # whoever asks twice does not want to wait
-
-    # With rclpy's handlers the context would be gone before the frame in work is published.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    node = SeganNode()
-    logging.basicConfig(level=logging.INFO, handlers=[RosHandler(node.get_logger())])
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    node.start()
-    while not stopped and rclpy.ok():
-        try:
-            # The timeout is for the signals, which Python handles between two calls only.
-            _spin_once(node, executor, 0.2)
-        except ExternalShutdownException:
-            break
-    if node.state != "finalized":
-        node.trigger_shutdown()
-    if rclpy.ok():
-        _answer_all(node, executor)
-    executor.shutdown()
-    node.destroy_node()
-    rclpy.try_shutdown()
-    return 0
-
-
-def _spin_once(node: SeganNode, executor: Executor, timeout: float) -> None:
-    try:
-        executor.spin_once(timeout_sec=timeout)
-    except ExternalShutdownException:
-        raise
-    except Exception:
-        node.accounts.notices.error(
-            "internal_error", f"a callback failed: {traceback.format_exc()}"
-        )
-
-
-def _answer_all(node: SeganNode, executor: Executor) -> None:
-    """Who asked before the end gets an answer; nobody's client waits for ever."""
-    deadline = time.monotonic() + LAST_ANSWERS
-    while node.open_requests and time.monotonic() < deadline:
-        _spin_once(node, executor, 0.1)
-    # Requests that came in while the node shut down are not taken yet.
-    deadline = time.monotonic() + LAST_REQUESTS
-    while time.monotonic() < deadline:
-        _spin_once(node, executor, LAST_REQUESTS)
+    return run(SeganNode, args)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 PERIOD = 10.0
@@ -23,23 +22,26 @@ class Notices:
 
     def warn(self, kind: str, text: str) -> None:
         """Log `text` as a warning unless another of its kind was logged a moment ago."""
-        self._say(self._logger.warning, kind, text)
+        # ROS knows a caller by its line, and refuses two severities from the same one.
+        if line := self._due(kind, text):
+            self._logger.warning(line)
 
     def error(self, kind: str, text: str) -> None:
         """The same as an error; the last line of `text` is the one that matters."""
-        self._say(self._logger.error, kind, text)
+        if line := self._due(kind, text):
+            self._logger.error(line)
 
-    def _say(self, log: Callable[[str], Any], kind: str, text: str) -> None:
+    def _due(self, kind: str, text: str) -> str:
+        """What is to be logged now; empty if nothing is."""
         now = time.monotonic()
         with self._lock:
             self.last[kind] = text.strip().splitlines()[-1]
             when, kept_back = self._said.get(kind, (-PERIOD, 0))
             if now - when < PERIOD:
                 self._said[kind] = (when, kept_back + 1)
-                return
+                return ""
             self._said[kind] = (now, 0)
-        more = f" ({kept_back} more like this)" if kept_back else ""
-        log(f"{text}{more}")
+        return f"{text} ({kept_back} more like this)" if kept_back else text
 
 
 class RosHandler(logging.Handler):

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.msg import AmodalObjectArray, OcclusionGraph, OrientedBoxArray
 from segan_ros.pictures import overlay
 from segan_ros.ros.images import to_message
 from segan_ros.ros.markers import to_markers
 from segan_ros.ros.messages import to_amodal_labels, to_graph, to_objects
+from segan_ros.ros.space import to_boxes, to_points
+from segan_ros.timing import timed
 
 TYPES = {
     "objects": AmodalObjectArray,
     "occlusion_graph": OcclusionGraph,
     "amodal_labels": Image,
     "visualization": Image,
+    "boxes": OrientedBoxArray,
+    "points": PointCloud2,
     "markers": MarkerArray,
 }
 """Message type of each output topic, all under the node's name."""
+
+BEFORE_PAINTING = frozenset({"occlusion_graph", "amodal_labels", "boxes"})
+"""Outputs that need no appearance: planners do not wait for the painter."""
 
 
 class Outputs:
@@ -45,20 +52,27 @@ class Outputs:
         return frozenset(n for n, p in self._publishers.items() if p.get_subscription_count() > 0)
 
     def publish(
-        self, wanted: frozenset[str], frame: Frame, scene: CompletedScene, header: Header
+        self, names: Collection[str], frame: Frame, scene: CompletedScene, header: Header
     ) -> None:
-        """Publish the `wanted` outputs of one frame, the graph first: planners wait for it."""
+        """Publish the outputs `names` of one frame, the most awaited first.
+
+        The seconds of the stages ``encode`` and ``publish`` are added to the scene's timings.
+        """
         makers: dict[str, Callable[[], Any]] = {
             "occlusion_graph": lambda: to_graph(scene.graph, header),
-            "objects": lambda: to_objects(scene, header),
             "amodal_labels": lambda: to_amodal_labels(scene, header),
-            "visualization": lambda: to_message(overlay(frame, scene), "rgb8", header),
+            "objects": lambda: to_objects(scene, header),
+            "boxes": lambda: to_boxes(frame, scene, header),
+            "points": lambda: to_points(frame, scene, header),
             "markers": lambda: to_markers(frame, scene, header),
+            "visualization": lambda: to_message(overlay(frame, scene), "rgb8", header),
         }
-        # A frame goes out whole or not at all, so that its account is true when one of them fails.
-        messages = {name: make() for name, make in makers.items() if name in wanted}
-        for name, message in messages.items():
-            self._publishers[name].publish(message)
+        for name, make in makers.items():
+            if name in names:
+                with timed(scene.timings, "encode"):
+                    message = make()
+                with timed(scene.timings, "publish"):
+                    self._publishers[name].publish(message)
 
     def close(self) -> None:
         """Destroy the publishers."""

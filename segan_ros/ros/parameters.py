@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segan_ros.completion import Settings
-from segan_ros.inference import PROVIDERS
+from segan_ros.inference import PRECISIONS, PROVIDERS
 from segan_ros.occlusion import RULES, EdgeRule
 
 _SETTINGS = Settings()
@@ -94,6 +94,14 @@ PARAMETERS = (
         0,
         "CPU threads of each network; 0 = all cores.",
         limits=(0, 256),
+        changes=UNCONFIGURED,
+    ),
+    Parameter(
+        "precision",
+        "auto",
+        "Of the networks, where a provider has it: auto is fp16 on TensorRT and fp32 elsewhere; "
+        "int8 needs quantised files, and runs on TensorRT and OpenVINO.",
+        choices=PRECISIONS,
         changes=UNCONFIGURED,
     ),
     Parameter(
@@ -201,6 +209,22 @@ PARAMETERS = (
         "publish_appearance",
         True,
         "Whether ~/objects carries what the hidden parts look like, which costs a second network.",
+    ),
+    Parameter(
+        "reuse_change",
+        0.0,
+        "While the masks stay equal to the pixel, the last answer is given again if the picture of "
+        "the objects changed by no more than this in the mean; 0 = never.",
+        limits=(0.0, 255.0),
+        unit="grey levels",
+    ),
+    Parameter(
+        "image_transport",
+        "raw",
+        "Images as they are, or jpeg and png below their topics: image/compressed, "
+        "instance_mask/compressed (png alone) and depth/compressedDepth.",
+        choices=("raw", "compressed"),
+        changes=INACTIVE,
     ),
     Parameter(
         "input_reliability",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from rclpy.node import Node
@@ -13,7 +14,7 @@ from segan_ros.frame import CompletedScene, Frame
 from segan_ros.image_messages import MessageError
 from segan_ros.ros.accounts import Accounts
 from segan_ros.ros.live_parameters import LiveParameters
-from segan_ros.ros.outputs import Outputs
+from segan_ros.ros.outputs import BEFORE_PAINTING, Outputs
 from segan_ros.ros.parameters import to_settings
 from segan_ros.ros.snapshots import Completion, Paint, Snapshot
 from segan_ros.ros.synchronizer import IMAGE
@@ -61,6 +62,7 @@ class Pipeline:
         self._settings = to_settings(self._parameters.values)
         self._max_age = self._parameters["max_age"]
         self._paints = self._parameters["publish_appearance"]
+        self._reuse_change = self._parameters["reuse_change"]
 
     def deliver(self, snapshot: Snapshot) -> None:
         """Take in the newest frame. Does not block."""
@@ -72,15 +74,21 @@ class Pipeline:
         elif self._worker.offer(snapshot) is not None:
             self._accounts.drop(IMAGE, "superseded")
 
+    def use(self, completion: Completion) -> None:
+        """Complete with other networks from the next frame on."""
+        self._completion = completion
+
     def ask(
-        self, snapshot: Snapshot, paint: Paint, answer: Callable[[CompletedScene], Any]
+        self, snapshot: Snapshot, paint: Paint, answer: Callable[[Frame, CompletedScene], Any]
     ) -> Future[Any]:
         """`answer` of the completed `snapshot`, worked out in the worker's thread.
 
         Raises:
             WorkerStopped, OverflowError: see `Worker.call`.
         """
-        return self._worker.call(lambda: answer(self._complete(snapshot, paint)[1]))
+        return self._worker.call(
+            lambda: answer(*self._completion.scene(snapshot, self._settings, paint))
+        )
 
     def age(self, snapshot: Snapshot) -> float:
         """Seconds since the snapshot's stamp, by the node's clock."""
@@ -91,9 +99,8 @@ class Pipeline:
         for _ in self._worker.stop():
             self._accounts.drop(IMAGE, reason)
         self._latest = None
-
-    def _complete(self, snapshot: Snapshot, paint: Paint) -> tuple[Frame, CompletedScene]:
-        return self._completion.scene(snapshot, self._settings, paint)
+        # Pipeline and worker know each other, which would keep the networks for a while.
+        del self._completion
 
     def _handle(self, snapshot: Snapshot) -> None:
         wanted = self._outputs.wanted
@@ -103,20 +110,23 @@ class Pipeline:
             self._accounts.drop(IMAGE, "no_subscriber")
             return
         started = time.monotonic()
-        frame, scene = self._complete(snapshot, self._paints and "objects" in wanted)
-        completed = time.monotonic()
-        self._outputs.publish(wanted, frame, scene, snapshot.header)
-        ended = time.monotonic()
+        # One set of networks and settings for both halves, whatever is set or loaded meanwhile.
+        complete = partial(self._completion.scene, snapshot, self._settings)
+        frame, scene = complete(False, self._reuse_change)
+        self._outputs.publish(wanted & BEFORE_PAINTING, frame, scene, snapshot.header)
+        self._accounts.time("graph_age", self.age(snapshot))
+        frame, scene = complete(self._paints and "objects" in wanted)
+        self._outputs.publish(wanted - BEFORE_PAINTING, frame, scene, snapshot.header)
         self._accounts.finish(IMAGE)
         stages = {
-            "wait": started - snapshot.arrived,
+            "wait": snapshot.matched - snapshot.arrived,
+            "queue": started - snapshot.matched,
             **scene.timings,
-            "publish": ended - completed,
-            "total": ended - snapshot.arrived,
+            "total": time.monotonic() - snapshot.arrived,
+            "age": self.age(snapshot),
         }
         for stage, seconds in stages.items():
             self._accounts.time(stage, seconds)
-        self._accounts.time("age", self.age(snapshot))
 
     def _is_stale(self, snapshot: Snapshot) -> bool:
         stale = 0 < self._max_age < (age := self.age(snapshot))

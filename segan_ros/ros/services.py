@@ -13,16 +13,21 @@ from builtin_interfaces.msg import Duration
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future as RosFuture
-from std_srvs.srv import SetBool
+from std_srvs.srv import SetBool, Trigger
 
-from segan_ros.frame import CompletedScene
+from segan_ros.frame import CompletedScene, Frame
 from segan_ros.image_messages import MessageError, check, check_same_size
 from segan_ros.occlusion import removal_order
+from segan_ros.ros.loader import Busy
 from segan_ros.ros.messages import to_edge, to_graph, to_objects
 from segan_ros.ros.pipeline import Pipeline
 from segan_ros.ros.snapshots import Paint, Snapshot
+from segan_ros.ros.space import to_boxes, to_points
 from segan_ros.ros.worker import WorkerStopped
 from segan_ros.srv import CompleteObjects, GetRemovalOrder
+
+Wait = Callable[[Future[Any]], Awaitable[Any]]
+"""Waits for the result without holding up the executor."""
 
 
 class Refused(ValueError):
@@ -37,7 +42,7 @@ def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
         self.open += 1
         try:
             return await callback(self, request, response)
-        except (MessageError, Refused, WorkerStopped, OverflowError) as error:
+        except (MessageError, Refused, Busy, WorkerStopped, OverflowError) as error:
             response.message = str(error)
         except Exception as error:
             self.node.get_logger().error(f"a request failed:\n{traceback.format_exc()}")
@@ -51,7 +56,7 @@ def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
 
 
 class Services:
-    """``~/complete``, ``~/removal_order`` and ``~/enable``, there as long as the node is.
+    """``~/complete``, ``~/removal_order``, ``~/enable`` and ``~/reload``, as long as the node is.
 
     `open` counts the requests that are not answered yet.
 
@@ -59,12 +64,17 @@ class Services:
         node: offers them.
         pipeline: gives the running pipeline, or None while the node is not active.
         enable: called with the new state; returns what to answer.
+        reload: loads the model anew; returns what to answer.
     """
 
     def __init__(
-        self, node: Node, pipeline: Callable[[], Pipeline | None], enable: Callable[[bool], str]
+        self,
+        node: Node,
+        pipeline: Callable[[], Pipeline | None],
+        enable: Callable[[bool], str],
+        reload: Callable[[Wait], Awaitable[str]],
     ) -> None:
-        self.node, self._pipeline, self._enable = node, pipeline, enable
+        self.node, self._pipeline, self._enable, self._load = node, pipeline, enable, reload
         self.open = 0
         # An answer may take as long as the networks; others must not wait for it.
         group = ReentrantCallbackGroup()
@@ -72,6 +82,7 @@ class Services:
             (CompleteObjects, "complete", self._complete),
             (GetRemovalOrder, "removal_order", self._removal_order),
             (SetBool, "enable", self._set_enabled),
+            (Trigger, "reload", self._reload),
         ):
             node.create_service(kind, f"~/{name}", callback, callback_group=group)
 
@@ -85,7 +96,7 @@ class Services:
             snapshot = _snapshot_of(request)
         paint: Paint = (ids or True) if request.with_appearance else False
 
-        def answer(scene: CompletedScene) -> None:
+        def answer(frame: Frame, scene: CompletedScene) -> None:
             known = set(scene.graph.object_ids)
             if not ids <= known:
                 raise Refused(
@@ -96,6 +107,11 @@ class Services:
                 for item in response.objects.objects:
                     item.appearance = type(item.appearance)()
             response.graph = to_graph(scene.graph, snapshot.header)
+            response.boxes = to_boxes(frame, scene, snapshot.header, ids or None)
+            if request.with_points:
+                if frame.depth is None or frame.camera_matrix is None:
+                    raise Refused("with_points needs depth and a calibrated camera_info")
+                response.points = to_points(frame, scene, snapshot.header, ids or None)
 
         await self._done(pipeline.ask(snapshot, paint, answer))
         response.success = True
@@ -108,7 +124,7 @@ class Services:
             raise Refused(f"min_score is {request.min_score:g}; it must lie in 0..1")
         snapshot = self._latest(pipeline, request.max_age)
 
-        def answer(scene: CompletedScene) -> None:
+        def answer(_: Frame, scene: CompletedScene) -> None:
             graph = scene.graph
             if request.target_id not in graph.object_ids:
                 raise Refused(
@@ -130,6 +146,12 @@ class Services:
     @answered
     async def _set_enabled(self, request: Any, response: Any) -> Any:
         response.message = self._enable(request.data)
+        response.success = True
+        return response
+
+    @answered
+    async def _reload(self, request: Any, response: Any) -> Any:
+        response.message = await self._load(self._done)
         response.success = True
         return response
 

@@ -18,6 +18,10 @@ IMAGE, MASK, DEPTH = STREAMS = ("image", "instance_mask", "depth")
 JUMP_BACK = 500_000_000
 """Nanoseconds: a stamp this much older than the newest means a restarted clock or bag."""
 
+BEHIND = 10
+"""Messages of a stream older than its newest, before one that is newer again: a very short bag
+starts again, or somebody's clock was set back a little."""
+
 PATIENCE = 3
 """Images in a row that wait for depth in vain, before the next ones no longer wait."""
 
@@ -50,6 +54,7 @@ class _Stream:
     queue: OrderedDict[int, _Waiting] = field(default_factory=OrderedDict)
     newest: int | None = None
     matched: int | None = None
+    behind: int = 0
     heard: float = -math.inf
 
 
@@ -92,8 +97,12 @@ class Synchronizer:
         if stamp <= 0:
             self._drop(stream, "bad_stamp")
             return []
-        if state.newest is not None and stamp < state.newest - JUMP_BACK:
-            self._jump_back(stamp)
+        if state.newest is not None:
+            state.behind = 0 if stamp > state.newest else state.behind + (stamp < state.newest)
+            if stamp < state.newest - JUMP_BACK:
+                self._jump_back(stamp, JUMP_BACK)
+            elif state.behind >= BEHIND:
+                self._jump_back(stamp, 0)
         if stamp in state.queue or stamp == state.matched:
             self._drop(stream, "duplicate_stamp")
         elif state.matched is not None and stamp < state.matched:
@@ -190,13 +199,16 @@ class Synchronizer:
             self._drop(stream, "no_partner")
         return message
 
-    def _jump_back(self, stamp: int) -> None:
-        """Forget what is newer than `stamp`: a mask of the new run may be here before its image."""
+    def _jump_back(self, stamp: int, spared: int) -> None:
+        """Forget what is newer than `stamp` by more than `spared` nanoseconds.
+
+        What is spared may belong to the new run: a mask may be here before its image.
+        """
         self.jumps += 1
         for name, state in self._streams.items():
-            for newer in [s for s in state.queue if s > stamp + JUMP_BACK]:
+            for newer in [s for s in state.queue if s > stamp + spared]:
                 del state.queue[newer]
                 self._drop(name, "clock_jump")
-            state.newest = max(state.queue, default=None)
+            state.newest, state.behind = max(state.queue, default=None), 0
             if state.matched is not None and state.matched >= stamp:
                 state.matched = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,64 +10,16 @@ from numpy.typing import NDArray
 
 from segan_ros.frame import Box
 from segan_ros.synthesis import gl
+from segan_ros.synthesis.bodies import FELT, HIDDEN, SEEN, TABLE
+from segan_ros.synthesis.cameras import Camera
 from segan_ros.synthesis.gl import mujoco
-from segan_ros.synthesis.meshes import Array
-from segan_ros.synthesis.world import FELT, HIDDEN, SEEN, TABLE, World
+from segan_ros.synthesis.lights import Light
+from segan_ros.synthesis.world import World
 
 Depth = NDArray[np.float32]
 
 REACH = 20
 """Pixels around a cut-out that shading looks at."""
-
-
-@dataclass(frozen=True, eq=False)
-class Camera:
-    """A pinhole camera; the principal point is the centre of the image.
-
-    Args:
-        position: ``(3,)`` metres in the world.
-        turn: ``(3, 3)`` camera to world; camera x is right, y down, z forward.
-        focal: pixels.
-        size: height and width in pixels.
-    """
-
-    position: Array
-    turn: Array
-    focal: float
-    size: tuple[int, int]
-
-    @property
-    def matrix(self) -> Array:
-        """``(3, 3)`` intrinsics K, integer coordinates at pixel centres."""
-        h, w = self.size
-        return np.array([[self.focal, 0, (w - 1) / 2], [0, self.focal, (h - 1) / 2], [0, 0, 1]])
-
-
-def look_at(position: Array, target: Array, roll: float = 0.0) -> Array:
-    """Rotation of a camera at `position` that looks at `target`, rolled by `roll` radians."""
-    forward = (target - position) / np.linalg.norm(target - position)
-    right = np.cross(forward, [0.0, 0, 1])
-    right /= np.linalg.norm(right)
-    down = np.cross(forward, right)
-    c, s = np.cos(roll), np.sin(roll)
-    return np.stack([c * right + s * down, c * down - s * right, forward], axis=1)
-
-
-@dataclass(frozen=True, eq=False)
-class Light:
-    """A distant light.
-
-    Args:
-        direction: ``(3,)`` unit vector in which it shines.
-        diffuse: RGB strength.
-        ambient: RGB strength that reaches everywhere.
-        blur: half width of its disc in radians: how soft shadows are.
-    """
-
-    direction: Array
-    diffuse: Array
-    ambient: Array
-    blur: float
 
 
 class Renderer:
@@ -87,7 +38,9 @@ class Renderer:
         self._option = mujoco.MjvOption()
         self._option.geomgroup[:] = 0
         self._option.geomgroup[[SEEN, TABLE]] = 1
-        self._object_of = world.geom_objects()
+        self._label_of = world.geom_labels()
+        self._hand = model.geom_bodyid == world.gripper
+        self.hand_shown = False
         self._group = model.geom_group.copy()
         for flag in (mujoco.mjtRndFlag.mjRND_SKYBOX, mujoco.mjtRndFlag.mjRND_REFLECTION):
             self._scene.flags[flag] = 0
@@ -100,24 +53,42 @@ class Renderer:
         self._context.free()
 
     def labels(
-        self, camera: Camera, objects: Collection[int] | None = None
+        self, camera: Camera, objects: Collection[int] | None = None, box: Box | None = None
     ) -> tuple[NDArray[np.int32], Depth]:
-        """Ids and depth ``(H, W)`` with only `objects` (labels) on the table, all when None."""
+        """Ids and depth ``(h, w)`` inside `box`, the whole image when None.
+
+        Args:
+            camera: where from.
+            objects: labels of what is on the table; everything when None. A set without `SCREEN`
+                leaves out bin walls and all else that is no object.
+            box: x0, y0, x1, y1 in pixels.
+        """
         self._show(objects)
         scene = self._scene
-        self._aim(camera, (0, 0, camera.size[1], camera.size[0]), (0, 0))
-        scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = scene.flags[
-            mujoco.mjtRndFlag.mjRND_IDCOLOR
-        ] = 1
-        colours, raw = self._draw(camera.size)
-        scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = scene.flags[
-            mujoco.mjtRndFlag.mjRND_IDCOLOR
-        ] = 0
+        x0, y0, x1, y1 = box or (0, 0, camera.size[1], camera.size[0])
+        self._aim(camera, (x0, y0, x1, y1), (0, 0))
+        coded = [mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR]
+        for flag in coded:
+            scene.flags[flag] = 1
+        colours, raw = self._draw((y1 - y0, x1 - x0))
+        for flag in coded:
+            scene.flags[flag] = 0
         number = colours.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
         label = np.zeros(scene.ngeom + 1, np.int32)
         for geom in scene.geoms[: scene.ngeom]:
-            label[geom.segid + 1] = self._object_of[geom.objid]
+            label[geom.segid + 1] = self._label_of[geom.objid]
         return label[number], self._metres(raw)
+
+    def reach(self, camera: Camera, label: int) -> Box | None:
+        """A box in the image around all that can be seen of an object; None when there is none."""
+        points = self.world.vertices(label)
+        if ((points - camera.position) @ camera.turn[:, 2]).min() < 0.02:
+            return 0, 0, camera.size[1], camera.size[0]  # part of it is behind the camera
+        pixels = camera.project(points)
+        low, high = np.floor(pixels.min(0)).astype(int) - 1, np.ceil(pixels.max(0)).astype(int) + 2
+        height, width = camera.size
+        x0, y0, x1, y1 = max(low[0], 0), max(low[1], 0), min(high[0], width), min(high[1], height)
+        return (int(x0), int(y0), int(x1), int(y1)) if x0 < x1 and y0 < y1 else None
 
     def picture(
         self,
@@ -147,7 +118,7 @@ class Renderer:
             shift = _spread(k, samples)
             self._aim(camera, wide, (shift[0] - 0.5, shift[1] - 0.5))
             self._shine(lights, shift)
-            colours, raw = self._draw(size)
+            colours, raw = self._draw(size, with_depth=k == 0)
             total += colours
             if k == 0:
                 depth = self._metres(raw)
@@ -159,14 +130,16 @@ class Renderer:
         model = self.world.model
         model.geom_group[:] = self._group
         if objects is not None:
-            hidden = (self._object_of > 0) & ~np.isin(self._object_of, list(objects))
+            hidden = (self._label_of != 0) & ~np.isin(self._label_of, list(objects))
             model.geom_group[hidden & (self._group != FELT)] = HIDDEN
+        if not self.hand_shown:
+            model.geom_group[self._hand] = HIDDEN
         mujoco.mjv_updateScene(
             model, self.world.data, self._option, None, mujoco.MjvCamera(),
             mujoco.mjtCatBit.mjCAT_ALL, self._scene,
         )  # fmt: skip
         for geom in self._scene.geoms[: self._scene.ngeom]:
-            if self._object_of[geom.objid] == 0:
+            if self._label_of[geom.objid] == 0:
                 # Table and floor take shadows but cast none, or they speckle themselves.
                 geom.category = int(mujoco.mjtCatBit.mjCAT_DECOR)
 
@@ -183,26 +156,19 @@ class Renderer:
             eye.frustum_bottom = scale * (h / 2 - y1 - shift[1])
 
     def _shine(self, lights: tuple[Light, ...], shift: tuple[float, float]) -> None:
-        radius, angle = np.sqrt(shift[0]), 2 * np.pi * shift[1]
         for slot, light in zip(self._scene.lights[: self._scene.nlight], lights, strict=True):
-            side = np.cross(light.direction, [0.0, 1, 0])
-            side /= np.linalg.norm(side)
-            other = np.cross(light.direction, side)
-            tilt = light.blur * radius * (np.cos(angle) * side + np.sin(angle) * other)
-            direction = light.direction + tilt
-            direction /= np.linalg.norm(direction)
+            direction = light.towards(np.sqrt(shift[0]), 2 * np.pi * shift[1])
             slot.dir, slot.pos = direction, -2.0 * direction
-            slot.diffuse, slot.ambient, slot.specular = (
-                light.diffuse,
-                light.ambient,
-                light.diffuse * 0.5,
-            )
+            slot.diffuse, slot.ambient = light.diffuse, light.ambient
+            slot.specular = light.diffuse * 0.5
 
-    def _draw(self, size: tuple[int, int]) -> tuple[NDArray[np.uint8], Depth]:
+    def _draw(
+        self, size: tuple[int, int], with_depth: bool = True
+    ) -> tuple[NDArray[np.uint8], Depth]:
         rect = mujoco.MjrRect(0, 0, size[1], size[0])
         colours, raw = np.empty((*size, 3), np.uint8), np.empty(size, np.float32)
         mujoco.mjr_render(rect, self._scene, self._context)
-        mujoco.mjr_readPixels(colours, raw, rect, self._context)
+        mujoco.mjr_readPixels(colours, raw if with_depth else None, rect, self._context)
         return colours[::-1], raw[::-1]
 
     def _metres(self, raw: Depth) -> Depth:
@@ -225,6 +191,7 @@ def _crevices(depth: Depth, focal: float) -> Depth:
     padded = np.pad(depth, REACH, constant_values=np.nan)
     for metres in (0.008, 0.02, 0.045):
         radius = min(focal * metres / distance, REACH)
+        near = np.zeros_like(depth)
         for angle in np.arange(4) * np.pi / 4 + 30 * metres:
             dx, dy = round(radius * np.cos(angle)), round(radius * np.sin(angle))
             pair = []
@@ -233,5 +200,7 @@ def _crevices(depth: Depth, focal: float) -> Depth:
                 # Far in front: another thing altogether, which hides little of the light.
                 pair.append(np.where(gap > 4 * metres, 0.25 * metres, gap.clip(-metres, metres)))
             # Nothing is known beyond the border of the picture: NaN, which counts as open.
-            dark += np.nan_to_num((pair[0] + pair[1]).clip(0, 2 * metres)) / (24 * metres)
-    return np.exp(-1.5 * cv2.GaussianBlur(dark, (0, 0), 1.2)).astype(np.float32)
+            near += np.nan_to_num((pair[0] + pair[1]).clip(0, 2 * metres)) / (24 * metres)
+        # Few directions are looked at; as wide a blur hides their steps.
+        dark += cv2.GaussianBlur(near, (0, 0), max(1.0, 0.3 * radius))
+    return np.exp(-1.5 * dark).astype(np.float32)

@@ -11,14 +11,21 @@ from numpy.typing import ArrayLike
 
 from segan_ros.synthesis.meshes import Array, Mesh, rotation
 from segan_ros.synthesis.polygons import convex_parts
+from segan_ros.synthesis.textures import Surface
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A visible piece with its own surface. `finish` is a key of `textures.FINISHES`."""
+    """A visible piece with its own surface.
+
+    Args:
+        mesh: in the object's frame.
+        finish: a key of `textures.FINISHES`, ``"same"`` for the surface of the part before, or a
+            surface of its own.
+    """
 
     mesh: Mesh
-    finish: str
+    finish: str | Surface
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,27 +7,24 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.random import Generator
 
-from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph
-from segan_ros.occlusion import border_depth_gap, build_graph
-from segan_ros.scenes import LabelledScene
-from segan_ros.synthesis.families import TEST_ONLY
+from segan_ros.borders import find_borders
+from segan_ros.crops import boxes_of
+from segan_ros.frame import Evidence, OcclusionEdge, OcclusionGraph
+from segan_ros.occlusion import build_graph
+from segan_ros.scenes import LabelledScene, tight_box
+from segan_ros.synthesis.cameras import Camera, look_at
+from segan_ros.synthesis.families import TEST
 from segan_ros.synthesis.families.boxes import book
 from segan_ros.synthesis.families.things import banana, fruit
 from segan_ros.synthesis.families.vessels import bottle, can, mug
+from segan_ros.synthesis.lights import Light, Look
 from segan_ros.synthesis.meshes import Array
-from segan_ros.synthesis.render import Camera, Light, Renderer, look_at
-from segan_ros.synthesis.views import Look, Rejected, View, take
-from segan_ros.synthesis.world import (
-    Layout,
-    World,
-    build,
-    carries,
-    on_table,
-    settle,
-    take_away,
-)
+from segan_ros.synthesis.physics import carries, on_table, settle, take_away
+from segan_ros.synthesis.render import Renderer
+from segan_ros.synthesis.views import Rejected, Truth, View, observe, photograph
+from segan_ros.synthesis.world import Layout, World, build
 
-CAST = (*TEST_ONLY, mug, bottle, can, banana, fruit, book)
+CAST = (*TEST, mug, bottle, can, banana, fruit, book)
 """One object of each: half of the families are in no training scene."""
 
 MIN_OVERLAP_RATIO, MIN_OVERLAP_AREA = 0.01, 20
@@ -59,19 +56,13 @@ def true_graph(scene: LabelledScene) -> OcclusionGraph:
     """The graph of a scene's true edges."""
     labels, depth = scene.frame.labels, scene.frame.depth
     whole = {o.id: o.amodal for o in scene.objects}
+    borders = {} if depth is None else find_borders(labels, depth, boxes_of(labels))
     edges = []
     for occluder, occludee, pixels in scene.occlusions:
         share = pixels / np.count_nonzero(whole[occludee])
         if share < MIN_OVERLAP_RATIO or pixels < MIN_OVERLAP_AREA:
             continue
-        hidden = AmodalObject(
-            occludee,
-            (0, 0, labels.shape[1], labels.shape[0]),
-            labels == occludee,
-            whole[occludee],
-            whole[occludee].astype(np.float32),
-        )
-        gap = float("nan") if depth is None else border_depth_gap(labels, depth, occluder, hidden)
+        gap = borders[occluder, occludee].gap if (occluder, occludee) in borders else np.nan
         evidence = Evidence.AMODAL if np.isnan(gap) else Evidence.AMODAL | Evidence.DEPTH
         edges.append(OcclusionEdge(occluder, occludee, 1.0, pixels, float(share), gap, evidence))
     return build_graph(whole, edges)
@@ -91,11 +82,12 @@ def _attempt(rng: Generator, size: tuple[int, int], frames: int) -> Iterator[Lab
     with Renderer(world) as renderer:
         for k in range(frames):
             camera = _camera(points, start + 40 * k / frames, 46 - 8 * k / frames, size)
+            truth = observe(renderer, camera, remaining)
             if k == 0:
-                look = look.exposed_for(renderer.picture(camera, lights, 2))
-            scene = take(renderer, View(camera, lights, look, 16), rng, remaining, {})
+                _check_opening(truth, len(CAST))
             if k == 0:
-                _check_opening(scene)
+                look = look.exposed_for(renderer.picture(camera, lights, 2, truth.shown))
+            scene = photograph(renderer, View(camera, lights, look, 16), truth, rng, {})
             scene.extra["lifted"] = 0
             if k >= waiting - 1 and k < frames - 1:
                 label = _next_to_lift(world, scene)
@@ -106,17 +98,16 @@ def _attempt(rng: Generator, size: tuple[int, int], frames: int) -> Iterator[Lab
             yield scene
 
 
-def _check_opening(scene: LabelledScene) -> None:
-    """The first picture must show every object, whole, and enough of them partly hidden."""
-    labels = scene.frame.labels
-    if len(scene.objects) < len(CAST):
+def _check_opening(truth: Truth, count: int) -> None:
+    """The first picture must show all `count` objects, whole, and enough of them partly hidden."""
+    if len(truth.whole) < count:
         raise Rejected("not all in the picture")
-    for item in scene.objects:
-        x0, y0, x1, y1 = item.box
-        if min(x0, y0) < 4 or x1 > labels.shape[1] - 4 or y1 > labels.shape[0] - 4:
+    height, width = truth.labels.shape
+    for x0, y0, x1, y1 in map(tight_box, truth.whole.values()):
+        if min(x0, y0) < 4 or x1 > width - 4 or y1 > height - 4:
             raise Rejected("cut off by the border")
-    shares = [np.mean(labels[o.amodal] == o.id) for o in scene.objects]
-    if min(shares) < 0.1 or sum(share < 0.8 for share in shares) < 5:
+    hidden = [truth.occlusion(label) for label in truth.whole]
+    if max(hidden) > 0.9 or sum(share > 0.2 for share in hidden) < 5:
         raise Rejected("too much or too little is hidden")
 
 

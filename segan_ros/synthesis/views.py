@@ -3,76 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from segan_ros.frame import Frame, Image
+from segan_ros.frame import Box, Frame
 from segan_ros.scenes import LabelledScene, TrueObject, tight_box, true_occlusions
-from segan_ros.synthesis.meshes import Array
-from segan_ros.synthesis.pigments import to_image
-from segan_ros.synthesis.render import Camera, Light, Renderer, look_at
+from segan_ros.synthesis.cameras import Camera
+from segan_ros.synthesis.lights import Light, Look
+from segan_ros.synthesis.render import Renderer
+from segan_ros.synthesis.world import SCREEN
 
-FRAME_SAMPLES, ALONE_SAMPLES = 8, 4
+FRAME_SAMPLES, LARGE_FRAME_SAMPLES, ALONE_SAMPLES = 10, 16, 4
+"""As in `Renderer.picture`; in a large frame (400 rows or more) soft shadows would show steps."""
 
 
 class Rejected(Exception):
     """A scene that does not serve, with the reason as its text."""
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """What a camera makes of light.
-
-    Args:
-        gain: RGB factor, relative to a middle exposure before `exposed_for`.
-        gamma: of the tone curve.
-        vignette: loss of light in the corners, 0..1.
-        noise: standard deviation at mid grey, 0..255.
-        blur: pixels.
-        automatic: the exposure is yet to be chosen.
-    """
-
-    gain: NDArray[np.float32]
-    gamma: float
-    vignette: float
-    noise: float
-    blur: float
-    automatic: bool = True
-
-    def exposed_for(self, picture: NDArray[np.float32]) -> Look:
-        """The same, with the exposure that a camera would choose for `picture`."""
-        if not self.automatic:
-            return self
-        middle = float(np.quantile(picture[::3, ::3].mean(-1), 0.6))
-        gain = self.gain * np.float32(np.clip(0.5 / max(middle, 0.05), 0.7, 2.0))
-        return replace(self, gain=gain, automatic=False)
-
-    def develop(
-        self, picture: NDArray[np.float32], corner: tuple[int, int], size: tuple[int, int]
-    ) -> Image:
-        """What the camera delivers, less its noise.
-
-        Args:
-            picture: ``(h, w, 3)`` light in 0..1, cut out at `corner`.
-            corner: x and y in the whole image.
-            size: height and width of the whole image.
-        """
-        height, width = size
-        y, x = np.ogrid[: picture.shape[0], : picture.shape[1]]
-        across, down = (x + corner[0]) / width - 0.5, (y + corner[1]) / height - 0.5
-        fall = 1 - self.vignette * 2 * (across**2 + down**2)
-        light: NDArray[Any] = picture * self.gain * fall[..., None]
-        bright = light > 0.7
-        light[bright] = 0.7 + 0.3 * (1 - np.exp((0.7 - light[bright]) / 0.3))
-        light = light ** np.float32(self.gamma)
-        if self.blur > 0.2:
-            light = cv2.GaussianBlur(light.astype(np.float32), (0, 0), self.blur)
-        return to_image(light)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,51 +35,83 @@ class View:
     samples: int = FRAME_SAMPLES
 
 
-def draw_view(points: Array, size: tuple[int, int], rng: Generator) -> View:
-    """A random camera that looks at objects at `points` ``(N, 3)``, with random light."""
-    elevation, azimuth = np.radians(rng.uniform(25, 75)), rng.uniform(0, 2 * np.pi)
-    centre = np.median(points, 0) + rng.normal(0, 0.02, 3) * [1, 1, 0.3]
-    spread = float(np.quantile(np.linalg.norm(points - np.median(points, 0), axis=1), 0.7)) + 0.06
-    half_view = np.radians(rng.uniform(30, 58)) / 2
-    elevation = max(elevation, half_view + np.radians(8))  # no horizon in the picture
-    distance = max(spread * rng.uniform(0.9, 1.7) / np.tan(half_view), 0.3)
-    ray = np.array(
-        [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-    )
-    position = centre + distance * ray
-    turn = look_at(position, centre, rng.normal(0, np.radians(4)))
-    camera = Camera(position, turn, size[0] / 2 / np.tan(half_view), size)
-    return View(camera, _draw_lights(rng), _draw_look(rng))
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a camera sees of which object, before any light.
+
+    Args:
+        labels: ``(H, W)`` int32 visible ids; `SCREEN` where something hides what is behind it
+            without being an object, 0 for table and room.
+        depth: ``(H, W)`` float32 metres.
+        whole: by label ``(H, W)`` bool, the whole object in the image.
+        shown: labels of all that is there, in the picture or not, with `SCREEN`.
+    """
+
+    labels: NDArray[np.int32]
+    depth: NDArray[np.float32]
+    whole: dict[int, NDArray[np.bool_]]
+    shown: tuple[int, ...]
+
+    def occlusion(self, label: int) -> float:
+        """The hidden share of an object's whole mask."""
+        whole = self.whole[label]
+        return 1 - float(np.mean(self.labels[whole] == label))
+
+
+def observe(renderer: Renderer, camera: Camera, present: Sequence[int]) -> Truth:
+    """Visible and whole masks of the objects `present` (labels), checked against each other.
+
+    Raises:
+        Rejected: they contradict each other.
+    """
+    shown = (*present, SCREEN)
+    labels, depth = renderer.labels(camera, shown)
+    whole = {}
+    for label in present:
+        box = renderer.reach(camera, label)
+        if box is None:
+            continue
+        mask, own_depth = _alone(renderer, camera, label, box)
+        if ((labels == label) & ~mask).any() or (labels[mask] == 0).any():
+            # A cut-out may round an edge another way than the whole image does.
+            mask, own_depth = _alone(renderer, camera, label, (0, 0, *camera.size[::-1]))
+        if mask.any():
+            check(label, mask, own_depth, labels, depth)
+            whole[label] = mask
+    return Truth(labels, depth, whole, shown)
 
 
 def take(
     renderer: Renderer, view: View, rng: Generator, present: Sequence[int], extra: dict[str, Any]
 ) -> LabelledScene:
-    """Render `present` objects (labels) with their ground truth, and check that it holds together.
+    """`observe` the objects `present` (labels), then `photograph` them.
 
     Raises:
-        Rejected: there is too little to see, or the truth contradicts itself.
+        Rejected: the truth contradicts itself.
     """
+    return photograph(renderer, view, observe(renderer, view.camera, present), rng, extra)
+
+
+def photograph(
+    renderer: Renderer, view: View, truth: Truth, rng: Generator, extra: dict[str, Any]
+) -> LabelledScene:
+    """The scene with its pictures: all that is there, and each object alone in the same light."""
     camera, size = view.camera, view.camera.size
-    labels, depth = renderer.labels(camera, present)
-    clean = renderer.picture(camera, view.lights, view.samples, present)
+    clean = renderer.picture(camera, view.lights, view.samples, truth.shown)
     look = view.look.exposed_for(clean)
     objects: list[TrueObject] = []
-    for label in present:
-        alone, own_depth = renderer.labels(camera, [label])
-        whole = alone == label
-        if not whole.any():
-            continue
+    for label, whole in truth.whole.items():
         box = tight_box(whole)
         picture = renderer.picture(camera, view.lights, ALONE_SAMPLES, [label], box)
-        appearance = look.develop(picture, box[:2], size)
+        position, quaternion = renderer.world.pose(label)
+        about = {
+            "occlusion": round(truth.occlusion(label), 4),
+            "screened": int(np.count_nonzero(truth.labels[whole] < 1)),
+            "pose": {"position": position.tolist(), "quaternion": quaternion.tolist()},
+        }
         name = renderer.world.shapes[label - 1].family
-        check(label, whole, own_depth, labels, depth)
-        objects.append(TrueObject(label, whole, name, appearance))
+        appearance = look.develop(picture, box[:2], size)
+        objects.append(TrueObject(label, whole, name, appearance, about))
     rgb = look.develop(clean, (0, 0), size)
     if look.noise > 0:
         grain = rng.normal(0, 1, rgb.shape).astype(np.float32)
@@ -137,10 +119,16 @@ def take(
         rgb = (rgb + grain * level).clip(0, 255).round().astype(np.uint8)
     extra = {
         **extra,
+        "camera": {
+            "mount": camera.mount,
+            "elevation": round(camera.elevation, 2),
+            "field_of_view": round(camera.field_of_view, 2),
+        },
         "camera_position": camera.position.tolist(),
         "camera_rotation": camera.turn.tolist(),
     }
-    frame = Frame(rgb, labels, depth, camera.matrix)
+    labels = np.maximum(truth.labels, 0)
+    frame = Frame(rgb, labels, truth.depth, camera.matrix)
     return LabelledScene(frame, tuple(objects), true_occlusions(labels, objects), extra)
 
 
@@ -151,7 +139,14 @@ def check(
     labels: NDArray[np.int32],
     depth: NDArray[np.float32],
 ) -> None:
-    """One object's truth must fit the scene's: seen inside whole, the rest behind another object.
+    """One object's truth must fit the scene's: seen inside whole, the rest behind another thing.
+
+    Args:
+        label: of the object.
+        whole: ``(H, W)`` bool, all of it.
+        own_depth: ``(H, W)`` metres, of it alone.
+        labels: ``(H, W)`` visible ids, `SCREEN` for what hides without being an object.
+        depth: ``(H, W)`` metres, of the scene.
 
     Raises:
         Rejected: it does not.
@@ -161,32 +156,17 @@ def check(
         raise Rejected("visible pixels outside the whole mask")
     hidden = whole & ~seen
     if (labels[hidden] == 0).any():
-        raise Rejected("hidden by something that is no object")
+        raise Rejected("hidden by something that is no object and no screen")
     if (depth[hidden] > own_depth[hidden] + 1e-4).any():
         raise Rejected("an occluder is farther than what it hides")
 
 
-def _draw_lights(rng: Generator) -> tuple[Light, ...]:
-    lights = []
-    warmth = rng.normal(0, 0.06)
-    tint = np.array([1 + warmth, 1, 1 - warmth])
-    key, fill = rng.uniform(0.45, 0.75), rng.uniform(0.15, 0.45)
-    for k in range(3):
-        elevation, azimuth = np.radians(rng.uniform(35, 85)), rng.uniform(0, 2 * np.pi)
-        down = [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-        strength = key if k == 0 else fill * rng.uniform(0.3, 1)
-        # MuJoCo drops the ambient part of a light that casts shadows.
-        ambient = np.zeros(3) if k == 0 else rng.uniform(0.12, 0.26) * tint
-        lights.append(Light(-np.array(down), strength * tint, ambient, rng.uniform(0.02, 0.16)))
-    return tuple(lights)
-
-
-def _draw_look(rng: Generator) -> Look:
-    gain = (rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, 3)).astype(np.float32)
-    noise = rng.uniform(0, 5) if rng.random() < 0.6 else 0.0
-    blur = rng.uniform(0.3, 0.8) if rng.random() < 0.4 else 0.0
-    return Look(gain, float(rng.uniform(0.75, 1.2)), float(rng.uniform(0, 0.3)), noise, blur)
+def _alone(
+    renderer: Renderer, camera: Camera, label: int, box: Box
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """The whole mask and depth of an object ``(H, W)``, rendered inside `box`."""
+    x0, y0, x1, y1 = box
+    ids, near = renderer.labels(camera, [label], box)
+    whole, depth = np.zeros(camera.size, bool), np.full(camera.size, np.inf, np.float32)
+    whole[y0:y1, x0:x1], depth[y0:y1, x0:x1] = ids == label, near
+    return whole, depth

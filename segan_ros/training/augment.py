@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.frame import Image, Mask
+from segan_ros.mask_noise import corrupted
 from segan_ros.scenes import tight_box
 from segan_ros.training.config import Augmentation
 
@@ -77,7 +78,9 @@ def augmented(
     if rng.random() < chances.noise:
         grain = rng.normal(0, rng.uniform(2, 12), rgb.shape).astype(np.float32)
         rgb = (rgb + grain).clip(0, 255).astype(np.uint8)
-    return replace(view, rgb=rgb, labels=_imperfect(view, chances, rng))
+    if rng.random() < chances.noisy_masks:
+        return replace(view, rgb=rgb, labels=_seen_by_a_segmenter(view, chances, rng))
+    return replace(view, rgb=rgb)
 
 
 def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
@@ -136,39 +139,11 @@ def _blurred(rgb: Image, rng: np.random.Generator) -> NDArray[Any]:
     return cv2.resize(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), (width, height))
 
 
-def _imperfect(view: View, chances: Augmentation, rng: np.random.Generator) -> NDArray[np.uint16]:
-    """Labels as a segmenter might give them; the true ones when the object nearly got lost."""
-    labels = view.labels
-    if rng.random() < chances.ragged:
-        labels = _ragged(labels, rng)
-    if rng.random() < chances.gaps:
-        kernel = np.ones((3, 3), np.uint8)
-        border = cv2.erode(labels, kernel) != cv2.dilate(labels, kernel)
-        if rng.random() < 0.3:
-            border = cv2.dilate(border.astype(np.uint8), kernel) > 0
-        labels = np.where(border, 0, labels).astype(np.uint16)
-    if rng.random() < chances.pieces:
-        labels = labels.copy()
-        ys, xs = np.nonzero(labels)
-        for at in rng.integers(0, max(len(xs), 1), rng.integers(1, 5)) if len(xs) else ():
-            axes = tuple(int(a) for a in rng.integers(1, 5, 2))
-            centre = (int(xs[at]), int(ys[at]))
-            cv2.ellipse(labels, centre, axes, float(rng.uniform(0, 180)), 0, 360, 0, -1)
-    before, after = (np.count_nonzero(x == view.id) for x in (view.labels, labels))
-    return labels if after > max(20, 0.5 * before) else view.labels
-
-
-def _ragged(labels: NDArray[np.uint16], rng: np.random.Generator) -> NDArray[Any]:
-    """Borders shaken by a smooth random field of a pixel or two."""
-    height, width = labels.shape
-    coarse = (max(height // 6, 2), max(width // 6, 2))
-    field: NDArray[Any] = rng.normal(0, rng.uniform(0.5, 1.8), (*coarse, 2)).astype(np.float32)
-    field = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return cv2.remap(
-        labels,
-        x + field[..., 0],
-        y + field[..., 1],
-        cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+def _seen_by_a_segmenter(
+    view: View, chances: Augmentation, rng: np.random.Generator
+) -> NDArray[np.uint16]:
+    """Labels with the errors of a segmenter; the true ones when the object would count as lost."""
+    labels = corrupted(view.labels, rng, chances.mask_noise)
+    before, after = view.labels == view.id, labels == view.id
+    together, either = np.count_nonzero(before & after), np.count_nonzero(before | after)
+    return labels if together > max(20, 0.5 * either) else view.labels

@@ -7,7 +7,6 @@ numbers repair that (Platt 1999); they go into the last layer, so that nothing e
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,12 @@ from numpy.typing import NDArray
 from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.evaluation.reliability import LEAST, Decided, decided_pixels
 from segan_ros.inference import Model
-from segan_ros.scenes import read_scene
+from segan_ros.scenes import ScenePath, read_scene
 
 NONE: Decided = (np.zeros(0, np.float32), np.zeros(0, bool))
 
 
-def decided(model: Model, folders: Iterable[Path]) -> list[Decided]:
+def decided(model: Model, folders: Iterable[ScenePath]) -> list[Decided]:
     """Probabilities and truths of the pixels that `model` decides on, scene by scene."""
     completer = SceneCompleter(model, Settings(threshold=LEAST, min_hidden_ratio=0))
     found = []

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from segan_ros.mask_noise import CALIBRATED, MaskNoise
 from segan_ros.model.losses import LossWeights
 from segan_ros.model.segan import SIZES, Sizes
 
@@ -62,22 +63,20 @@ class Augmentation:
         colour: change brightness, contrast and hue.
         blur: blur, or lose resolution.
         noise: sensor noise.
-        ragged: shake the borders of the visible masks.
-        gaps: open gaps between neighbouring masks.
-        pieces: knock small pieces out of the visible masks.
+        noisy_masks: give the visible masks the errors of a segmenter.
         paste: put an object of another scene in front, with its exact truth.
         margin: range that the margin of each side of the ROI is drawn from (section 3.1: 0.1-0.3).
+        mask_noise: those errors, see `MaskNoise`; the calibrated ones where left out.
     """
 
     flip: float = 0.5
     colour: float = 0.8
     blur: float = 0.3
     noise: float = 0.3
-    ragged: float = 0.3
-    gaps: float = 0.3
-    pieces: float = 0.2
+    noisy_masks: float = 0.5
     paste: float = 0.3
     margin: tuple[float, float] = (0.1, 0.3)
+    mask_noise: MaskNoise = CALIBRATED
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,11 @@ def _build(cls: Any, text: Any, prefix: str) -> Any:
         if key not in text and item.default is MISSING and item.default_factory is MISSING:
             raise ValueError(f"{prefix}{key} is missing; add it")
     hints = typing.get_type_hints(cls)
-    return cls(**{k: _value(hints[k], v, prefix + k) for k, v in text.items()})
+    values = {k: _value(hints[k], v, prefix + k) for k, v in text.items()}
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise ValueError(f"{prefix}{error}") from None
 
 
 def _value(kind: Any, value: Any, key: str) -> Any:
@@ -219,7 +222,7 @@ def _check(config: Config) -> None:
 
     size = config.model.size
     demand(size in SIZES, "model.size", size, f"known are {', '.join(SIZES)}")
-    for name in ("flip", "colour", "blur", "noise", "ragged", "gaps", "pieces", "paste"):
+    for name in ("flip", "colour", "blur", "noise", "noisy_masks", "paste"):
         value = getattr(config.augmentation, name)
         demand(0 <= value <= 1, f"augmentation.{name}", value, "a probability lies in 0..1")
     low, high = margin = config.augmentation.margin

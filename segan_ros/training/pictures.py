@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from segan_ros.completion import SceneCompleter
 from segan_ros.crops import Roi, cut
 from segan_ros.frame import AmodalObject, Image
 from segan_ros.inference import Model
-from segan_ros.scenes import LabelledScene, TrueObject, read_scene
+from segan_ros.scenes import LabelledScene, ScenePath, TrueObject, read_scene
 
 RIGHT, WRONG, MISSED, SEEN = (60, 190, 90), (230, 60, 50), (60, 120, 240), (225, 225, 225)
 """Colours of hidden pixels that were found, made up and missed, and of visible ones."""
@@ -21,7 +20,7 @@ Pair = tuple[LabelledScene, TrueObject, AmodalObject]
 
 
 def validation_sheet(
-    model: Model, folders: Sequence[Path], count: int = 12, side: int = 128
+    model: Model, folders: Sequence[ScenePath], count: int = 12, side: int = 128
 ) -> Image:
     """One row for each of `count` partly hidden objects: picture, mask, painting, truth.
 
@@ -45,7 +44,7 @@ def validation_sheet(
     return np.vstack(rows) if rows else np.zeros((side, 4 * side, 3), np.uint8)
 
 
-def _pairs(completer: SceneCompleter, folders: Sequence[Path]) -> Iterator[Pair]:
+def _pairs(completer: SceneCompleter, folders: Sequence[ScenePath]) -> Iterator[Pair]:
     for folder in folders:
         scene = read_scene(folder)
         found = {o.id: o for o in completer.complete(scene.frame).objects}

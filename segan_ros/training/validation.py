@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from segan_ros.crops import Planes
 from segan_ros.frame import AmodalObject, Mask
 from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.model.segan import SeGAN
-from segan_ros.scenes import TrueObject, read_scene
+from segan_ros.scenes import ScenePath, TrueObject, read_scene
 
 THRESHOLDS = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))
 
@@ -69,7 +68,7 @@ class Scores:
 
 
 def strict_scores(
-    model: Model, folders: Iterable[Path], thresholds: Sequence[float] = THRESHOLDS
+    model: Model, folders: Iterable[ScenePath], thresholds: Sequence[float] = THRESHOLDS
 ) -> list[Scores]:
     """Scores of `model` on scene folders at each of `thresholds`."""
     completer = SceneCompleter(model, Settings(threshold=min(thresholds)))

@@ -122,6 +122,17 @@ def bracket(rng: Generator) -> Shape:
     return _plate("bracket", outline, h, rng.choice(["plain", "wood"]))
 
 
+def arch(rng: Generator) -> Shape:
+    """A toy arch: half a ring on two feet."""
+    big, foot, h = rng.uniform([0.022, 0.004, 0.01], [0.045, 0.02, 0.025])
+    small = big * rng.uniform(0.45, 0.7)
+    t = np.linspace(0, np.pi, 15)
+    bow = np.c_[np.cos(t), np.sin(t)]
+    outer, inner = big * bow + [0, foot], small * bow[::-1] + [0, foot]
+    outline = [[big, 0], *outer, [-big, 0], [-small, 0], *inner, [small, 0]]
+    return _plate("arch", outline, h, rng.choice(["plain", "wood"]))
+
+
 def star(rng: Generator) -> Shape:
     """A star, gear or flower: a biscuit cutter's outline."""
     n, big = int(rng.integers(5, 9)), rng.uniform(0.03, 0.055)

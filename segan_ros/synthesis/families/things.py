@@ -68,6 +68,24 @@ def pear(rng: Generator) -> Shape:
     return Shape("pear", (Part(lathe(np.c_[radius, t * h], 28), "fruit"),), solids, False, 600)
 
 
+def spinning_top(rng: Generator) -> Shape:
+    """A spinning top: two cones and a stem."""
+    r, low, high, stem = rng.uniform([0.02, 0.02, 0.008, 0.015], [0.036, 0.04, 0.02, 0.035])
+    thin = r * rng.uniform(0.1, 0.2)
+    profile = [[0, 0], [r * 0.6, low * 0.55], [r, low], [r * 0.7, low + 0.6 * high]]
+    profile += [[thin, low + high], [thin, low + high + stem], [0, low + high + stem]]
+    ring = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    hull = [[0, 0, 0]]
+    for radius, z in profile[1:5]:
+        hull += [[radius * np.cos(a), radius * np.sin(a), z] for a in ring]
+    solids = (
+        solid("hull", hull),
+        solid("cylinder", [thin, stem / 2], [0, 0, low + high + stem / 2]),
+    )
+    finish = rng.choice(["plain", "wood", "any"])
+    return Shape("spinning_top", (Part(lathe(profile, 28), finish),), solids, False, 600)
+
+
 def roll(rng: Generator) -> Shape:
     """A roll of tape or paper."""
     r, h = rng.uniform(0.025, 0.055), rng.uniform(0.01, 0.05)

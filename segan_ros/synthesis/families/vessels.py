@@ -209,6 +209,21 @@ def goblet(rng: Generator) -> Shape:
     )
 
 
+def funnel(rng: Generator) -> Shape:
+    """A funnel, wide end up."""
+    r, h, spout = rng.uniform([0.03, 0.03, 0.025], [0.055, 0.055, 0.05])
+    thin, wall = rng.uniform(0.005, 0.008), 0.002
+    outer = [[thin * 0.8, 0], [thin, spout], [r, spout + h], [r, spout + h + 0.006]]
+    inner = [[r - wall, spout + h + 0.006], [r - wall, spout + h], [thin - wall, spout]]
+    profile = [*outer, *inner, [thin * 0.8 - wall, 0], outer[0]]
+    solids = (
+        *ring_wall((thin + wall, r), (spout, spout + h), 0.003),
+        solid("cylinder", [thin, spout / 2], [0, 0, spout / 2]),
+    )
+    finish = rng.choice(["plain", "metal"])
+    return Shape("funnel", (Part(lathe(profile), finish),), solids, False, 500)
+
+
 def _vessel(family: str, size: tuple[float, float, float], foot: float, power: float) -> Shape:
     """A dish whose wall rises as a power of the radius.
 

@@ -1,0 +1,60 @@
+"""`segan import`: a data set of others becomes scene folders."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from segan_ros.importers.coco_amodal import coco_amodal_scenes
+from segan_ros.importers.collect import Problems
+from segan_ros.importers.dyce import dyce_scenes
+from segan_ros.scenes import write_scene
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    dyce = kinds.add_parser("dyce", help="DYCE's lists, an object per line")
+    dyce.add_argument("source", type=Path, metavar="LIST", help="annotations/test.txt or another")
+    dyce.add_argument(
+        "--root", type=Path, required=True, help="folder with Images, modal, amodal, FullObj"
+    )
+    dyce.add_argument(
+        "--without", action="append", default=[], metavar="TAG", help="leave these objects out"
+    )
+    coco = kinds.add_parser("coco-amodal", help="COCOA, COCOA-cls, KINS and their like")
+    coco.add_argument("source", type=Path, metavar="JSON", help="annotations")
+    coco.add_argument("--images", type=Path, required=True, help="folder of the pictures")
+    coco.add_argument("--stuff", action="store_true", help="keep regions like wall and sky too")
+    for kind in (dyce, coco):
+        kind.add_argument("--out", type=Path, required=True, help="folder for the scene folders")
+        kind.add_argument("--strict", action="store_true", help="stop at the first bad entry")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import what the arguments name; 1 if an entry had to be skipped.
+
+    Raises:
+        ValueError, OSError, ImportError: an argument or the annotations cannot be used.
+    """
+    problems = Problems(args.strict, lambda text: tqdm.write(text, file=sys.stderr))
+    if args.kind == "dyce":
+        scenes = dyce_scenes(args.source, args.root, problems, set(args.without))
+    else:
+        scenes = coco_amodal_scenes(args.source, args.images, problems, args.stuff)
+    count = objects = hidden = bare = 0
+    for name, scene in tqdm(scenes, unit="scene"):
+        args.out.mkdir(parents=True, exist_ok=True)
+        write_scene(args.out / name, scene)
+        seen = set(scene.frame.object_ids)
+        count, objects = count + 1, objects + len(scene.objects)
+        hidden += sum(o.id not in seen for o in scene.objects)
+        bare += sum(o.appearance is None for o in scene.objects)
+    print(
+        f"{count} scenes with {objects} objects in {args.out} ({hidden} without a visible pixel,"
+        f" {bare} without appearance); {problems.count} entries skipped"
+    )
+    return 1 if problems.count else 0

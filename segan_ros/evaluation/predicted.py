@@ -1,0 +1,121 @@
+"""The paper's second setting: completion of masks as a segmenter sees them, scored by the truth."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.completion import SceneCompleter
+from segan_ros.evaluation.matching import Matching, count_masks, match_masks, relabelled
+from segan_ros.evaluation.metrics import NAN, SceneScore, score_scene
+from segan_ros.evaluation.references import convex_hulls, input_masks
+from segan_ros.evaluation.summary import Summary, mean, summarise
+from segan_ros.evaluation.tables import SCORE_COLUMNS, markdown_table, number, score_cells
+from segan_ros.mask_noise import CALIBRATED, MaskNoise, corrupted
+from segan_ros.scenes import LabelledScene
+
+Segmenter = Callable[[str, LabelledScene], NDArray[np.int32]]
+"""``(name of the scene, scene) -> (H, W) labels``, ids of its own."""
+
+
+@dataclass(frozen=True)
+class PredictedScores:
+    """Scores of one scene whose visible masks were predicted, and how those fit the true ones."""
+
+    scores: Mapping[str, SceneScore]
+    matching: Matching
+
+
+def noisy_masks(seed: int, noise: MaskNoise = CALIBRATED) -> Segmenter:
+    """A segmenter that spoils the true masks; a scene's masks depend on `seed` and its name."""
+
+    def see(name: str, scene: LabelledScene) -> NDArray[np.int32]:
+        rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+        return corrupted(scene.frame.labels, rng, noise)
+
+    return see
+
+
+def masks_of(folder: Path) -> Segmenter:
+    """A segmenter whose label images lie in `folder` as ``<scene>.png``, 8 or 16 bit.
+
+    Raises:
+        ValueError: `folder` is none; when called: an image is missing, or of another size.
+    """
+    if not folder.is_dir():
+        raise ValueError(
+            f"{folder}: no such folder; --masks names one with <scene>.png label images"
+        )
+
+    def see(name: str, scene: LabelledScene) -> NDArray[np.int32]:
+        path = folder / f"{name}.png"
+        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.exists() else None
+        if labels is None:
+            raise ValueError(f"{path}: no readable label image; every scene needs one")
+        if labels.shape != scene.frame.size:
+            raise ValueError(
+                f"{path}: shape {labels.shape}, the scene's is {scene.frame.size}; "
+                "label images have one channel and the size of their picture"
+            )
+        return labels.astype(np.int32)
+
+    return see
+
+
+def score_predicted(
+    completer: SceneCompleter, scene: LabelledScene, seen: NDArray[np.int32]
+) -> PredictedScores:
+    """Complete `seen` instead of the true visible masks, and score against the truth of `scene`.
+
+    A lost object has SF 0 and, where a part of it is hidden, SI 0; it is left out of hallucination.
+    """
+    true, rule = scene.frame.labels, completer.settings.edges
+    matching = match_masks(true, seen)
+    frame = replace(scene.frame, labels=relabelled(true, seen, matching))
+    answers = {
+        "segan": completer.complete(frame),
+        "convex hull": convex_hulls(frame, rule),
+        "input mask": input_masks(frame, rule),
+    }
+    scores = {}
+    for method, answer in answers.items():
+        score = score_scene(scene, answer)
+        objects = tuple(
+            o if o.id in matching.found else replace(o, hallucination=NAN) for o in score.objects
+        )
+        scores[method] = replace(score, objects=objects)
+    return PredictedScores(scores, matching)
+
+
+def predicted_section(
+    source: str, predicted: Sequence[PredictedScores], true: Mapping[str, Summary]
+) -> list[str]:
+    """Heading, legend and table as Markdown: every method with true and with predicted masks.
+
+    Args:
+        source: where the masks come from, in words.
+        predicted: one per scene.
+        true: method -> its summary with true masks.
+    """
+    rows = []
+    for method in predicted[0].scores:
+        summary = summarise([p.scores[method] for p in predicted])
+        found = mean(
+            o.sf for p in predicted for o in p.scores[method].objects if o.id in p.matching.found
+        )
+        rows.append([f"{method}, true SV", *score_cells(true[method]), number(true[method].sf)])
+        rows.append([f"{method}, predicted SV", *score_cells(summary), number(found)])
+    counts = count_masks(p.matching for p in predicted)
+    legend = f"""\
+Predicted SV: {source}. {counts.found} of {counts.objects} visible masks were found
+(IoU above 0.5, {counts.iou:.3f} on average); {counts.missed} objects are missing, {counts.merged}
+merged into another; {counts.split} masks are split off, {counts.spurious} of nothing. An object
+without a mask scores SF 0 and SI 0; "SF, found" leaves it out."""
+    table = markdown_table(("method", *SCORE_COLUMNS, "SF, found"), rows)
+    return ["### Predicted visible masks", legend, table]

@@ -1,0 +1,40 @@
+"""Which NVIDIA GPU and which TensorRT are here: an engine fits no other. Asked of their libraries,
+because no Python package is sure to be there on a robot."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+MAJOR, MINOR = 75, 76
+"""CUDA's names for the two halves of the compute capability."""
+
+
+@cache
+def gpu() -> str | None:
+    """Name and compute capability of the first GPU; None without a GPU or its driver."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return None
+    device, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    name = ctypes.create_string_buffer(256)
+    failed = (
+        driver.cuInit(0)
+        or driver.cuDeviceGet(ctypes.byref(device), 0)
+        or driver.cuDeviceGetName(name, len(name), device)
+        or driver.cuDeviceGetAttribute(ctypes.byref(major), MAJOR, device)
+        or driver.cuDeviceGetAttribute(ctypes.byref(minor), MINOR, device)
+    )
+    return None if failed else f"{name.value.decode()} sm{major.value}{minor.value}"
+
+
+@cache
+def tensorrt_version() -> str | None:
+    """Version of TensorRT's library, as the number it gives itself; None if there is none."""
+    for name in ("libnvinfer.so.11", "libnvinfer.so.10", "libnvinfer.so.8", "libnvinfer.so"):
+        try:
+            return str(ctypes.CDLL(name).getInferLibVersion())
+        except (OSError, AttributeError):
+            continue
+    return None

@@ -1,0 +1,103 @@
+"""The model that the parameters name, loaded at once, or anew while the old one serves."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from segan_ros.engines import Engines
+from segan_ros.inference import Model, model_folder
+from segan_ros.ros.live_parameters import LiveParameters
+from segan_ros.ros.snapshots import Completion
+
+_LIBC = ctypes.CDLL(None)
+
+
+class Busy(RuntimeError):
+    """A model is being loaded already."""
+
+
+class Loader:
+    """Loads models; `digest` tells the last one from others of the same name.
+
+    Args:
+        parameters: which model, and what runs it. Nobody else names a path.
+    """
+
+    def __init__(self, parameters: LiveParameters) -> None:
+        self._parameters = parameters
+        self._thread: threading.Thread | None = None
+        self._retired: weakref.ref[Completion] | None = None
+        self.digest = ""
+
+    def load(self) -> Completion:
+        """A model that was checked and has run once.
+
+        Raises:
+            ModelError, OSError: it cannot be used.
+        """
+        values = self._parameters.values
+        folder = model_folder(values["model"])
+        model = Model(
+            folder,
+            values["provider"],
+            values["threads"],
+            values["precision"],
+            engines=Engines(values["engine_cache"], background=True),
+        )
+        self.digest = _digest(folder, model)
+        return Completion(model)
+
+    def begin(self) -> Future[Completion]:
+        """`load` in a thread of its own.
+
+        Raises:
+            Busy: one is being loaded.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            raise Busy("the model is being loaded already; ask again later")
+        future: Future[Completion] = Future()
+        self._thread = threading.Thread(
+            target=_fulfil, args=(self.load, future), name="segan loader", daemon=True
+        )
+        self._thread.start()
+        return future
+
+    def retire(self, completion: Completion) -> None:
+        """Its networks are no longer wanted; a frame in work may still need them."""
+        completion.model.close()
+        self._retired = weakref.ref(completion)
+
+    def tidy(self) -> None:
+        """Give the memory of retired networks back to the system once nobody uses them.
+
+        The C library would keep it, in pieces that the next networks do not fit into.
+        """
+        if self._retired is not None and self._retired() is None:
+            self._retired = None
+            if hasattr(_LIBC, "malloc_trim"):
+                _LIBC.malloc_trim(0)
+
+    def wait(self) -> None:
+        """Return when no model is being loaded."""
+        if self._thread is not None:
+            self._thread.join()
+
+
+def _fulfil(load: Callable[[], Completion], future: Future[Completion]) -> None:
+    try:
+        future.set_result(load())
+    except Exception as error:
+        future.set_exception(error)
+
+
+def _digest(folder: Path, model: Model) -> str:
+    """Of the three files of a model, as ``sha256sum`` has them one after the other."""
+    names = ("model.yaml", model.spec.segmentor.file, model.spec.painter.file)
+    content = b"".join((folder / name).read_bytes() for name in names)
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -1,0 +1,84 @@
+"""The program around the node: it runs until a signal, and leaves no request unanswered."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import rclpy
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from segan_ros.ros.notices import RosHandler
+
+if TYPE_CHECKING:
+    from segan_ros.ros.node import SeganNode
+
+LAST_ANSWERS, LAST_REQUESTS = 5.0, 0.1
+"""Seconds that the program goes on at its end to answer open requests, and to look for more."""
+
+
+def run(make: Callable[[], SeganNode], args: list[str] | None = None) -> int:
+    """Run the node that `make` makes until SIGINT or SIGTERM; `args` are for ROS."""
+    stopped = False
+
+    def stop(number: int, _: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        signal.signal(number, signal.SIG_DFL)  # whoever asks twice does not want to wait
+
+    # With rclpy's handlers the context would be gone before the frame in work is published.
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        print(f"segan_node: ROS cannot start: {error}", file=sys.stderr)
+        return 1
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    node = make()
+    logging.basicConfig(level=logging.INFO, handlers=[RosHandler(node.get_logger())])
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    node.start()
+    while not stopped and rclpy.ok():
+        try:
+            # The timeout is for the signals, which Python handles between two calls only.
+            _spin_once(node, executor, 0.2)
+        except ExternalShutdownException:
+            break
+    if node.state != "finalized":
+        node.trigger_shutdown()
+    if rclpy.ok():
+        _answer_all(node, executor)
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    return 0
+
+
+def _spin_once(node: SeganNode, executor: Executor, timeout: float) -> None:
+    try:
+        executor.spin_once(timeout_sec=timeout)
+    except ExternalShutdownException:
+        raise
+    except Exception:
+        node.accounts.notices.error(
+            "internal_error", f"a callback failed: {traceback.format_exc()}"
+        )
+
+
+def _answer_all(node: SeganNode, executor: Executor) -> None:
+    """Who asked before the end gets an answer; nobody's client waits for ever."""
+    deadline = time.monotonic() + LAST_ANSWERS
+    while node.open_requests and time.monotonic() < deadline:
+        _spin_once(node, executor, 0.1)
+    # Requests that came in while the node shut down are not taken yet.
+    deadline = time.monotonic() + LAST_REQUESTS
+    while time.monotonic() < deadline:
+        _spin_once(node, executor, LAST_REQUESTS)

@@ -1,0 +1,80 @@
+"""Where the objects are in space, as messages: boxes and points."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Collection
+
+import numpy as np
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from sensor_msgs.msg import PointCloud2, PointField
+from std_msgs.msg import Header
+
+from segan_ros.frame import CompletedScene, Frame
+from segan_ros.geometry import OrientedBox, oriented_box, visible_points
+from segan_ros.msg import OrientedBox as OrientedBoxMsg
+from segan_ros.msg import OrientedBoxArray
+from segan_ros.ros.bridge import quaternion
+
+FIELDS = {
+    "x": (np.float32, PointField.FLOAT32),
+    "y": (np.float32, PointField.FLOAT32),
+    "z": (np.float32, PointField.FLOAT32),
+    # RViz reads 0x00RRGGBB from the bits of a float.
+    "rgb": (np.uint32, PointField.FLOAT32),
+    "id": (np.uint32, PointField.UINT32),
+}
+RECORD = np.dtype([(name, kind) for name, (kind, _) in FIELDS.items()])
+BYTES = 4
+"""Of each field; there is nothing between them."""
+
+
+def to_boxes(
+    frame: Frame, scene: CompletedScene, header: Header, only: Collection[int] | None = None
+) -> OrientedBoxArray:
+    """The box of each object, or of those in `only`, that has enough depth."""
+    message = OrientedBoxArray(header=header)
+    for item in scene.objects:
+        box = oriented_box(frame, item) if only is None or item.id in only else None
+        if box is not None:
+            size = Vector3(**dict(zip("xyz", map(float, box.size), strict=True)))
+            message.boxes.append(OrientedBoxMsg(id=item.id, pose=to_pose(box), size=size))
+    return message
+
+
+def to_pose(box: OrientedBox) -> Pose:
+    """Centre and axes of the box."""
+    x, y, z = (float(v) for v in box.centre)
+    qx, qy, qz, qw = quaternion(box.rotation)
+    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
+
+
+def to_points(
+    frame: Frame, scene: CompletedScene, header: Header, only: Collection[int] | None = None
+) -> PointCloud2:
+    """What is seen of the objects, or of those in `only`: x, y, z, rgb and the object's id."""
+    items = [o for o in scene.objects if only is None or o.id in only]
+    points = visible_points(frame, items)
+    records = np.empty(len(points.ids), RECORD)
+    for axis, name in enumerate("xyz"):
+        records[name] = points.places[:, axis]
+    red, green, blue = points.colours.astype(np.uint32).T
+    records["rgb"] = red << 16 | green << 8 | blue
+    records["id"] = points.ids
+    data = array("B")  # as in `images.to_message`
+    data.frombytes(records.tobytes())
+    return PointCloud2(
+        header=header,
+        height=1,
+        width=len(records),
+        fields=[
+            PointField(name=name, offset=n * BYTES, datatype=kind, count=1)
+            for n, (name, (_, kind)) in enumerate(FIELDS.items())
+        ],
+        is_bigendian=sys.byteorder == "big",
+        point_step=RECORD.itemsize,
+        row_step=data.buffer_info()[1],
+        data=data,
+        is_dense=True,
+    )

@@ -1,0 +1,170 @@
+"""One exported network on one of ONNX Runtime's providers, checked before it is used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from segan_ros.crops import Planes
+from segan_ros.gpu import gpu, tensorrt_version
+from segan_ros.model_spec import ModelError
+
+PROVIDERS = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+"""Choices of `provider` in the order that ``auto`` tries them, and ONNX Runtime's names."""
+
+PRECISIONS = ("auto", "fp32", "fp16", "int8")
+"""Choices of `precision`; ``auto`` is fp16 on TensorRT and fp32 elsewhere."""
+
+USUAL_BATCH, MAX_BATCH = 8, 16
+"""Objects per call that engines are tuned for, and the most: callers cut more into several calls,
+which bounds memory."""
+
+
+class ProviderError(Exception):
+    """This provider cannot run here; another one might."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """An ONNX file, and the shapes of its inputs without the batch."""
+
+    path: Path
+    inputs: dict[str, tuple[int, ...]]
+
+    def zeros(self, count: int) -> dict[str, Planes]:
+        """Inputs for `count` objects."""
+        return {name: np.zeros((count, *s), np.float32) for name, s in self.inputs.items()}
+
+
+def precision_on(provider: str, precision: str) -> str:
+    """``fp32``, ``fp16`` or ``int8``: what `precision` means where `provider` runs.
+
+    Half precision is TensorRT's affair; int8 pays on TensorRT and OpenVINO alone.
+    """
+    if precision == "auto":
+        precision = "fp16" if provider == "tensorrt" else "fp32"
+    able = {"fp16": ("tensorrt",), "int8": ("tensorrt", "openvino")}
+    return precision if provider in able.get(precision, PROVIDERS) else "fp32"
+
+
+def require(provider: str) -> None:
+    """Raise `ProviderError` if this ONNX Runtime or this machine lacks the provider."""
+    available = ort.get_available_providers()
+    if PROVIDERS[provider] not in available:
+        have = [k for k, v in PROVIDERS.items() if v in available]
+        raise ProviderError(
+            f"this onnxruntime ({ort.__version__}) was built without it, it has "
+            f'{", ".join(have)}; README, "Providers", says which package brings it'
+        )
+    if provider in ("tensorrt", "cuda") and gpu() is None:
+        raise ProviderError("no NVIDIA GPU, or no driver for it (libcuda.so.1)")
+    if provider == "tensorrt" and tensorrt_version() is None:
+        raise ProviderError("the loader does not find TensorRT (libnvinfer.so); see docs/gpu.md")
+
+
+def open_session(
+    network: Network, provider: str, options: dict[str, str], threads: int
+) -> ort.InferenceSession:
+    """A session that really runs on `provider`.
+
+    Args:
+        network: checked against what the file says.
+        provider: key of `PROVIDERS`.
+        options: see `provider_options`.
+        threads: CPU threads, 0 for all cores.
+
+    Raises:
+        ProviderError: the provider cannot run it.
+        ModelError: no provider could.
+    """
+    if not network.path.is_file():
+        raise ModelError(
+            f"{network.path}: no such file; model.yaml names it, export the model again"
+        )
+    require(provider)
+    name = PROVIDERS[provider]
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(str(network.path), settings, providers=[(name, options)])
+    except Exception as error:
+        reason = first_line(error)
+        try:
+            ort.InferenceSession(str(network.path), settings, providers=["CPUExecutionProvider"])
+        except Exception:
+            raise ModelError(f"{network.path}: ONNX Runtime cannot read it: {reason}") from None
+        raise ProviderError(reason) from None
+    if session.get_providers()[0] != name:
+        raise ProviderError("its library or device is missing, ONNX Runtime fell back to the CPU")
+    _check_inputs(network, session)
+    return session
+
+
+def _check_inputs(network: Network, session: ort.InferenceSession) -> None:
+    for item in session.get_inputs():
+        if item.type != "tensor(float)" or isinstance(item.shape[0], int):
+            raise ModelError(
+                f"{network.path}: input {item.name} is {item.type} {item.shape}; it must be "
+                "float32 for any number of objects, export the model again with a dynamic first "
+                "axis"
+            )
+    stated = {i.name: tuple(i.shape[1:]) for i in session.get_inputs()}
+    if stated != network.inputs:
+        raise ModelError(
+            f"{network.path}: its inputs are {stated} but model.yaml calls for {network.inputs}"
+        )
+
+
+def provider_options(
+    provider: str, network: Network, precision: str, threads: int, engine: Path | None
+) -> dict[str, str]:
+    """ONNX Runtime's options for a provider.
+
+    Args:
+        provider: key of `PROVIDERS`.
+        network: TensorRT is told the shapes of its inputs.
+        precision: see `precision_on`.
+        threads: CPU threads, 0 for all cores.
+        engine: folder that ONNX Runtime keeps the compiled network in; None: nowhere.
+    """
+    if provider == "openvino":
+        options = {"device_type": "CPU"}
+        if threads:
+            options["num_of_threads"] = str(threads)
+        return options if engine is None else {**options, "cache_dir": str(engine)}
+    if provider != "tensorrt":
+        return {}
+    options = {
+        # In an int8 network, what is not quantised runs at half precision.
+        "trt_fp16_enable": str(int(precision in ("fp16", "int8"))),
+        "trt_int8_enable": str(int(precision == "int8")),
+    }
+    for bound, count in (("min", 1), ("opt", USUAL_BATCH), ("max", MAX_BATCH)):
+        options[f"trt_profile_{bound}_shapes"] = shapes(network, count)
+    if engine is not None:
+        options |= {
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": str(engine),
+            "trt_engine_cache_prefix": network.path.stem,
+        }
+    return options
+
+
+def shapes(network: Network, count: int) -> str:
+    """Shapes of the inputs for `count` objects, as TensorRT reads them."""
+    return ",".join(f"{n}:{'x'.join(map(str, (count, *s)))}" for n, s in network.inputs.items())
+
+
+def first_line(error: Exception | str) -> str:
+    """The message without line breaks, cut to a length that fits a log line."""
+    return re.sub(r"\s+", " ", str(error)).strip()[:300]

@@ -1,0 +1,177 @@
+"""`segan inspect`: a contact sheet of scenes and a page of histograms, to be looked at."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from segan_ros.crops import cut
+from segan_ros.evaluation.references import true_masks
+from segan_ros.frame import Frame, Image
+from segan_ros.occlusion import EdgeRule
+from segan_ros.pictures import DARK, colour_of, overlay
+from segan_ros.scenes import (
+    LabelledScene,
+    ScenePath,
+    TrueObject,
+    encoded,
+    iterate_scenes,
+    read_scene,
+)
+from segan_ros.synthesis.folder import read_note
+from segan_ros.synthesis.page import Shot, page
+from segan_ros.synthesis.statistics import measure_all, report
+
+COLUMNS = ("RGB", "ids", "whole masks", "appearances", "who hides whom")
+
+RULE = EdgeRule(min_overlap_ratio=0.01, min_overlap_area=20)
+"""A true edge, as scores count it."""
+
+WIDTH, GAP, HEADING, TEXT = 400, 8, 34, 28
+"""Of a picture, between pictures, above them, and below an appearance, pixels."""
+
+PAPER = (250, 250, 248)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `segan inspect`."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="scene folders or shards")
+    parser.add_argument("--out", type=Path, help="where to (DIR-inspection)")
+    parser.add_argument("--rows", type=int, default=12, metavar="N", help="scenes to show (12)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Count all scenes, draw some of them.
+
+    Raises:
+        ValueError, OSError: there is no scene, one cannot be read, or nothing can be written.
+    """
+    if args.rows < 1:
+        raise ValueError(f"--rows is {args.rows}; at least 1 scene is needed")
+    out = args.out or args.folder.absolute().with_name(f"{args.folder.absolute().name}-inspection")
+    paths = list(iterate_scenes(args.folder))
+    found = measure_all(tqdm(paths, "counting", unit="scene", leave=False))
+    chosen = evenly(paths, args.rows)
+    rows = [row(read_scene(path)) for path in chosen]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "contact_sheet.jpg").write_bytes(encoded(contact_sheet(rows), ".jpg"))
+    shots = [
+        Shot(path.name, encoded(joined(pictures), ".jpg"))
+        for path, pictures in zip(chosen, rows, strict=True)
+    ]
+    text = page(args.folder.resolve().name, _about(args.folder), found, COLUMNS, shots)
+    (out / "index.html").write_text(text)
+    print(report(found))
+    print(f"{out}/index.html, contact_sheet.jpg")
+    return 0
+
+
+def _about(folder: Path) -> str:
+    """What `segan generate` noted of the scenes, in words."""
+    note = read_note(folder) if folder.is_dir() else {}
+    if len(size := note.get("size", ())) == 2:
+        note["size"] = f"{size[1]}x{size[0]}"
+    return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in note.items() if v != "")
+
+
+def evenly(paths: list[ScenePath], count: int) -> list[ScenePath]:
+    """At most `count` of `paths`, spread over them."""
+    places = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
+    return [paths[i] for i in places]
+
+
+def row(scene: LabelledScene) -> list[Image]:
+    """The pictures of a scene under `COLUMNS`, each `WIDTH` wide."""
+    scene = enlarged(scene)
+    frame = scene.frame
+    truth = true_masks(scene, RULE)
+    layered = replace(truth, graph=replace(truth.graph, edges=()))
+    colours = ids(scene)
+    faded = np.uint8(255) - (np.uint8(255) - colours) // 2
+    seen = replace(truth, objects=tuple(replace(o, amodal=o.visible) for o in truth.objects))
+    pictures = (
+        frame.rgb,
+        colours,
+        overlay(frame, layered),
+        appearances(scene),
+        overlay(replace(frame, rgb=faded), seen),
+    )
+    height = round(WIDTH * frame.size[0] / frame.size[1])
+    return [_scaled(p, (WIDTH, height)) for p in pictures]
+
+
+def enlarged(scene: LabelledScene) -> LabelledScene:
+    """A small scene, large enough that what is drawn into it can be read."""
+    zoom = max(1, round(2 * WIDTH / scene.frame.size[1]))
+    size = scene.frame.size[1] * zoom, scene.frame.size[0] * zoom
+    labels = scene.frame.labels.repeat(zoom, 0).repeat(zoom, 1)
+    objects = tuple(
+        TrueObject(o.id, o.amodal.repeat(zoom, 0).repeat(zoom, 1), o.name, o.appearance)
+        for o in scene.objects
+    )
+    return LabelledScene(Frame(_scaled(scene.frame.rgb, size), labels), objects)
+
+
+def ids(scene: LabelledScene) -> Image:
+    """``(H, W, 3)`` uint8: the visible masks, each in the colour of its id."""
+    labels = scene.frame.labels
+    picture = np.full((*labels.shape, 3), 236, np.uint8)
+    for object_id in scene.frame.object_ids:
+        picture[labels == object_id] = colour_of(object_id)
+    return picture
+
+
+def appearances(scene: LabelledScene) -> Image:
+    """A picture of the frame's size with every object alone, the most hidden first."""
+    height, width = scene.frame.size
+    labels = scene.frame.labels
+    shown = [o for o in scene.objects if o.appearance is not None]
+    shown.sort(key=lambda o: float(np.mean(labels[o.amodal] == o.id)))
+    picture = np.full((height, width, 3), 255, np.uint8)
+    columns = max(1, int(np.ceil(np.sqrt(len(shown) * width / height))))
+    lines = max(1, -(-len(shown) // columns))
+    cell = min(width // columns, height // lines)
+    for place, item in enumerate(shown):
+        assert item.appearance is not None
+        whole = _scaled(cut(item.amodal, item.box).astype(np.uint8), item.appearance.shape[1::-1])
+        alone = np.where(whole[..., None] > 0, item.appearance, 255).astype(np.uint8)
+        scale = (cell - TEXT) / max(whole.shape)
+        across, down = (max(1, int(side * scale)) for side in whole.shape[::-1])
+        line, column = divmod(place, columns)
+        left, top = column * width // columns, line * height // lines
+        x, y = left + (width // columns - across) // 2, top + (cell - TEXT - down) // 2 + 4
+        picture[y : y + down, x : x + across] = _scaled(alone, (across, down))
+        hidden = np.mean(labels[item.amodal] != item.id)
+        text, at = f"{item.id}: {hidden:.0%} hidden", (left + 8, top + cell - 8)
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, DARK, 1, cv2.LINE_AA)
+    return picture
+
+
+def contact_sheet(rows: list[list[Image]]) -> Image:
+    """All rows below each other, under a heading."""
+    strips = [joined(pictures) for pictures in rows]
+    heading = np.full((HEADING, max(s.shape[1] for s in strips), 3), PAPER, np.uint8)
+    for column, text in enumerate(COLUMNS):
+        corner = GAP + column * (WIDTH + GAP), HEADING - 12
+        cv2.putText(heading, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.6, DARK, 1, cv2.LINE_AA)
+    return np.concatenate([heading, *strips])
+
+
+def joined(pictures: list[Image]) -> Image:
+    """`pictures` side by side on paper."""
+    height = pictures[0].shape[0]
+    strip = np.full((height + GAP, len(pictures) * (WIDTH + GAP) + GAP, 3), PAPER, np.uint8)
+    for column, picture in enumerate(pictures):
+        x = GAP + column * (WIDTH + GAP)
+        strip[:height, x : x + WIDTH] = picture
+    return strip
+
+
+def _scaled(image: Image, size: tuple[int, int]) -> Image:
+    way = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)

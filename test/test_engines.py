@@ -1,0 +1,340 @@
+"""Engines are built once, checked before use, and never keep the robot waiting.
+
+OpenVINO compiles networks and keeps them, as TensorRT does: it stands in for TensorRT on machines
+without a GPU, through the same code.
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import threading
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import yaml
+from dummy_model import IR_VERSION, OPSET, write_dummy_model
+from onnx import TensorProto, helper, numpy_helper
+
+from segan_ros import engines as engines_module
+from segan_ros.engines import MANIFEST, UNFINISHED, EngineError, Engines
+from segan_ros.inference import Model
+from segan_ros.model_spec import ModelError
+from segan_ros.sessions import (
+    MAX_BATCH,
+    PROVIDERS,
+    Network,
+    ProviderError,
+    precision_on,
+    provider_options,
+    require,
+)
+
+PAINTER = {"canvas": (3, 32, 32)}
+COMPILES = pytest.mark.skipif(
+    "OpenVINOExecutionProvider" not in ort.get_available_providers(), reason="no OpenVINO"
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_networks(write_dummy_model(tmp_path / "model"))
+
+
+def write_networks(folder):
+    """Replace the dummy's networks, which OpenVINO leaves to the CPU, by ones that it compiles."""
+    write_network(folder / "segmentor.onnx", ("planes", 5), ("probability", 1), first=3)
+    write_network(folder / "painter.onnx", ("canvas", 3), ("appearance", 3))
+    return folder
+
+
+def write_network(path, source, result, first=0):
+    """Channels of the input as they are, from `first` on, by a convolution."""
+    weight = np.zeros((result[1], source[1], 1, 1), np.float32)
+    weight[range(result[1]), range(first, first + result[1])] = 1
+    infos = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", channels, 32, 32])
+        for name, channels in (source, result)
+    ]
+    node = helper.make_node("Conv", [source[0], "weight"], [result[0]])
+    weights = [numpy_helper.from_array(weight, "weight")]
+    graph = helper.make_graph([node], path.stem, infos[:1], infos[1:], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[OPSET], ir_version=IR_VERSION), str(path))
+
+
+@pytest.fixture
+def painter(folder):
+    return Network(folder / "painter.onnx", PAINTER)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Engines(tmp_path / "cache", provider="openvino")
+
+
+def canvases(count=3):
+    return np.random.default_rng(0).random((count, 3, 32, 32), np.float32)
+
+
+def test_tensorrt_is_told_every_batch_size(tmp_path):
+    network = Network(tmp_path / "segmentor.onnx", {"planes": (4, 500, 500), "boxes": (4,)})
+    options = provider_options("tensorrt", network, "fp32", 0, None)
+    assert options["trt_profile_min_shapes"] == "planes:1x4x500x500,boxes:1x4"
+    assert options["trt_profile_max_shapes"] == f"planes:{MAX_BATCH}x4x500x500,boxes:{MAX_BATCH}x4"
+    assert "trt_engine_cache_path" not in options
+    kept = provider_options("tensorrt", network, "fp32", 0, tmp_path)
+    assert kept["trt_engine_cache_enable"] == "1"
+    assert kept["trt_engine_cache_path"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("precision", "half", "quantised"), [("fp32", "0", "0"), ("fp16", "1", "0"), ("int8", "1", "1")]
+)
+def test_tensorrt_is_told_the_precision(painter, precision, half, quantised):
+    options = provider_options("tensorrt", painter, precision, 0, None)
+    assert (options["trt_fp16_enable"], options["trt_int8_enable"]) == (half, quantised)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "version", "message"),
+    [(None, None, "no NVIDIA GPU"), ("Orin sm87", None, "does not find TensorRT")],
+)
+def test_what_tensorrt_lacks_is_said_before_any_build(monkeypatch, gpu, version, message):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
+    monkeypatch.setattr("segan_ros.sessions.gpu", lambda: gpu)
+    monkeypatch.setattr("segan_ros.sessions.tensorrt_version", lambda: version)
+    with pytest.raises(ProviderError, match=message):
+        require("tensorrt")
+
+
+def test_precision_is_what_a_provider_can_do():
+    assert precision_on("tensorrt", "auto") == precision_on("tensorrt", "fp16") == "fp16"
+    assert precision_on("cpu", "auto") == precision_on("cpu", "fp16") == "fp32"
+    assert precision_on("openvino", "int8") == precision_on("tensorrt", "int8") == "int8"
+    assert precision_on("cpu", "int8") == precision_on("cuda", "int8") == "fp32"
+
+
+@COMPILES
+def test_an_engine_is_built_once(cache, painter):
+    assert cache.find(painter, "fp32") is None
+    built = cache.build(painter, "fp32")
+    assert built == cache.find(painter, "fp32")
+    assert [p for p in built.iterdir() if p.name != MANIFEST]
+    assert not list(cache.folder.glob(f"{UNFINISHED}*"))
+
+
+@COMPILES
+@pytest.mark.parametrize("change", ["network", "precision", "shapes", "runtime"])
+def test_an_engine_for_something_else_is_not_used(cache, painter, change, monkeypatch):
+    cache.build(painter, "fp32")
+    precision = "fp32"
+    if change == "network":
+        with painter.path.open("ab") as file:
+            file.write(b"more")
+    elif change == "precision":
+        precision = "int8"
+    elif change == "shapes":
+        painter = Network(painter.path, {"canvas": (3, 64, 64)})
+    else:
+        monkeypatch.setattr(ort, "__version__", "0.1")
+    assert cache.find(painter, precision) is None
+
+
+@COMPILES
+@pytest.mark.parametrize("damage", ["cut", "flipped", "missing", "manifest", "not json", "lying"])
+def test_a_damaged_engine_is_deleted_and_built_again(cache, painter, damage, caplog):
+    built = cache.build(painter, "fp32")
+    engine = next(p for p in built.iterdir() if p.name != MANIFEST)
+    data = engine.read_bytes()
+    if damage == "cut":
+        engine.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        engine.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    elif damage == "missing":
+        engine.unlink()
+    elif damage == "manifest":
+        (built / MANIFEST).unlink()
+    elif damage == "not json":
+        (built / MANIFEST).write_bytes(b"\xff{")
+    else:
+        manifest = json.loads((built / MANIFEST).read_text())
+        manifest["key"]["onnxruntime"] = "0.1"
+        (built / MANIFEST).write_text(json.dumps(manifest))
+    assert cache.find(painter, "fp32") is None
+    assert "is built again" in caplog.text
+    assert not built.exists()
+    assert cache.build(painter, "fp32") == built == cache.find(painter, "fp32")
+
+
+@COMPILES
+def test_two_builders_may_finish_the_same_engine(cache, painter):
+    built = cache.build(painter, "fp32")
+    before = (built / MANIFEST).stat().st_ino
+    assert cache.build(painter, "fp32") == built
+    assert (built / MANIFEST).stat().st_ino == before
+
+
+@COMPILES
+def test_without_a_writable_cache_engines_last_as_long_as_the_process(tmp_path, painter, caplog):
+    (tmp_path / "file").touch()
+    cache = Engines(tmp_path / "file" / "cache", provider="openvino")
+    built = cache.build(painter, "fp32")
+    assert cache.find(painter, "fp32") == built
+    assert "cannot be used" in caplog.text
+    assert "set another folder" in caplog.text
+
+
+@COMPILES
+def test_a_full_disk_is_noticed_before_the_build(cache, painter, caplog, monkeypatch):
+    monkeypatch.setattr(engines_module, "ROOM_PER_NETWORK", 2**60)
+    built = cache.build(painter, "fp32")
+    assert not built.is_relative_to(cache.folder)
+    assert "MB are needed" in caplog.text
+    assert "free space" in caplog.text
+
+
+def test_a_failed_build_says_why_and_leaves_nothing(tmp_path, painter):
+    painter.path.write_bytes(b"not a network")
+    cache = Engines(tmp_path / "cache", provider="cpu")
+    with pytest.raises(EngineError, match=r"painter\.onnx: ONNX Runtime cannot read it"):
+        cache.build(painter, "fp32")
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_a_provider_that_writes_no_engine_is_an_error(tmp_path, painter):
+    with pytest.raises(EngineError, match="wrote no engine"):
+        Engines(tmp_path / "cache", provider="cpu").build(painter, "fp32")
+
+
+def test_a_killed_builder_is_explained(tmp_path, painter):
+    cache = Engines(tmp_path / "cache", provider="cpu")
+    with pytest.raises(EngineError, match=r"ended by SIGKILL; is there too little memory\?"):
+        cache.build(painter, "fp32", watch=subprocess.Popen.kill)
+    assert list(cache.folder.iterdir()) == []
+
+
+@COMPILES
+def test_leftovers_of_a_power_failure_go_away(cache, painter):
+    old, young = (cache.folder / f"{UNFINISHED}{n}" for n in ("old", "young"))
+    for path in (old, young):
+        path.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    cache.build(painter, "fp32")
+    assert not old.exists()
+    assert young.exists()
+
+
+@COMPILES
+def test_the_model_serves_while_its_engines_are_built_and_changes_over(folder, tmp_path, caplog):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    with caplog.at_level(logging.INFO):
+        model = Model(folder, "openvino", engines=cache)
+        assert model.provider == "cpu"
+        assert model.engine.startswith("building ")
+        assert model.engine.endswith("s, serving on cpu")
+        np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
+        assert model._build.wait(60)
+    assert (model.provider, model.engine) == ("openvino", "ready")
+    assert "engines ready: now on openvino fp32" in caplog.text
+    np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
+
+    again = Model(folder, "openvino", engines=cache)
+    assert (again.provider, again.engine) == ("openvino", "")
+
+
+@COMPILES
+def test_engines_that_cannot_be_built_leave_the_model_serving(folder, tmp_path, caplog):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    real = cache.build
+
+    def build(network, *rest):
+        # The file goes away after the model started: an update that was cut short.
+        network.path.write_bytes(b"")
+        return real(network, *rest)
+
+    cache.build = build
+    model = Model(folder, "openvino", engines=cache)
+    assert model._build.wait(60)
+    assert model.engine.startswith("failed: ")
+    assert model.engine.endswith("serving on cpu")
+    assert "the engines cannot be used" in caplog.text
+    np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
+
+
+@COMPILES
+def test_closing_a_model_ends_its_builder(folder, tmp_path):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    begun, builders = threading.Event(), []
+    real = cache.build
+
+    def build(network, precision, threads, watch):
+        def watched(process):
+            process.send_signal(signal.SIGSTOP)  # a build that would last
+            builders.append(process)
+            watch(process)
+            begun.set()
+
+        return real(network, precision, threads, watched)
+
+    cache.build = build
+    model = Model(folder, "openvino", engines=cache)
+    assert begun.wait(30)
+    model.close()
+    assert builders[0].returncode == -signal.SIGKILL
+    assert model.engine == "failed: stopped; serving on cpu"
+    assert list(cache.folder.iterdir()) == []
+
+
+@COMPILES
+def test_without_background_naming_the_provider_builds_and_auto_does_not(folder, tmp_path, caplog):
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    with caplog.at_level(logging.INFO):
+        assert Model(folder, "auto", engines=cache).provider == "cpu"
+    assert "naming the provider builds them" in caplog.text
+    assert Model(folder, "openvino", engines=cache).provider == "openvino"
+    assert Model(folder, "auto", engines=cache).provider == "openvino"
+
+
+@COMPILES
+def test_an_engine_that_the_runtime_refuses_is_built_again(folder, tmp_path, monkeypatch, caplog):
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    Model(folder, "openvino", engines=cache)
+    real = engines_module.provider_options
+    monkeypatch.setattr("segan_ros.inference.provider_options", refused_once(real))
+    with caplog.at_level(logging.INFO):
+        assert Model(folder, "openvino", engines=cache).provider == "openvino"
+    assert "the engines are built again: its library or device is missing" in caplog.text
+    assert f"building the fp32 engine of {folder / 'segmentor.onnx'}" in caplog.text
+
+
+def refused_once(real):
+    refusals = [{"device_type": "NO_SUCH_DEVICE"}]
+
+    def options(*arguments):
+        return refusals.pop() if refusals else real(*arguments)
+
+    return options
+
+
+@COMPILES
+def test_int8_takes_the_quantised_files(folder):
+    with pytest.raises(ModelError, match=r"does not name an int8_file for both networks"):
+        Model(folder, "openvino", precision="int8")
+    description = yaml.safe_load((folder / "model.yaml").read_text())
+    for name in ("segmentor", "painter"):
+        description[name]["int8_file"] = f"{name}.int8.onnx"
+        shutil.move(folder / f"{name}.onnx", folder / f"{name}.int8.onnx")
+    (folder / "model.yaml").write_text(yaml.safe_dump(description))
+    model = Model(folder, "openvino", precision="int8")
+    assert model.precision == "int8"
+    with pytest.raises(ModelError, match=r"segmentor\.onnx: no such file"):
+        Model(folder, "openvino")
+
+
+def test_unknown_precision_is_refused(folder):
+    with pytest.raises(ModelError, match="precision is 'half'; known are auto, fp32, fp16, int8"):
+        Model(folder, "cpu", precision="half")

@@ -1,0 +1,68 @@
+"""8-bit networks beside the 32-bit ones: named in model.yaml, close to them, and smaller."""
+
+import shutil
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from samples import frame_of, overlapping
+
+from segan_ros.cli import main
+from segan_ros.crops import canvas, input_planes
+from segan_ros.inference import model_folder
+from segan_ros.model_spec import ModelSpec
+from segan_ros.scenes import LabelledScene, write_scene
+
+pytestmark = pytest.mark.torch  # Not of torch's doing, but of use only where models are made.
+
+
+def scenes(folder, labels):
+    write_scene(folder / "000", LabelledScene(frame_of(labels), ()))
+    return str(folder)
+
+
+def answer(path, feed):
+    return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, feed)[0]
+
+
+def test_shipped_networks_in_8_bits_answer_nearly_the_same(tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(model_folder("tabletop"), model)
+    labels = overlapping()
+    assert main(["quantise", "--model", str(model), "--scenes", scenes(tmp_path, labels)]) == 0
+    spec = ModelSpec.read(model)
+    assert spec.segmentor.int8_file == "segmentor.int8.onnx"
+    assert spec.painter.int8_file == "painter.int8.onnx"
+    frame = frame_of(labels)
+    feeds = {
+        "segmentor": {"planes": planes_of(frame, spec)},
+        "painter": {"canvas": canvas_of(frame, spec)},
+    }
+    for name, part in (("segmentor", spec.segmentor), ("painter", spec.painter)):
+        exact, rough = model / part.file, model / part.int8_file
+        assert rough.stat().st_size < 0.5 * exact.stat().st_size
+        gap = np.abs(answer(rough, feeds[name]) - answer(exact, feeds[name]))
+        assert 0 < gap.mean() < 0.05, name
+
+
+def test_scenes_without_anything_to_do_are_refused(tmp_path, capsys):
+    model = tmp_path / "model"
+    shutil.copytree(model_folder("tabletop"), model)
+    before = (model / "model.yaml").read_text()
+    empty = scenes(tmp_path, np.zeros((60, 90), np.int32))
+    assert main(["quantise", "--model", str(model), "--scenes", empty]) == 2
+    assert "nothing to do; calibrate on others" in capsys.readouterr().err
+    assert (model / "model.yaml").read_text() == before
+
+
+def planes_of(frame, spec):
+    part = spec.segmentor
+    return np.stack(
+        [input_planes(frame.rgb, frame.labels, i, part.size, part.planes) for i in (1, 7)]
+    )
+
+
+def canvas_of(frame, spec):
+    seen = frame.labels == 1
+    whole = seen | (frame.labels == 7)
+    return canvas(frame.rgb, seen, whole.astype(np.float32), spec.painter.size)[None]
