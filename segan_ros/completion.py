@@ -181,19 +181,22 @@ class SceneCompleter:
     ) -> AmodalObject:
         """One object from what the segmentor `found`, at any size; None where it was not asked."""
         visible = cut(frame.labels, roi) == object_id
+        seen = np.count_nonzero(visible)
+        amodal, area, inside, outside = visible, seen, float(seen), 0.0
         if found is None:
-            amodal, probability = visible, visible.astype(np.float32)
+            probability = visible.astype(np.float32)
         else:
             probability = resized(found.clip(0, 1), _size(roi))
             probability *= cut(hideable, roi)
             np.copyto(probability, 1, where=visible)
-            amodal = probability > (self.settings.threshold or self._spec.threshold)
-            seen = np.count_nonzero(visible)
-            if np.count_nonzero(amodal) - seen < self.settings.min_hidden_ratio * seen:
-                amodal = visible
-        area = np.count_nonzero(amodal)
-        inside = area * cv2.mean(probability, amodal.view(np.uint8))[0]
-        score = inside / (area + cv2.sumElems(probability)[0] - inside)
+            outside = cv2.sumElems(probability)[0] - seen
+            threshold = self.settings.threshold or self._spec.threshold
+            whole = probability > threshold
+            hidden = np.count_nonzero(whole) - seen
+            if hidden >= self.settings.min_hidden_ratio * seen:
+                kept = cv2.threshold(probability, threshold, 0, cv2.THRESH_TOZERO)[1]
+                amodal, area, inside = whole, seen + hidden, cv2.sumElems(kept)[0]
+                outside -= inside - seen
         tight = tight_box(amodal)
         box = _moved(tight, roi[0], roi[1])
         height, width = frame.size
@@ -203,7 +206,7 @@ class SceneCompleter:
             cut(visible, tight),
             cut(amodal, tight),
             cut(probability, tight),
-            score=min(float(score), 1.0),
+            score=min(inside / (area + outside), 1.0),
             truncated=box[0] == 0 or box[1] == 0 or box[2] == width or box[3] == height,
             depth_median=_median(frame.depth, roi, visible),
         )

@@ -87,14 +87,18 @@ def cut(array: NDArray[Any], box: Box) -> NDArray[Any]:
 def resized(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """`array` at `size` (height, width); bool becomes 0..1 float32.
 
-    Area average when it shrinks, bilinear when it grows.
+    Bilinear when it grows. When it shrinks, the mean of 2x2 bilinear samples a pixel, of 4x4 beyond
+    a quarter: nearly the mean over the pixel's area, in a third of the time.
     """
     if array.dtype == bool:
         array = array.astype(np.float32)
-    shrinks = array.shape[0] > size[0] and array.shape[1] > size[1]
-    return cv2.resize(
-        array, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    height, width = size
+    shrinks = array.shape[0] > height and array.shape[1] > width
+    if not shrinks:
+        return cv2.resize(array, (width, height))
+    fine = 2 if array.shape[0] <= 4 * height and array.shape[1] <= 4 * width else 4
+    samples = cv2.resize(array, (fine * width, fine * height))
+    return cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def input_planes(
