@@ -12,7 +12,10 @@ from segan_ros.resources import resource_path
 # A module is imported when its command is called: `segan complete` must not need torch.
 COMMANDS = {
     "complete": ("segan_ros.commands.complete", "complete the objects of a photo or of scenes"),
-    "replay": ("segan_ros.evaluation.replay", "run a bag through the node and score its answers"),
+    "replay": (
+        "segan_ros.evaluation.replay",
+        "run a bag through the method, or the live node, and score it",
+    ),
     "assets": ("segan_ros.synthesis.assets.command", "fetch real meshes for `segan generate`"),
     "generate": ("segan_ros.synthesis.generate", "render labelled tabletop scenes"),
     "inspect": ("segan_ros.synthesis.inspection", "draw scenes and their distribution"),
@@ -89,7 +92,7 @@ def _message(command: str, error: Exception) -> str | None:
         if package == "rclpy":
             return f"`segan {command}` needs ROS 2: source its setup file, or use ./run"
         if extra := EXTRA_OF.get(package):
-            return f"`segan {command}` needs {package}: pip install 'segan_ros[{extra}]'"
+            return f"`segan {command}` needs {package}: pip install '.[{extra}]' in a clone"
         for needed in (module, package):
             if name := PIP_NAME_OF.get(needed):
                 return f"`segan {command}` needs {needed}: pip install {name}"

@@ -6,7 +6,7 @@ right and lower edge exclusive, so ``array[y0:y1, x0:x1]`` is its content.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntFlag
 
 import numpy as np
@@ -195,6 +195,10 @@ class CompletedScene:
         raise KeyError(
             f"no object {object_id} in this scene; it has {[o.id for o in self.objects]}"
         )
+
+    def unpainted(self) -> CompletedScene:
+        """This scene without appearances."""
+        return replace(self, objects=tuple(replace(o, appearance=None) for o in self.objects))
 
 
 def _describe(array: NDArray) -> str:

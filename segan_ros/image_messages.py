@@ -170,6 +170,7 @@ def to_camera_matrix(message: Any | None, image: Any) -> NDArray[np.float64] | N
 
 
 def is_calibrated(message: Any) -> bool:
-    """Whether K can turn pixels into rays."""
+    """Whether K can turn pixels into rays: fx, fy above 0, below them 0, last 1."""
     k = np.asarray(message.k)
-    return bool(np.isfinite(k).all() and k[0] > 0 and k[4] > 0 and k[8] != 0)
+    zeros_and_one = k[3] == k[6] == k[7] == 0 and k[8] == 1
+    return bool(np.isfinite(k).all() and k[0] > 0 and k[4] > 0 and zeros_and_one)

@@ -201,10 +201,13 @@ def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0)
     if target_id not in graph.object_ids:
         raise KeyError(f"no object {target_id}; the scene has {list(graph.object_ids)}")
     strong = build_graph(graph.object_ids, [e for e in graph.edges if e.score >= min_score])
+    layer = dict(zip(strong.object_ids, strong.layers, strict=True))
+    # An edge that was set aside for the order leads to a layer no deeper.
+    followed = [e for e in strong.edges if layer[e.occluder_id] < layer[e.occludee_id]]
     wanted, open_ids = {target_id}, [target_id]
     while open_ids:
         occludee = open_ids.pop()
-        for edge in strong.edges:
+        for edge in followed:
             if edge.occludee_id == occludee and edge.occluder_id not in wanted:
                 wanted.add(edge.occluder_id)
                 open_ids.append(edge.occluder_id)

@@ -126,8 +126,8 @@ def test_command_gets_its_arguments_and_gives_its_exit_code(command):
     [
         (ValueError("size is 0, must be >= 1"), "size is 0, must be >= 1"),
         (FileNotFoundError(2, "No such file or directory", "a.bag"), "a.bag: No such file or dir"),
-        (ModuleNotFoundError(name="torch"), "needs torch: pip install 'segan_ros[train]'"),
-        (ModuleNotFoundError(name="onnxruntime"), "pip install 'segan_ros[cpu]'"),
+        (ModuleNotFoundError(name="torch"), "needs torch: pip install '.[train]' in a clone"),
+        (ModuleNotFoundError(name="onnxruntime"), "pip install '.[cpu]' in a clone"),
         (ModuleNotFoundError(name="rclpy.node"), "`segan try` needs ROS 2"),
         (ModuleNotFoundError(name="rosbags"), "`segan try` needs rosbags: pip install rosbags\n"),
         (ModuleNotFoundError(name="cv2"), "needs cv2: pip install opencv-python-headless\n"),

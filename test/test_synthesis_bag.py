@@ -105,3 +105,9 @@ def test_bad_option_is_named(tmp_path, capsys, options, complaint):
 def test_existing_bag_is_left_alone(bag, capsys):
     assert cli.main(["generate", "--bag", str(bag)]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_options_of_scenes_are_refused_beside_a_bag(tmp_path, capsys):
+    bag = str(tmp_path / "x.mcap")
+    assert cli.main(["generate", "--bag", bag, "--split", "test", "--shards", "5"]) == 2
+    assert "--bag goes without --split, --shards: they are of scenes" in capsys.readouterr().err

@@ -205,7 +205,7 @@ class Inputs:
         if any(message.k) and not is_calibrated(message):
             self._complain(
                 f"camera_info has k = {[float(v) for v in message.k]} and is not used; fx and fy "
-                "must be positive and the last value 1: calibrate the camera",
+                "must be positive, what lies below them 0 and the last 1: calibrate the camera",
             )
 
     def _complain(self, of_camera: str) -> None:

@@ -97,7 +97,11 @@ def _fulfil(load: Callable[[], Completion], future: Future[Completion]) -> None:
 
 
 def _digest(folder: Path, model: Model) -> str:
-    """Of the three files of a model, as ``sha256sum`` has them one after the other."""
-    names = ("model.yaml", model.spec.segmentor.file, model.spec.painter.file)
+    """Of the three files that run, as ``sha256sum`` has them one after the other."""
+    segmentor, painter = model.spec.segmentor, model.spec.painter
+    networks = (segmentor.file, painter.file)
+    if model.precision == "int8" and segmentor.int8_file and painter.int8_file:
+        networks = (segmentor.int8_file, painter.int8_file)
+    names = ("model.yaml", *networks)
     content = b"".join((folder / name).read_bytes() for name in names)
     return hashlib.sha256(content).hexdigest()[:12]

@@ -31,7 +31,7 @@ TYPES = {
 }
 """Message type of each output topic, all under the node's name."""
 
-BEFORE_PAINTING = frozenset({"occlusion_graph", "amodal_labels", "boxes"})
+BEFORE_PAINTING = frozenset({"occlusion_graph", "amodal_labels", "boxes", "points", "markers"})
 """Outputs that need no appearance: planners do not wait for the painter."""
 
 

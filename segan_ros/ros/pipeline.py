@@ -115,7 +115,10 @@ class Pipeline:
         frame, scene = complete(False, self._reuse_change)
         self._outputs.publish(wanted & BEFORE_PAINTING, frame, scene, snapshot.header)
         self._accounts.time("graph_age", self.age(snapshot))
-        frame, scene = complete(self._paints and "objects" in wanted)
+        paint = self._paints and "objects" in wanted
+        frame, scene = complete(paint)
+        if not paint:  # A reused scene may be painted already.
+            scene = scene.unpainted()
         self._outputs.publish(wanted - BEFORE_PAINTING, frame, scene, snapshot.header)
         self._accounts.finish(IMAGE)
         stages = {

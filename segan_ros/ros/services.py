@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -131,12 +130,15 @@ class Services:
                     f"target_id is {request.target_id} but the frame has {list(graph.object_ids)}"
                 )
             order = removal_order(graph, request.target_id, request.min_score)
+            place = {object_id: n for n, object_id in enumerate(order)}
             response.header = snapshot.header
             response.removal_order = list(order)
             response.edges = [
                 to_edge(e)
                 for e in graph.edges
-                if {e.occluder_id, e.occludee_id} <= set(order) and e.score >= request.min_score
+                if {e.occluder_id, e.occludee_id} <= place.keys()
+                and place[e.occluder_id] < place[e.occludee_id]
+                and e.score >= request.min_score
             ]
 
         await self._done(pipeline.ask(snapshot, False, answer))
@@ -172,7 +174,7 @@ class Services:
         if limit < 0:
             raise Refused(f"max_age is {limit:g} s; it must not be negative, 0 = any age")
         age = pipeline.age(snapshot)
-        if 0 < limit < age or math.isnan(age):
+        if 0 < limit < age:
             raise Refused(f"the latest frame is {age:.3f} s old, max_age is {limit:g} s")
         return snapshot
 

@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--stats does not say of what; give --stats DIR, or --out DIR too")
     size = parse_size(args.size or ("640x480" if args.bag else "320x240"))
     if args.bag:
+        _refuse_with_bag(args)
         write_bag(args.bag, args.seed, size, args.frames, args.rate)
         print(f"{args.bag}: {args.frames} frames at {args.rate:g} Hz")
         return 0
@@ -144,8 +145,14 @@ def _per_shard(args: argparse.Namespace) -> int:
     return args.shards or 0
 
 
-if __name__ == "__main__":
-    _parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(_parser)
-    _args = _parser.parse_args()
-    raise SystemExit(run(_args))
+def _refuse_with_bag(args: argparse.Namespace) -> None:
+    """A bag shows one pile of its own kind: options of scenes would say nothing."""
+    given = {
+        "--scenes": args.scenes is not None,
+        "--split": args.split != "train",
+        "--objects": args.objects != "families",
+        "--shards": args.shards is not None,
+        "--ray": args.ray is not None,
+    }
+    if named := [option for option, used in given.items() if used]:
+        raise ValueError(f"--bag goes without {', '.join(named)}: they are of scenes")

@@ -41,7 +41,9 @@ SURFACES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `segan assets`."""
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="where to keep it all (~/.cache)")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where to keep it all (~/.cache/segan_ros/assets)"
+    )
     parser.add_argument("--workers", type=int, default=0, metavar="W", help="processes (all cores)")
     parser.add_argument("--skip-broken", action="store_true", help="do without what is broken")
     parser.add_argument("--list", action="store_true", help="only print the objects")

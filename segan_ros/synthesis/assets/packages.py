@@ -97,7 +97,18 @@ def _download_furniture(work: Path) -> Path:
 
 def _download_robosuite(work: Path) -> Path:
     try:
-        _run([sys.executable, "-m", "pip", "download", "--no-deps", ROBOSUITE], work)
+        _run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--no-deps",
+                "--only-binary=:all:",
+                ROBOSUITE,
+            ],
+            work,
+        )
     except OSError as error:
         raise _missing("robosuite", "the .whl of " + ROBOSUITE, error) from None
     return next(work.glob("*.whl"))

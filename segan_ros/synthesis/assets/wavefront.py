@@ -173,7 +173,9 @@ def _read_materials(read: ReadFile, path: str) -> dict[str, Paint]:
             found[name] = replace(found[name], gloss=gloss)
         elif word == "map_Kd":
             picture = posixpath.join(posixpath.dirname(path), rest.replace("\\", "/"))
-            with suppress(OSError, KeyError):  # not all packages hold all pictures they name
+            with suppress(
+                FileNotFoundError, KeyError
+            ):  # not all packages hold all pictures they name
                 found[name] = replace(found[name], picture=read_picture(read(picture), picture))
     return found
 
