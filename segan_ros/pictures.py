@@ -85,9 +85,9 @@ def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: i
         _hatch(shape, item.invisible, item.id, pitch=max(4, min(photo.shape[:2]) // 10))
         whole = photo if item.appearance is None else item.appearance
         cells = [
-            _fitted(np.where(item.visible[..., None], photo, 255).astype(np.uint8), side),
-            _fitted(shape, side),
-            _fitted(np.where(item.amodal[..., None], whole, 255).astype(np.uint8), side),
+            fitted(np.where(item.visible[..., None], photo, 255).astype(np.uint8), side),
+            fitted(shape, side),
+            fitted(np.where(item.amodal[..., None], whole, 255).astype(np.uint8), side),
         ]
         row = np.concatenate(cells, axis=1)
         _text(row, (6, side - 8), f"object {item.id}: {item.occlusion_ratio:.0%} hidden", DARK)
@@ -191,7 +191,7 @@ def _thumbnail(item: AmodalObject, side: int) -> str:
         colours = np.where(mask, np.array(colour_of(item.id), np.uint8), 255).astype(np.uint8)
     else:
         colours = np.where(mask, item.appearance, 255).astype(np.uint8)
-    picture = cv2.cvtColor(_fitted(colours, 2 * side, margin=0), cv2.COLOR_RGB2BGR)
+    picture = cv2.cvtColor(fitted(colours, 2 * side, margin=0), cv2.COLOR_RGB2BGR)
     return base64.b64encode(cv2.imencode(".png", picture)[1].tobytes()).decode()
 
 
@@ -271,13 +271,13 @@ def _text(image: Image, at: tuple[int, int], text: str, colour: Colour) -> None:
     cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
 
 
-def _fitted(image: Image, side: int, margin: int = 10) -> Image:
-    """`image` scaled into a white square of `side` pixels."""
+def fitted(image: Image, side: int, margin: int = 10, ground: int = 255) -> Image:
+    """`image` scaled into the middle of a square of `side` pixels, white unless `ground` says."""
     room = side - 2 * margin
     scale = room / max(image.shape[:2])
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    square = np.full((side, side, 3), 255, np.uint8)
+    square = np.full((side, side, 3), ground, np.uint8)
     x, y = (side - size[0]) // 2, (side - size[1]) // 2
     square[y : y + size[1], x : x + size[0]] = _scaled(image, size, way)
     return square

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from segan_ros.completion import SceneCompleter
 from segan_ros.crops import Roi, cut
 from segan_ros.frame import AmodalObject, Image
 from segan_ros.inference import Model
+from segan_ros.pictures import fitted
 from segan_ros.scenes import LabelledScene, ScenePath, TrueObject, read_scene
 
 RIGHT, WRONG, MISSED, SEEN = (60, 190, 90), (230, 60, 50), (60, 120, 240), (225, 225, 225)
@@ -38,7 +38,9 @@ def validation_sheet(
     completer = SceneCompleter(model)
     rows = []
     for scene, truth, guess in _pairs(completer, folders):
-        rows.append(np.hstack([_fitted(p, side) for p in _cells(scene, truth, guess)]))
+        rows.append(
+            np.hstack([fitted(p, side, margin=0, ground=0) for p in _cells(scene, truth, guess)])
+        )
         if len(rows) == count:
             break
     return np.vstack(rows) if rows else np.zeros((side, 4 * side, 3), np.uint8)
@@ -76,15 +78,3 @@ def _cells(scene: LabelledScene, truth: TrueObject, guess: AmodalObject) -> Iter
         if colours is not None:
             cut(picture, box)[cut(shape, box)] = colours[cut(shape, box)]
         yield cut(picture, around)
-
-
-def _fitted(picture: Image, side: int) -> Image:
-    """`picture` as large as fits in a square, in the middle of it."""
-    scale = side / max(picture.shape[:2])
-    width, height = (max(1, round(s * scale)) for s in picture.shape[1::-1])
-    cell = np.zeros((side, side, 3), np.uint8)
-    x, y = (side - width) // 2, (side - height) // 2
-    cell[y : y + height, x : x + width] = cv2.resize(
-        picture, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
-    return cell
