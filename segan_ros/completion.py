@@ -7,7 +7,7 @@ whom.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.crops import boxes_of, canvas, cut, input_planes, resized
+from segan_ros.crops import boxes_of, canvas, cut, input_planes, resized, uncovered
 from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Mask
 from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.model_spec import SegmentorSpec
 from segan_ros.occlusion import EdgeRule, build_graph, find_edges
 from segan_ros.scenes import tight_box
+from segan_ros.thresholds import likeliest_threshold
 from segan_ros.timing import timed
 
 T = TypeVar("T")
@@ -78,12 +79,20 @@ class SceneCompleter:
         self.model = model
         self.settings = settings or Settings()
 
-    def complete(self, frame: Frame, paint: bool | Collection[int] = True) -> CompletedScene:
+    def complete(
+        self,
+        frame: Frame,
+        paint: bool | Collection[int] = True,
+        rois: Mapping[int, Box] | None = None,
+    ) -> CompletedScene:
         """Whole masks, appearances and the occlusion graph of `frame`.
 
         Args:
             frame: picture, visible masks, optional depth.
             paint: whether to generate appearances; or the ids of the objects that need one.
+            rois: where to look for the whole object, by id, inside the image and around the
+                visible box; None, or an id that it lacks: the visible box, widened as the model
+                says.
 
         Returns:
             Objects in ascending order of their ids. A visible pixel always stays in its object's
@@ -92,7 +101,7 @@ class SceneCompleter:
         Raises:
             TooManyObjectsError: the frame has more objects than the settings allow.
         """
-        scene = self._segmented(frame)
+        scene = self._segmented(frame, rois or {})
         return scene if paint is False else self.painted(frame, scene, paint)
 
     def painted(
@@ -105,7 +114,7 @@ class SceneCompleter:
             scene, objects=tuple(self.paint(frame, scene.objects, ids, timings)), timings=timings
         )
 
-    def _segmented(self, frame: Frame) -> CompletedScene:
+    def _segmented(self, frame: Frame, given: Mapping[int, Box]) -> CompletedScene:
         """Whole masks and graph, no appearance: all that the order of lifting needs."""
         timings: dict[str, float] = {}
         with timed(timings, "crop"):
@@ -117,6 +126,7 @@ class SceneCompleter:
                     "If not, raise max_objects"
                 )
             rois = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
+            rois |= {i: box for i, box in given.items() if i in boxes}
             hideable = self._hideable(frame.labels, list(boxes.values()))
         probabilities = self._segment(frame, rois, hideable, timings)
         with timed(timings, "crop"):
@@ -191,6 +201,7 @@ class SceneCompleter:
             np.copyto(probability, 1, where=visible)
             outside = cv2.sumElems(probability)[0] - seen
             threshold = self.settings.threshold or self._spec.threshold
+            threshold = threshold or likeliest_threshold(probability)
             whole = probability > threshold
             hidden = np.count_nonzero(whole) - seen
             if hidden >= self.settings.min_hidden_ratio * seen:
@@ -236,15 +247,18 @@ class SceneCompleter:
             with timed(timings, "crop"):
                 views = [self._view(frame, o) for o in batch]
                 canvases = np.empty((len(batch), 3, *self.model.spec.painter.size), np.float32)
-                for item, view, out in zip(batch, views, canvases, strict=True):
+                covered = [
                     self._canvas(frame, item, view, out)
+                    for item, view, out in zip(batch, views, canvases, strict=True)
+                ]
             with timed(timings, "paint"):
                 painted = self.model.paint(canvases)
             with timed(timings, "crop"):
-                for item, view, generated in zip(batch, views, painted, strict=True):
-                    pixels = (cv2.merge(list(generated)) * 255).round().clip(0, 255)
-                    colours = resized(pixels.astype(np.uint8), _size(view))
-                    colours = cut(colours, _moved(item.box, -view[0], -view[1]))
+                for item, view, generated, cover in zip(
+                    batch, views, painted, covered, strict=True
+                ):
+                    part = _moved(item.box, -view[0], -view[1])
+                    colours = uncovered(generated, cover, _size(view), part)
                     cv2.copyTo(colours, item.invisible.view(np.uint8), pictures[item.id])
         return [replace(o, appearance=pictures.get(o.id, o.appearance)) for o in objects]
 
@@ -261,11 +275,14 @@ class SceneCompleter:
 
     def _canvas(
         self, frame: Frame, item: AmodalObject, view: Box, out: NDArray[np.float32]
-    ) -> None:
+    ) -> NDArray[np.float32]:
+        """Eq. 1 into `out`; how much of each of its pixels the whole mask covers."""
         whole = np.zeros(_size(view), np.float32)
         cut(whole, _moved(item.box, -view[0], -view[1]))[:] = item.amodal
         visible = cut(frame.labels, view) == item.id
-        canvas(cut(frame.rgb, view), visible, whole, self.model.spec.painter.size, out=out)
+        size = self.model.spec.painter.size
+        canvas(cut(frame.rgb, view), visible, whole, size, out=out)
+        return resized(whole, size)
 
     @property
     def _spec(self) -> SegmentorSpec:

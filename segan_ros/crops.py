@@ -165,6 +165,30 @@ def canvas(
     return out
 
 
+def uncovered(
+    appearance: Planes, covered: NDArray[np.float32], size: tuple[int, int], part: Box
+) -> Image:
+    """Colours of a painted object at `size`, cut to `part`, without the blue around it.
+
+    Pixels at its border are mixed with the ground of Eq. 1, and more of them when they are
+    enlarged: what is not the object's is taken out.
+
+    Args:
+        appearance: ``(3, h, w)`` in 0..1, the object over blue.
+        covered: ``(h, w)`` in 0..1, how much of each pixel the object covers.
+        size: height and width to bring it to.
+        part: of the result at that size.
+
+    Returns:
+        RGB uint8, meaningful inside the object.
+    """
+    red, green, blue = appearance
+    object_alone = cv2.merge([red, green, blue - (1 - covered), covered])
+    enlarged = cut(resized(object_alone, size), part)
+    colours = enlarged[..., :3] * (255 / np.maximum(enlarged[..., 3:], 0.1))
+    return colours.round().clip(0, 255).astype(np.uint8)
+
+
 def _unit_planes(picture: Image, out: Planes) -> None:
     """``(h, w, 3)`` uint8 into ``(3, h, w)`` float32 in 0..1."""
     for channel in range(3):

@@ -88,7 +88,7 @@ class ModelSpec:
                     for p in get("segmentor.planes", list)
                 ),
                 roi=roi,
-                threshold=get.share("segmentor.threshold"),
+                threshold=get.threshold("segmentor.threshold"),
                 occluders=get.choice("segmentor.occluders", ("labelled", "any")),
                 int8_file=get.optional_file("segmentor.int8_file"),
             ),
@@ -136,10 +136,13 @@ class _Keys:
             )
         return value[0], value[1]
 
-    def share(self, key: str) -> float:
+    def threshold(self, key: str) -> float:
         value = self(key, float)
-        if not 0 < value < 1:
-            raise ModelError(f"{self._path}: {key} is {value}; it must lie between 0 and 1")
+        if not 0 <= value < 1:
+            raise ModelError(
+                f"{self._path}: {key} is {value}; it must lie between 0 and 1, or be 0 for the one "
+                "of highest expected IoU"
+            )
         return value
 
     def optional_file(self, key: str) -> str | None:

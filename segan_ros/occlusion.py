@@ -54,7 +54,7 @@ class EdgeRule:
     """
 
     rule: str = "coverage"
-    min_overlap_ratio: float = 0.02
+    min_overlap_ratio: float = 0.01
     min_overlap_area: int = 10
     depth_step: float = 0.01
 

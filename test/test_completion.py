@@ -1,12 +1,15 @@
 """The one verb on every kind of scene, with networks that need no weights."""
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from dummy_model import write_dummy_model
 from samples import frame_of, many_objects, overlapping
 
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
-from segan_ros.crops import Roi, boxes_of, canvas, input_planes
+from segan_ros.crops import Roi, boxes_of, canvas, cut, input_planes, resized, uncovered
 from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.occlusion import EdgeRule
 
@@ -42,6 +45,15 @@ def test_hidden_part_lies_under_the_neighbour(model):
     assert hidden.any()
     assert set(np.unique(frame.labels[hidden])) == {7}
     assert {(e.occluder_id, e.occludee_id) for e in scene.graph.edges} >= {(7, 1)}
+
+
+def test_threshold_of_zero_in_a_model_means_the_likeliest(model):
+    frame = frame_of(overlapping())
+    other = copy(model)
+    other.spec = replace(model.spec, segmentor=replace(model.spec.segmentor, threshold=0.0))
+    fixed = SceneCompleter(model, Settings(threshold=0.05)).complete(frame).object(1)
+    free = SceneCompleter(other).complete(frame).object(1)
+    assert free.score >= fixed.score and free.amodal_area > free.visible_area
 
 
 def test_unlabelled_occluders_are_a_setting(model):
@@ -249,3 +261,19 @@ def test_planes_keep_their_order():
     np.testing.assert_array_equal(planes[1], [[1, 0], [0, 1]])
     assert planes[2:].shape == (3, 2, 2)
     assert planes.dtype == np.float32
+
+
+@pytest.mark.parametrize("size", [(90, 120), (300, 200)])
+def test_painted_borders_carry_no_blue_of_the_ground(size):
+    """The painter's picture of a green square over blue, brought back to the image's size."""
+    whole = np.zeros((120, 160), np.float32)
+    whole[31:85, 43:111] = 1
+    covered = resized(whole, (64, 64))
+    green = np.array([0.1, 0.8, 0.2], np.float32)[:, None, None]
+    blue = np.array([0, 0, 1], np.float32)[:, None, None]
+    painted = green * covered + blue * (1 - covered)
+    part = (size[1] // 5, size[0] // 5, size[1], size[0])
+    colours = uncovered(painted, covered, size, part)
+    inside = cut(resized(whole, size), part) > 0.5
+    assert colours.shape == (size[0] - part[1], size[1] - part[0], 3) and inside.any()
+    assert np.abs(colours[inside].astype(int) - (26, 204, 51)).max() <= 2

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -67,6 +68,16 @@ def test_tables_and_files_hold_every_method(scenes, model, tmp_path, capsys):
     assert rows[1]["name"] == "card 2" and float(rows[1]["occlusion"]) == pytest.approx(8 / 30)
     with (out / "edges.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 5 * 3
+
+    # Card 2 is hidden in part in each of the three scenes: two strips of two, one cell is empty.
+    for name in ("worst.jpg", "objects.jpg"):
+        sheet = cv2.imread(str(out / name))
+        assert sheet.shape == (2 * 128, 2 * 4 * 128, 3)
+        assert sheet[:128, :128].max() > 100 < sheet[128:, :512].max()
+        assert sheet[136:, 640:].max() < 20
+    error = json.loads((out / "scores.json").read_text())["calibration_error"]
+    assert f"calibration error {error:.3f}" in printed
+    assert (out / "reliability.svg").read_text().startswith("<svg")
 
 
 def test_limit_takes_the_first_scenes(scenes, model, capsys):

@@ -105,8 +105,11 @@ def test_model_paints_hidden_parts_of_given_masks(scene):
     seen = []
 
     def paint(canvases):
+        """The whole object in grey over blue, as Eq. 1 tells where it is."""
         seen.append(canvases)
-        return np.full_like(canvases, 0.5)
+        shown = canvases[:, 1:2] * 255 / GREEN[1]
+        covered = 1 - canvases[:, 2:] + shown * GREEN[2] / 255
+        return 0.5 * covered + np.array([0, 0, 1], np.float32)[:, None, None] * (1 - covered)
 
     spec = SimpleNamespace(
         segmentor=SimpleNamespace(roi=Roi(0.1)), painter=SimpleNamespace(size=(32, 32))
@@ -116,7 +119,7 @@ def test_model_paints_hidden_parts_of_given_masks(scene):
     bar = next(o for o in painted if o.id == 5)
     assert bar.appearance is not None
     assert np.all(bar.appearance[bar.visible] == GREEN)
-    assert np.all(bar.appearance[bar.invisible] == 128)
+    assert np.abs(bar.appearance[bar.invisible].astype(int) - 128).max() <= 5
     (canvases,) = seen  # the square hides nothing of itself and costs no run
     assert canvases.shape == (1, 3, 32, 32)
     assert np.allclose(canvases[0, :, 16, 16], (1, 0, 0))  # Eq. 1: hidden is red

@@ -164,7 +164,7 @@ def test_missing_key_is_named(folder, key):
         ({"format": 2}, "format is 2, this version reads 1"),
         ({"format": "new"}, "format is 'new'; it must be of type int"),
         ({"segmentor.size": [32]}, r"size is \[32\]; it must be \[height, width\]"),
-        ({"segmentor.threshold": 1.5}, "threshold is 1.5; it must lie between 0 and 1"),
+        ({"segmentor.threshold": 1.5}, "threshold is 1.5; it must lie between 0 and 1, or be 0"),
         ({"segmentor.view": "box"}, "view has 'box'; known are roi, image"),
         ({"segmentor.planes": ["rgb", "depth"]}, "planes has 'depth'; known are rgb, visible"),
         ({"segmentor.roi.of": "area"}, "roi.of is 'area'"),

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from segan_ros.inference import PROVIDERS, Model  # noqa: E402
 from segan_ros.model import export as exporter  # noqa: E402
 from segan_ros.model.export import Trained, export  # noqa: E402
-from segan_ros.model.segan import SIZES, SeGAN  # noqa: E402
+from segan_ros.model.segan import SIZES, SPECS, SeGAN  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -34,7 +34,7 @@ def lively(model):
     return model.eval()
 
 
-@pytest.fixture(scope="module", params=["tabletop", "paper"])
+@pytest.fixture(scope="module", params=list(SPECS))
 def exported(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     torch.manual_seed(0)
@@ -54,7 +54,7 @@ def test_networks_in_onnx_equal_those_in_torch_for_any_number_of_objects(exporte
         planes = rng.random(shape, np.float32)
         low, extent = rng.uniform(0, 0.4, (count, 2)), rng.uniform(0.2, 0.6, (count, 2))
         boxes = np.concatenate([low, low + extent], 1).astype(np.float32)
-        canvas = rng.random((count, 3, 256, 256), np.float32)
+        canvas = rng.random((count, 3, *spec.painter.size), np.float32)
         with torch.inference_mode():
             probability = model.segmentor(torch.from_numpy(planes), torch.from_numpy(boxes))[:, 0]
             appearance = model.painter(torch.from_numpy(canvas))
@@ -69,11 +69,13 @@ def test_painter_gives_the_same_colours_on_each_runtime(exported, provider):
     model, folder = exported
     if PROVIDERS[provider] not in ort.get_available_providers():
         pytest.skip(f"this onnxruntime has no {provider}")
-    canvas = np.zeros((2, 3, 256, 256), np.float32)
+    side = model.spec.painter.size[0]
+    a, b, c = side // 4, side // 2, 3 * side // 4
+    canvas = np.zeros((2, 3, side, side), np.float32)
     canvas[:, 2] = 1
-    canvas[:, :, 60:200, 60:200] = np.array([1, 0, 0], np.float32)[:, None, None]
-    canvas[0, :, 60:200, 60:120] = np.array([0.1, 0.8, 0.2], np.float32)[:, None, None]
-    canvas[1, :, 60:80, 60:62] = np.array([0.1, 0.8, 0.2], np.float32)[:, None, None]
+    canvas[:, :, a:c, a:c] = np.array([1, 0, 0], np.float32)[:, None, None]
+    canvas[0, :, a:c, a:b] = np.array([0.1, 0.8, 0.2], np.float32)[:, None, None]
+    canvas[1, :, a : a + 20, a : a + 2] = np.array([0.1, 0.8, 0.2], np.float32)[:, None, None]
     with torch.inference_mode():
         expected = model.painter(torch.from_numpy(canvas)).numpy()
     assert np.abs(Model(folder, provider).paint(canvas) - expected).max() <= 1e-3
@@ -135,5 +137,5 @@ def test_export_command_needs_a_checkpoint_of_ours(tmp_path):
         exporter.run(args)
 
 
-def test_sizes_of_both_models_are_known():
-    assert set(SIZES) == {"paper", "tabletop"}
+def test_every_model_has_its_sizes():
+    assert set(SIZES) == set(SPECS) == {"paper", "tabletop", "pix2pix", "context_encoder"}

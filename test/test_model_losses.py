@@ -113,7 +113,7 @@ def test_eq4_is_the_mean_difference_on_the_scale_of_pix2pix():
 
 def test_eq5_and_eq6_add_up_with_100_and_a_tenth():
     verdict, l1, mask = row(logit(0.5)), torch.tensor(0.02), torch.tensor(0.7)
-    painting = painting_loss(verdict, l1, PAPER)
+    painting = painting_loss(adversarial_loss(verdict, real=True), l1, PAPER)
     assert painting.item() == pytest.approx(log(2) + 100 * 0.02, rel=1e-5)
     assert total_loss(mask, painting, PAPER).item() == pytest.approx(
         0.7 + 0.1 * (log(2) + 2), rel=1e-5
@@ -131,25 +131,29 @@ def test_hardened_masks_are_binary_and_keep_the_soft_gradient():
 @pytest.mark.parametrize("size", ["tabletop", "paper"])
 def test_painting_errors_reach_the_segmentor_through_the_canvas(size):
     torch.manual_seed(0)
-    small = Sizes((8, 8, 8), 4, 8, 4)
+    small = Sizes((8, 8, 8, 8), 4, 8, 4)
     model = SeGAN(size, small)
     spec = model.spec.segmentor
     planes = torch.rand(2, spec.channels, *spec.size)
     boxes = torch.tensor([[0.1, 0.1, 0.9, 0.9]] * 2)
-    picture, seen = torch.rand(2, 3, 256, 256), torch.zeros(2, 1, 256, 256)
-    hideable = torch.ones(2, 1, 256, 256)
+    side = model.spec.painter.size
+    picture, seen, hideable = (
+        torch.rand(2, 3, *side),
+        torch.zeros(2, 1, *side),
+        torch.ones(2, 1, *side),
+    )
     logits, painted_on, appearance = model(planes, boxes, picture, seen, hideable)
     assert logits.shape[-2:] == model.mask_size
-    assert painted_on.shape == appearance.shape == (2, 3, 256, 256)
+    assert painted_on.shape == appearance.shape == (2, 3, *side)
     appearance.mean().backward()
     first = next(model.segmentor.parameters())
     assert first.grad is not None and first.grad.abs().sum() > 0
 
 
 def test_where_nothing_can_hide_the_object_painting_teaches_the_segmentor_nothing():
-    model = SeGAN("tabletop", Sizes((8, 8, 8), 4, 8, 4))
-    nothing = torch.zeros(2, 1, 256, 256)
-    arguments = (torch.rand(2, 5, 96, 96), torch.zeros(2, 4), torch.rand(2, 3, 256, 256))
+    model = SeGAN("tabletop", Sizes((8, 8, 8, 8), 4, 8, 4))
+    nothing = torch.zeros(2, 1, 128, 128)
+    arguments = (torch.rand(2, 5, 96, 96), torch.zeros(2, 4), torch.rand(2, 3, 128, 128))
     model(*arguments, nothing, nothing)[2].mean().backward()
     assert all(p.grad is None or not p.grad.any() for p in model.segmentor.parameters())
 

@@ -97,7 +97,7 @@ def half_hidden(left=GREEN, right=GREEN):
 
 
 def test_colours_spread_from_the_visible_part_into_the_hidden_one():
-    spread, hidden = spread_colours(half_hidden())
+    spread, hidden = spread_colours(half_hidden(), 8)
     assert torch.allclose(spread[0, :, 130, 130], torch.tensor(GREEN), atol=1e-3)
     assert hidden[0, 0, 130, 130] == 1
     assert hidden[0, 0, 130, 70] == hidden[0, 0, 10, 10] == 0
@@ -105,7 +105,7 @@ def test_colours_spread_from_the_visible_part_into_the_hidden_one():
 
 def test_near_colours_spread_before_far_ones():
     grey = (0.5, 0.5, 0.5)
-    spread, _ = spread_colours(half_hidden(GREEN, grey))
+    spread, _ = spread_colours(half_hidden(GREEN, grey), 8)
     for column, colour in ((106, GREEN), (154, grey)):
         assert (spread[0, :, 130, column] - torch.tensor(colour)).abs().max() < 0.1
 
@@ -113,7 +113,7 @@ def test_near_colours_spread_before_far_ones():
 def test_colours_of_a_sliver_are_used_for_want_of_better_ones():
     canvas = torch.tensor(RED).view(1, 3, 1, 1).repeat(1, 1, 256, 256)
     canvas[:, :, :, 20:22] = torch.tensor(GREEN).view(1, 3, 1, 1)
-    spread, _ = spread_colours(canvas)
+    spread, _ = spread_colours(canvas, 8)
     assert torch.allclose(spread[0, :, 128, 200], torch.tensor(GREEN), atol=0.02)
 
 

@@ -35,6 +35,20 @@ def test_calibrated_probabilities_come_true():
     assert before > 0.1 and reliability([(repaired, true)]).error < 0.02
 
 
+@pytest.mark.parametrize("factor", [9, 30])
+def test_probabilities_near_0_and_1_that_are_often_wrong_are_repaired_too(factor):
+    """Whole Newton steps ran away from these."""
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 1.2, 20000)
+    true = rng.random(20000) < 1 / (1 + np.exp(-(logits - 1)))
+    said = 1 / (1 + np.exp(-factor * logits))
+    scale, shift = platt([(said.astype(np.float32), true)])
+    back = np.log(said.clip(1e-6, 1 - 1e-6) / (1 - said.clip(1e-6, 1 - 1e-6)))
+    repaired = 1 / (1 + np.exp(-(scale * back + shift)))
+    assert reliability([(said, true)]).error > 0.15
+    assert reliability([(repaired, true)]).error < 0.06
+
+
 @pytest.mark.parametrize("true", [np.ones(5, bool), np.zeros(5, bool), np.zeros(0, bool)])
 def test_pixels_that_do_not_tell_change_nothing(true):
     assert platt([(np.full(len(true), 0.7, np.float32), true)]) == (1.0, 0.0)
@@ -42,7 +56,7 @@ def test_pixels_that_do_not_tell_change_nothing(true):
 
 @pytest.mark.parametrize(
     ("network", "planes"),
-    [(TabletopSegmentor((8, 16, 16)), (2, 5, 32, 32)), (PaperSegmentor(), (2, 4, 64, 64))],
+    [(TabletopSegmentor((8, 8, 8, 8)), (2, 5, 32, 32)), (PaperSegmentor(), (2, 4, 64, 64))],
 )
 def test_rescaled_segmentor_answers_scaled_and_shifted_logits(network, planes):
     network.eval()

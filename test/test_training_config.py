@@ -1,6 +1,7 @@
 """Training configs: what ships is read, what is wrong is named with its remedy."""
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,26 @@ def written(folder, text):
 def test_shipped_configs_are_read_and_name_themselves(name):
     config = read_config(SHIPPED / f"{name}.yaml")
     assert config.name == config.model.size == name
-    assert [s.trains for s in config.stages] == ["segmentor", "painter", "joint"]
+    # The paper's order (section 3.3), a kind of stage taking as many stretches as it likes.
+    kinds = [kind for kind, _ in groupby(s.trains for s in config.stages)]
+    assert kinds == ["segmentor", "painter", "joint"][: len(kinds)] and len(kinds) >= 2
+    assert name != "paper" or kinds[-1] == "joint"
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "context_encoder"])
+def test_baselines_get_the_data_losses_and_painting_steps_of_the_shipped_model(name):
+    ours, theirs = (read_config(SHIPPED / f"{n}.yaml") for n in ("tabletop", name))
+    assert theirs.name == theirs.model.size == name
+    assert theirs.data == ours.data
+    assert theirs.losses == replace(ours.losses, adversarial=1.0)
+    assert theirs.augmentation == ours.augmentation
+
+    def objects(config, kind):
+        return sum(s.steps * s.batch for s in config.stages if s.trains == kind)
+
+    assert objects(theirs, "painter") == objects(ours, "painter")
+    if name == "pix2pix":
+        assert objects(theirs, "segmentor") == objects(ours, "segmentor")
 
 
 def test_papers_config_has_the_papers_coefficients():
@@ -66,6 +86,14 @@ def stage(**changes):
         (changed(data={"train": "a"}), "data.val is missing; add it"),
         (changed(seed="one"), "seed is 'one'; it must be of type int"),
         (changed(data=3), "data is 3; it must be a mapping of keys"),
+        (
+            changed(model={"size": "tabletop", "sizes": {"segmentor": [8, 8]}}),
+            r"model.sizes.segmentor is \(8, 8\); tabletop takes 4 widths",
+        ),
+        (
+            changed(model={"size": "pix2pix", "pretrained": True}),
+            "model.pretrained is True; pix2pix starts from random weights",
+        ),
         (changed(model={"size": "huge"}), "model.size is 'huge'; known are paper, tabletop"),
         (changed(losses={"l1": -1}), "losses.l1 is -1.0; a weight must not be negative"),
         (changed(augmentation={"flip": 2}), "augmentation.flip is 2.0; a probability lies in 0..1"),
@@ -83,6 +111,8 @@ def stage(**changes):
             r"stages\[0\].trains is 'everything'; known are segmentor, painter, joint",
         ),
         (stage(steps=0), r"stages\[0\].steps is 0; at least one step"),
+        (stage(side=40), r"stages\[0\].side is 40; .* a multiple of 32"),
+        (stage(trains="painter", side=64), r"stages\[0\].side is 64; only the tabletop segmentor"),
         (stage(batch=1), r"stages\[0\].batch is 1; at least 2, for batch normalisation"),
         (
             stage(rate="1e-3"),

@@ -113,7 +113,7 @@ def test_segmentors_truth_lies_where_the_picture_shows_it(scenes):
 
 def test_painters_target_is_the_whole_object_over_blue(scenes):
     batch = arrays(batches(scenes, trains="painter"))
-    assert batch.target.shape == batch.picture.shape == (4, 3, 256, 256)
+    assert batch.target.shape == batch.picture.shape == (4, 3, *SPECS["tabletop"].painter.size)
     target = (batch.target * 255).round().astype(int).transpose(0, 2, 3, 1)
     assert set(map(tuple, target[batch.full[:, 0] == 1])) == {GREEN}
     assert set(map(tuple, target[batch.full[:, 0] == 0])) == {(0, 0, 255)}
@@ -200,3 +200,13 @@ def test_each_side_of_the_box_is_widened_by_its_own_share_of_it():
     for shares in ((100 - x0) / 100, (x1 - 200) / 100, (100 - y0) / 50, (y1 - 150) / 50):
         assert 0.09 <= shares.min() < 0.13 and 0.27 < shares.max() <= 0.31
     assert jittered((0, 0, 50, 50), (60, 60), Roi(), chances, rng)[:2] == (0, 0)
+
+
+def test_a_stage_may_see_its_objects_smaller(scenes):
+    config = Config(
+        "toy", "out", Data(str(scenes), str(scenes)), (Stage("segmentor", 5, 4, 1e-3, side=64),)
+    )
+    spec = SPECS["tabletop"]
+    batch = Batches(Library(str(scenes)), config, 0, spec, spec.segmentor.size)[0]
+    assert batch.planes.shape == (4, 5, 64, 64)
+    assert batch.whole.shape == batch.visible.shape == batch.others.shape == (4, 1, 64, 64)

@@ -19,6 +19,7 @@ from segan_ros.completion import SceneCompleter  # noqa: E402
 from segan_ros.frame import Frame  # noqa: E402
 from segan_ros.inference import Model  # noqa: E402
 from segan_ros.model import export  # noqa: E402
+from segan_ros.model.losses import LossWeights  # noqa: E402
 from segan_ros.model.segan import SPECS, Sizes  # noqa: E402
 from segan_ros.scenes import LabelledScene, TrueObject, tight_box, write_scene  # noqa: E402
 from segan_ros.training import train as recipe  # noqa: E402
@@ -30,7 +31,7 @@ from segan_ros.training.validation import Scores, best, strict_scores  # noqa: E
 
 pytestmark = pytest.mark.torch
 
-TINY = Sizes((8, 16, 16), 4, 8, 4)
+TINY = Sizes((8, 8, 8, 8), 4, 8, 4)
 STAGES = (
     Stage("segmentor", 6, 4, 3e-3),
     Stage("painter", 3, 2, 1e-3),
@@ -80,10 +81,19 @@ def curve(config):
     return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
-def test_run_that_was_stopped_takes_the_same_steps_as_one_that_was_not(config, tmp_path):
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelChoice("tabletop", sizes=TINY),
+        # Its painter has dropout, which draws random numbers.
+        ModelChoice("pix2pix", sizes=replace(TINY, segmentor=(4, 8))),
+    ],
+)
+def test_run_that_was_stopped_takes_the_same_steps_as_one_that_was_not(config, model, tmp_path):
+    config = replace(config, model=model)
     whole = replace(config, out=str(tmp_path / "whole"))
     train(whole)
-    # In the middle of the first stage, then in the second, where dropout draws random numbers.
+    # In the middle of the first stage, then in the second.
     train(config, until=(0, 4))
     train(config, until=(1, 2))
     train(config)
@@ -122,6 +132,37 @@ def test_papers_networks_learn_a_few_crops_with_the_papers_losses(config):
     masks, colours = losses_of(config, 0, "mask"), losses_of(config, 1, "l1")
     assert masks[-1] < 0.9 * masks[0], masks
     assert np.mean(colours[-3:]) < 0.9 * np.mean(colours[:3]), colours
+
+
+def test_workers_of_a_later_stage_do_not_wait_for_threads_of_the_validation_before(
+    scenes, tmp_path
+):
+    """OpenCV's threads, once started, hung every worker that was forked after them."""
+    text = {
+        "name": "tiny",
+        "out": str(tmp_path / "run"),
+        "data": {"train": str(scenes), "val": str(scenes), "val_scenes": 2},
+        "model": {"size": "tabletop", "sizes": asdict(TINY)},
+        "stages": [asdict(replace(s, steps=2)) for s in (STAGES[0], STAGES[0])],
+        "workers": 1,
+    }
+    text["model"]["sizes"]["segmentor"] = list(TINY.segmentor)
+    for stage in text["stages"]:
+        stage["betas"] = list(stage["betas"])
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(text))
+    code = "import sys; from segan_ros.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "train", "--config", str(path)]
+    subprocess.run(command, cwd=Path(__file__).parents[1], check=True, timeout=300)
+
+
+def test_without_the_adversarial_loss_no_discriminator_is_trained(config):
+    stages = (Stage("painter", 3, 2, 1e-3),)
+    train(replace(config, stages=stages, losses=LossWeights(adversarial=0)))
+    assert losses_of(config, 0, "adversarial") == losses_of(config, 0, "discriminator") == [0] * 3
+    assert losses_of(config, 0, "loss") == pytest.approx(
+        [100 * l1 for l1 in losses_of(config, 0, "l1")], rel=1e-4
+    )
 
 
 def test_loss_that_is_not_finite_stops_with_the_remedy_and_the_batch(config):
@@ -267,6 +308,13 @@ def test_strict_scores_of_a_perfect_segmentor_are_perfect_at_its_threshold_only(
     assert loose.hallucination > 0.05 and loose.si < tight.si
     assert none.si == 0 and none.hallucination == 0
     assert tight.occluded >= 1
+
+
+def test_highest_expected_iou_is_a_choice_of_threshold(tmp_path):
+    truth = discs(3, count=4)
+    write_scene(tmp_path / "000", truth)
+    (scores,) = strict_scores(Oracle(truth), [tmp_path / "000"], (0.0,))
+    assert scores.threshold == 0 and scores.si > 0.95 and scores.hallucination < 0.01
 
 
 def test_best_threshold_weighs_hallucination_against_si():

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter
+from segan_ros.evaluation import tables_command
 from segan_ros.evaluation.matching import count_masks
 from segan_ros.evaluation.metrics import SceneScore, score_scene
 from segan_ros.evaluation.predicted import (
@@ -19,6 +20,7 @@ from segan_ros.evaluation.predicted import (
     masks_of,
     noisy_masks,
     predicted_section,
+    read_with_truth,
     score_predicted,
 )
 from segan_ros.evaluation.references import (
@@ -27,6 +29,15 @@ from segan_ros.evaluation.references import (
     painted_by_telea,
     true_masks,
 )
+from segan_ros.evaluation.reliability import (
+    Reliability,
+    decided_pixels,
+    reliability,
+    reliability_section,
+    reliability_svg,
+    undecided,
+)
+from segan_ros.evaluation.sheet import object_sheet, ranked_pairs
 from segan_ros.evaluation.summary import Summary, bin_by_occlusion, summarise
 from segan_ros.evaluation.tables import (
     SCORE_COLUMNS,
@@ -40,7 +51,7 @@ from segan_ros.evaluation.tables import (
     write_json,
 )
 from segan_ros.inference import PROVIDERS, Model, model_folder
-from segan_ros.scenes import LabelledScene, ScenePath, iterate_scenes, read_scene
+from segan_ros.scenes import LabelledScene, ScenePath, iterate_scenes, write_image
 
 OURS, TELEA = "segan", "segan's masks, Telea"
 
@@ -50,6 +61,9 @@ MASK_METHODS = (OURS, "convex hull", "input mask", "true masks")
 PAINT_METHODS = (OURS, TELEA)
 """Rows of the painting table; both paint the same pixels."""
 
+PICTURED = 12
+"""Objects on each of the two pictures."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -58,11 +72,13 @@ class Evaluation:
     Args:
         scenes: names of the scenes.
         scores: method -> one score per scene.
+        reliability: of our probabilities of hidden pixels.
         predicted: the same for predicted visible masks, one per scene; empty when not asked for.
     """
 
     scenes: tuple[str, ...]
     scores: Mapping[str, tuple[SceneScore, ...]]
+    reliability: Reliability
     predicted: tuple[PredictedScores, ...] = ()
 
     def predicted_summaries(self) -> dict[str, Summary]:
@@ -78,7 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
     parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
-    parser.add_argument("--out", type=Path, help="folder for scores.md, scores.json and *.csv")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder for scores.md, scores.json, *.csv, reliability.svg, worst.jpg, objects.jpg",
+    )
     parser.add_argument("--limit", type=int, help="score the first LIMIT scenes only")
     parser.add_argument(
         "--use-depth", action="store_true", help="let depth confirm or reject edges, for all rows"
@@ -95,6 +115,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     predicted.add_argument(
         "--masks", type=Path, help="score with a segmenter's masks too: folder of <scene>.png"
     )
+    tables_command.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,8 +129,14 @@ def run(args: argparse.Namespace) -> int:
     folders = list(islice(iterate_scenes(args.scenes), args.limit))
     if args.out is not None:
         output_folder(args.out)
+    tables_command.check(args)
+    if args.tables and args.noisy_masks is None and args.masks is None:
+        args.noisy_masks = 1
     segmenter, source = _segmenter(args)
     completer = SceneCompleter(Model(model_folder(args.model), args.provider))
+    if args.tables:
+        assert segmenter is not None
+        return tables_command.run(args, completer, folders, segmenter, source)
     evaluation = evaluate(completer, folders, args.use_depth, segmenter)
     heading = (
         f"Model {completer.model.spec.name} ({completer.model.provider}) on {args.scenes}, depth"
@@ -119,6 +146,10 @@ def run(args: argparse.Namespace) -> int:
     print(text)
     if args.out is not None:
         write(args.out, evaluation, text)
+        scores = [s.objects for s in evaluation.scores[OURS]]
+        for name, worst in (("worst", True), ("objects", False)):
+            pairs = ranked_pairs(completer, folders, scores, PICTURED, worst)
+            write_image(args.out / f"{name}.jpg", object_sheet(pairs, columns=2))
     return 0
 
 
@@ -146,21 +177,21 @@ def evaluate(
         ValueError: a scene has no ground truth.
     """
     scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
-    predicted = []
+    predicted, pixels, all_pixels = [], [], undecided(completer)
     for folder in tqdm(folders, unit="scene"):
-        scene = read_scene(folder)
-        if not scene.objects and scene.frame.object_ids:
-            raise ValueError(f"{folder}: no ground truth to score with (amodal.npz, scene.json)")
+        scene = read_with_truth(folder)
         if not use_depth:
             scene = replace(scene, frame=replace(scene.frame, depth=None))
         for method, score in score_methods(completer, scene).items():
             scores[method].append(score)
+        pixels.append(decided_pixels(scene, all_pixels.complete(scene.frame, paint=False)))
         if segmenter is not None:
             seen = segmenter(folder.name, scene)
             predicted.append(score_predicted(completer, scene, seen))
     return Evaluation(
         tuple(f.name for f in folders),
         {method: tuple(s) for method, s in scores.items()},
+        reliability(pixels),
         tuple(predicted),
     )
 
@@ -206,6 +237,8 @@ def report(evaluation: Evaluation, heading: str, source: str = "") -> str:
     ]
     if ours.true_mask_objects:
         parts += ["### Painting", *_painting(summaries)]
+    our_objects = [o for s in evaluation.scores[OURS] for o in s.objects]
+    parts += reliability_section(evaluation.reliability, our_objects)
     if evaluation.predicted:
         parts += predicted_section(source, evaluation.predicted, summaries)
     return "\n\n".join(parts)
@@ -226,8 +259,10 @@ pixels that are predicted too ({ours.painted_objects} objects). True masks: all 
 
 
 def write(out: Path, evaluation: Evaluation, text: str) -> None:
-    """Write ``scores.md``, ``scores.json``, ``objects.csv`` and ``edges.csv`` into `out`."""
+    """Write ``scores.md``, ``scores.json``, ``reliability.svg``, ``objects.csv`` and ``edges.csv``
+    into `out`."""
     (out / "scores.md").write_text(text + "\n")
+    (out / "reliability.svg").write_text(reliability_svg(evaluation.reliability))
     methods = {
         method: {
             "summary": asdict(summarise(scores)),
@@ -237,7 +272,11 @@ def write(out: Path, evaluation: Evaluation, text: str) -> None:
         }
         for method, scores in evaluation.scores.items()
     }
-    content = {"heading": text.partition("\n")[0], "methods": methods}
+    content = {
+        "heading": text.partition("\n")[0],
+        "methods": methods,
+        "calibration_error": evaluation.reliability.error,
+    }
     if evaluation.predicted:
         content["predicted_masks"] = {
             **asdict(count_masks(p.matching for p in evaluation.predicted)),

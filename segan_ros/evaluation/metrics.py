@@ -48,6 +48,7 @@ class ObjectScore:
         amodal_area: pixels of its true whole mask.
         occlusion: true invisible share of the true whole mask, 0..1.
         sf: IoU of predicted and true whole mask.
+        expected: what the method itself expected `sf` to be, its `AmodalObject.score`.
         si: IoU of predicted and true invisible part; NaN when both are empty.
         hallucination: predicted invisible area over visible area.
         painted_pixels: pixels of the true invisible part that are predicted too.
@@ -63,6 +64,7 @@ class ObjectScore:
     amodal_area: int = 0
     occlusion: float = 0.0
     sf: float = NAN
+    expected: float = NAN
     si: float = NAN
     hallucination: float = NAN
     painted_pixels: int = 0
@@ -176,6 +178,7 @@ def score_object(
         amodal_area=amodal_area,
         occlusion=_area(hidden) / amodal_area if amodal_area else 0.0,
         sf=iou(predicted, truth.amodal),
+        expected=NAN if answer is None else answer.score,
         si=iou(predicted_hidden, hidden),
         hallucination=_ratio(_area(predicted_hidden), visible_area),
         painted_pixels=0 if math.isnan(l1) else _area(both),

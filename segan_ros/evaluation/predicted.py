@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from segan_ros.evaluation.metrics import NAN, SceneScore, score_scene
 from segan_ros.evaluation.references import convex_hulls, input_masks
 from segan_ros.evaluation.summary import Summary, mean, summarise
 from segan_ros.evaluation.tables import SCORE_COLUMNS, markdown_table, number, score_cells
+from segan_ros.frame import Frame
 from segan_ros.mask_noise import CALIBRATED, MaskNoise, corrupted
-from segan_ros.scenes import LabelledScene
+from segan_ros.scenes import LabelledScene, ScenePath, read_scene
 
 Segmenter = Callable[[str, LabelledScene], NDArray[np.int32]]
 """``(name of the scene, scene) -> (H, W) labels``, ids of its own."""
@@ -68,6 +69,28 @@ def masks_of(folder: Path) -> Segmenter:
     return see
 
 
+def read_with_truth(folder: ScenePath) -> LabelledScene:
+    """The scene in `folder`. Raises ValueError if it has no ground truth."""
+    scene = read_scene(folder)
+    if not scene.objects and scene.frame.object_ids:
+        raise ValueError(f"{folder}: no ground truth to score with (amodal.npz, scene.json)")
+    return scene
+
+
+def guessed_frame(frame: Frame, seen: NDArray[np.int32]) -> tuple[Frame, Matching]:
+    """`frame` with the masks `seen` instead of its own, under the ids of the objects that they
+    stand for."""
+    matching = match_masks(frame.labels, seen)
+    return replace(frame, labels=relabelled(frame.labels, seen, matching)), matching
+
+
+def without_lost(score: SceneScore, found: Collection[int]) -> SceneScore:
+    """`score` with no hallucination for objects that are not `found`: nothing can be made up behind
+    what was never seen."""
+    objects = (o if o.id in found else replace(o, hallucination=NAN) for o in score.objects)
+    return replace(score, objects=tuple(objects))
+
+
 def score_predicted(
     completer: SceneCompleter, scene: LabelledScene, seen: NDArray[np.int32]
 ) -> PredictedScores:
@@ -75,21 +98,14 @@ def score_predicted(
 
     A lost object has SF 0 and, where a part of it is hidden, SI 0; it is left out of hallucination.
     """
-    true, rule = scene.frame.labels, completer.settings.edges
-    matching = match_masks(true, seen)
-    frame = replace(scene.frame, labels=relabelled(true, seen, matching))
+    rule = completer.settings.edges
+    frame, matching = guessed_frame(scene.frame, seen)
     answers = {
         "segan": completer.complete(frame),
         "convex hull": convex_hulls(frame, rule),
         "input mask": input_masks(frame, rule),
     }
-    scores = {}
-    for method, answer in answers.items():
-        score = score_scene(scene, answer)
-        objects = tuple(
-            o if o.id in matching.found else replace(o, hallucination=NAN) for o in score.objects
-        )
-        scores[method] = replace(score, objects=objects)
+    scores = {m: without_lost(score_scene(scene, a), matching.found) for m, a in answers.items()}
     return PredictedScores(scores, matching)
 
 

@@ -7,12 +7,15 @@ where its occluders are, and given more than `LEAST`. Pure functions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.completion import SceneCompleter
 from segan_ros.crops import cut
+from segan_ros.evaluation.metrics import ObjectScore
+from segan_ros.evaluation.tables import number
 from segan_ros.frame import CompletedScene
 from segan_ros.scenes import LabelledScene
 
@@ -50,13 +53,18 @@ class Reliability:
         return float((gap * self.pixels).sum() / total)
 
 
+def undecided(completer: SceneCompleter) -> SceneCompleter:
+    """`completer` with its threshold lowered to `LEAST`: all that `decided_pixels` looks at."""
+    settings = replace(completer.settings, threshold=LEAST, min_hidden_ratio=0)
+    return SceneCompleter(completer.model, settings)
+
+
 def decided_pixels(truth: LabelledScene, answer: CompletedScene) -> Decided:
     """Probability and truth of the pixels that had to be decided on.
 
     Args:
         truth: the scene.
-        answer: completed with a threshold of at most `LEAST`, so that the probabilities of all
-            those pixels are there.
+        answer: by an `undecided` completer.
     """
     whole = {o.id: o.amodal for o in truth.objects}
     said, true = [np.zeros(0, np.float32)], [np.zeros(0, bool)]
@@ -88,6 +96,27 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
     if a.std() == 0 or b.std() == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def reliability_section(found: Reliability, objects: Iterable[ObjectScore]) -> list[str]:
+    """Heading and text as Markdown: calibration error of pixels, rank correlation of objects.
+
+    Args:
+        found: over the pixels of all scenes.
+        objects: scores of the same method.
+    """
+    scored = [o for o in objects if not np.isnan(o.expected)]
+    hidden = [o for o in scored if o.partly_hidden]
+
+    def correlation(of: Sequence[ObjectScore]) -> str:
+        return number(rank_correlation([o.expected for o in of], [o.sf for o in of]))
+
+    text = f"""\
+Hidden pixels: calibration error {number(found.error)}, over {found.pixels.sum()} pixels that were
+given more than {LEAST:.0%}. `score` of an object and its true SF: rank correlation
+{correlation(scored)} over {len(scored)} objects, {correlation(hidden)} over the {len(hidden)}
+partly hidden ones."""
+    return ["### Probabilities", text]
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,6 +20,8 @@ class LossWeights:
         neighbours: of a background pixel where another object is seen: how dear a hallucination is.
             1 in the paper.
         overlap: of the soft IoU of the invisible part, which the paper does not have: 0.
+        adversarial: of Eq. 3 inside Eq. 5, where the paper has 1. With 0 no discriminator is
+            trained: colours that are likeliest instead of colours that look real.
         l1: of Eq. 4 inside Eq. 5.
         hidden: how much more an L1 error counts inside SI than elsewhere. 1 in the paper.
         painting: of Eq. 5 inside Eq. 6.
@@ -30,6 +32,7 @@ class LossWeights:
     invisible: float = 3.0
     neighbours: float = 1.0
     overlap: float = 0.0
+    adversarial: float = 1.0
     l1: float = 100.0
     hidden: float = 1.0
     painting: float = 0.1
@@ -120,9 +123,9 @@ def l1_loss(appearance: Tensor, target: Tensor, invisible: Tensor, hidden: float
     return (2 * weight * (appearance - target).abs()).mean()
 
 
-def painting_loss(verdict: Tensor, l1: Tensor, weights: LossWeights) -> Tensor:
+def painting_loss(adversarial: Tensor, l1: Tensor, weights: LossWeights) -> Tensor:
     """Eq. 5, G's side: L* = adversarial loss + 100 L1."""
-    return adversarial_loss(verdict, real=True) + weights.l1 * l1
+    return weights.adversarial * adversarial + weights.l1 * l1
 
 
 def total_loss(mask: Tensor, painting: Tensor, weights: LossWeights) -> Tensor:

@@ -18,6 +18,7 @@ class UNet(nn.Module):
         levels: halvings of the resolution; 8 take 256x256 to one pixel.
         dropout: share of values dropped in the three innermost decoder levels.
         inputs: channels of the input, the canvas alone in the paper.
+        skips: hand features of the encoder to the decoder's level of their size.
     """
 
     def __init__(
@@ -25,10 +26,13 @@ class UNet(nn.Module):
         width: int = 64,
         most: int = 512,
         levels: int = 8,
+        *,
         dropout: float = 0.5,
         inputs: int = 3,
+        skips: bool = True,
     ) -> None:
         super().__init__()
+        self.skips = skips
         widths = [min(width * 2**i, most) for i in range(levels)]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, outer in enumerate(widths):
@@ -41,9 +45,9 @@ class UNet(nn.Module):
                 encode.append(nn.BatchNorm2d(outer))
             self.down.append(nn.Sequential(*encode))
         for level in reversed(range(levels)):
-            inner = widths[level] * (1 if level == levels - 1 else 2)
+            inner = widths[level] * (2 if skips and level < levels - 1 else 1)
             if level == 0:
-                decode = [nn.ReLU(), nn.ConvTranspose2d(inner, 3, 4, 2, 1), nn.Tanh()]
+                decode = [nn.ReLU(), nn.ConvTranspose2d(inner, 3, 4, 2, 1)]
             else:
                 decode = [
                     nn.ReLU(),
@@ -65,6 +69,10 @@ class UNet(nn.Module):
         Returns:
             ``(N, 3, s, s)``.
         """
+        return self.logits(canvas).float().tanh() * 0.5 + 0.5
+
+    def logits(self, canvas: Tensor) -> Tensor:
+        """`forward` before its last bend: no value is out of reach of a gradient."""
         x = canvas * 2 - 1
         skips = []
         for encode in self.down:
@@ -73,37 +81,38 @@ class UNet(nn.Module):
         skips.pop()
         for decode in self.up:
             x = decode(x)
-            if skips:
+            if self.skips and skips:
                 x = torch.cat((x, skips.pop()), 1)
-        return x.float() * 0.5 + 0.5
+        return x
 
 
 class TabletopPainter(nn.Module):
     """The real-time painter: a narrow U-Net that corrects colours spread from the visible part.
 
     Copying colours is what a U-Net learns slowest and what hidden parts need most: here it is
-    given.
+    given. There is no noise z: the robot wants the likeliest colours, the same at each look.
 
     Args:
-        width, most: see `UNet`.
+        width, most, levels: see `UNet`.
     """
 
-    def __init__(self, width: int = 32, most: int = 128) -> None:
+    def __init__(self, width: int = 32, most: int = 128, levels: int = 7) -> None:
         super().__init__()
-        self.unet = UNet(width, most, inputs=6)
+        self.levels = levels
+        self.unet = UNet(width, most, levels, dropout=0.0, inputs=7)
         # Starts as the spread colours, unchanged.
         nn.init.zeros_(self.unet.up[-1].get_parameter("1.weight"))
 
     def forward(self, canvas: Tensor) -> Tensor:
         """Appearance of the whole object, blue outside; shapes as of `UNet.forward`."""
-        spread, hidden = spread_colours(canvas)
+        spread, hidden = spread_colours(canvas, self.levels)
         start = canvas + hidden * (spread - canvas)
-        appearance = start + 2 * self.unet(torch.cat((canvas, spread), 1)) - 1
+        appearance = start + 2 * self.unet(torch.cat((canvas, spread, hidden), 1)) - 1
         # Not in training: a clipped colour has no gradient that could bring it back.
         return appearance if self.training else appearance.clamp(0, 1)
 
 
-def spread_colours(canvas: Tensor, levels: int = 8) -> tuple[Tensor, Tensor]:
+def spread_colours(canvas: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     """Colours of the visible part carried everywhere, from near before from far (push-pull).
 
     Args:
@@ -114,8 +123,7 @@ def spread_colours(canvas: Tensor, levels: int = 8) -> tuple[Tensor, Tensor]:
         Colours ``(N, 3, s, s)``, and how much each pixel of `canvas` is the red of hidden ones,
         ``(N, 1, s, s)``.
     """
-    red, green, blue = canvas.float().split(1, 1)
-    to_red, to_blue = (1 - red).abs() + green + blue, red + green + (1 - blue).abs()
+    to_red, to_blue = _distance(canvas, 0), _distance(canvas, 2)
     seen = (torch.minimum(to_red, to_blue) > 0.1).float()
     # Borders of the visible part are mixed with red or blue: they count only where nothing else
     # is near.
@@ -130,7 +138,25 @@ def spread_colours(canvas: Tensor, levels: int = 8) -> tuple[Tensor, Tensor]:
         far = F.interpolate(result, scale_factor=2.0, mode="bilinear", align_corners=False)
         trust = (2 * weight).clamp(0, 1)
         result = far + trust * (colours / weight.clamp(min=1e-6) - far)
-    return result, (1 - 2 * to_red).clamp(0, 1)
+    return result, hidden_part(canvas)
+
+
+def hidden_part(canvas: Tensor) -> Tensor:
+    """How much each pixel of an Eq. 1 `canvas` is the red of hidden ones, ``(N, 1, s, s)``."""
+    return (1 - 2 * _distance(canvas, 0)).clamp(0, 1)
+
+
+def drawn(canvas: Tensor) -> Tensor:
+    """Which pixels of an Eq. 1 `canvas` are red, blue, or a mixture of the two: those where the
+    object is not seen, ``(N, 1, s, s)`` bool."""
+    red, green, blue = canvas.split(1, 1)
+    return (green < 0.02) & ((red + blue - 1).abs() < 0.02)
+
+
+def _distance(canvas: Tensor, channel: int) -> Tensor:
+    """From each pixel's colour to the one of `channel` alone, summed over channels."""
+    pure = canvas.new_tensor([float(c == channel) for c in range(3)]).view(1, 3, 1, 1)
+    return (canvas.float() - pure).abs().sum(1, keepdim=True)
 
 
 class PatchDiscriminator(nn.Module):

@@ -8,9 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from segan_ros.crops import Roi
+from segan_ros.model.baselines import PartPainter, Pix2PixSegmentor
 from segan_ros.model.painter import PatchDiscriminator, TabletopPainter, UNet
 from segan_ros.model.segmentor import PaperSegmentor, TabletopSegmentor, upsampled
 from segan_ros.model_spec import ModelSpec, PainterSpec, SegmentorSpec
+
+PIX2PIX = SegmentorSpec(
+    file="segmentor.onnx",
+    view="roi",
+    size=(128, 128),
+    planes=("rgb", "visible"),
+    roi=Roi(0.6, "longest_side"),
+    threshold=0.5,
+    occluders="labelled",
+)
 
 SPECS = {
     "paper": ModelSpec(
@@ -33,11 +44,15 @@ SPECS = {
             view="roi",
             size=(96, 96),
             planes=("rgb", "visible", "others"),
-            roi=Roi(0.5, "longest_side"),
+            roi=Roi(0.6, "longest_side"),
             threshold=0.5,
             occluders="labelled",
         ),
-        PainterSpec("painter.onnx", (256, 256)),
+        PainterSpec("painter.onnx", (128, 128)),
+    ),
+    "pix2pix": ModelSpec("pix2pix", PIX2PIX, PainterSpec("painter.onnx", (128, 128))),
+    "context_encoder": ModelSpec(
+        "context_encoder", PIX2PIX, PainterSpec("painter.onnx", (128, 128))
     ),
 }
 """What each size looks at: the contract that training and ``model.yaml`` share."""
@@ -48,7 +63,8 @@ class Sizes:
     """Channels of the networks. Their defaults are the paper's.
 
     Args:
-        segmentor: widths of the `TabletopSegmentor`'s levels; unused by the paper's.
+        segmentor: widths of the `TabletopSegmentor`'s decoder; width and most of the
+            `Pix2PixSegmentor`; unused by the paper's.
         painter: width of the U-Net.
         painter_most: cap of the U-Net's widths.
         discriminator: width of the discriminator.
@@ -60,23 +76,29 @@ class Sizes:
     discriminator: int = 64
 
 
-SIZES = {"paper": Sizes(), "tabletop": Sizes((32, 64, 128, 160, 160), 32, 128, 16)}
+SIZES = {
+    "paper": Sizes(),
+    "tabletop": Sizes((112, 80, 48, 24), 32, 128, 16),
+    "pix2pix": Sizes((32, 128), 32, 128, 16),
+    "context_encoder": Sizes((32, 128), 32, 128, 16),
+}
 
 
 class SeGAN(nn.Module):
     """Segmentor and painter, joined by the canvas so that painting errors reach the segmentor.
 
     Args:
-        size: ``paper`` or ``tabletop``.
+        size: a key of `SPECS`; ``pix2pix`` and ``context_encoder`` are what the paper compares
+            with.
         sizes: channels; those of `SIZES` when None.
-        pretrained: start the paper's segmentor from ImageNet weights.
+        pretrained: start the segmentor's encoder from ImageNet weights.
 
     Raises:
         ValueError: `size` is unknown.
     """
 
-    segmentor: PaperSegmentor | TabletopSegmentor
-    painter: UNet | TabletopPainter
+    segmentor: PaperSegmentor | TabletopSegmentor | Pix2PixSegmentor
+    painter: UNet | TabletopPainter | PartPainter
 
     def __init__(
         self, size: str = "tabletop", sizes: Sizes | None = None, pretrained: bool = False
@@ -89,9 +111,12 @@ class SeGAN(nn.Module):
         if size == "paper":
             self.segmentor = PaperSegmentor(pretrained)
             self.painter = UNet(sizes.painter, sizes.painter_most)
-        else:
-            self.segmentor = TabletopSegmentor(sizes.segmentor)
+        elif size == "tabletop":
+            self.segmentor = TabletopSegmentor(sizes.segmentor, pretrained=pretrained)
             self.painter = TabletopPainter(sizes.painter, sizes.painter_most)
+        else:
+            self.segmentor = Pix2PixSegmentor(*sizes.segmentor)
+            self.painter = PartPainter(size == "pix2pix", sizes.painter, sizes.painter_most)
         self.discriminator = PatchDiscriminator(sizes.discriminator)
 
     @property
@@ -142,6 +167,6 @@ def canvas(rgb: Tensor, visible: Tensor, whole: Tensor) -> Tensor:
 
 
 def hardened(probability: Tensor, threshold: float = 0.5) -> Tensor:
-    """0 or 1 as the robot will see it, with the gradient of `probability` (straight through)."""
+    """0 or 1, as a painter sees masks, with the gradient of `probability` (straight through)."""
     hard = (probability > threshold).to(probability.dtype)
     return hard + probability - probability.detach()

@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 
+from segan_ros.model import efficientnet
+from segan_ros.model.efficientnet import EfficientNetLite0
+
 LOG = logging.getLogger(__name__)
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -118,35 +121,38 @@ def roi_pool(features: Tensor, boxes: Tensor, bins: int) -> Tensor:
 
 
 class TabletopSegmentor(nn.Module):
-    """The real-time segmentor: a residual U-Net that looks at the widened box alone.
+    """The real-time segmentor: a U-Net on EfficientNet-Lite0 that looks at the widened box alone.
 
     It sees what the paper's sees and the union of the other visible masks, which is what may hide
-    the object. The
-    trunk runs at half resolution; the given masks come back in at full resolution just before the
-    output.
+    the object. The masks are given again at each size on the way up, as they say exactly where
+    hidden pixels may lie.
 
     Args:
-        widths: channels at 1/2, 1/4, ... of the input.
+        widths: channels of the decoder at 1/16, 1/8, 1/4 and 1/2 of the input.
         planes: input channels: rgb, visible, others.
+        pretrained: start the encoder from ImageNet weights; where there are none, say so and start
+            from random ones.
     """
 
-    def __init__(self, widths: Sequence[int] = (32, 64, 128, 160, 160), planes: int = 5) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] = (112, 80, 48, 24),
+        planes: int = 5,
+        pretrained: bool = False,
+    ) -> None:
         super().__init__()
-        first = widths[0]
-        self.stem = nn.Sequential(
-            nn.Conv2d(planes, first, 5, 2, 2, bias=False), nn.BatchNorm2d(first), nn.ReLU()
-        )
-        before = (first, *widths[:-1])
-        self.down = nn.ModuleList(
-            ResidualBlock(a, b, stride=1 if i == 0 else 2)
-            for i, (a, b) in enumerate(zip(before, widths, strict=True))
-        )
+        self.encoder = EfficientNetLite0(planes)
+        if pretrained and (weights := efficientnet.imagenet_weights()):
+            self.encoder.load_imagenet(weights)
+        *skips, deepest = EfficientNetLite0.channels
+        masks = planes - 3
+        below = (deepest, *widths[:-1])
         self.up = nn.ModuleList(
-            ResidualBlock(deep + skip, skip)
-            for deep, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
+            ResidualBlock(deep + skip + masks, width)
+            for deep, skip, width in zip(below, reversed(skips), widths, strict=True)
         )
         self.head = nn.Sequential(
-            nn.Conv2d(first + planes, 16, 3, 1, 1), nn.ReLU(), nn.Conv2d(16, 1, 1)
+            nn.Conv2d(widths[-1] + planes, 16, 3, 1, 1), nn.ReLU(), nn.Conv2d(16, 1, 1)
         )
 
     def logits(self, planes: Tensor, boxes: Tensor | None = None) -> Tensor:
@@ -156,15 +162,11 @@ class TabletopSegmentor(nn.Module):
             planes: ``(N, 5, h, w)`` in 0..1, see `segan_ros.crops.input_planes`.
             boxes: unused: the planes already show the widened box.
         """
-        x = self.stem(planes * 2 - 1)
-        skips = []
-        for block in self.down:
-            x = block(x)
-            skips.append(x)
-        skips.pop()
-        for block in self.up:
-            skip = skips.pop()
-            x = block(torch.cat((upsampled(x, skip), skip), 1))
+        *skips, x = self.encoder(planes * 2 - 1)
+        masks = planes[:, 3:]
+        for block, skip in zip(self.up, reversed(skips), strict=True):
+            small = F.adaptive_avg_pool2d(masks, skip.shape[-2:]).to(x.dtype)
+            x = block(torch.cat((upsampled(x, skip), skip, small), 1))
         return self.head(torch.cat((upsampled(x, planes), planes.to(x.dtype)), 1))
 
     def rescale(self, scale: float, shift: float) -> None:
@@ -183,21 +185,21 @@ def _rescale(layer: nn.Module, scale: float, shift: float) -> None:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut: `inner` to `outer` channels, size over `stride`."""
+    """Two 3x3 convolutions and a shortcut, from `inner` to `outer` channels."""
 
-    def __init__(self, inner: int, outer: int, stride: int = 1) -> None:
+    def __init__(self, inner: int, outer: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(inner, outer, 3, stride, 1, bias=False),
+            nn.Conv2d(inner, outer, 3, 1, 1, bias=False),
             nn.BatchNorm2d(outer),
             nn.ReLU(),
             nn.Conv2d(outer, outer, 3, 1, 1, bias=False),
             nn.BatchNorm2d(outer),
         )
         self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inner != outer:
+        if inner != outer:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(inner, outer, 1, stride, bias=False), nn.BatchNorm2d(outer)
+                nn.Conv2d(inner, outer, 1, bias=False), nn.BatchNorm2d(outer)
             )
 
     def forward(self, x: Tensor) -> Tensor:

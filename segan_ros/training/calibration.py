@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.completion import SceneCompleter, Settings
-from segan_ros.evaluation.reliability import LEAST, Decided, decided_pixels
+from segan_ros.completion import SceneCompleter
+from segan_ros.evaluation.reliability import Decided, decided_pixels, undecided
 from segan_ros.inference import Model
 from segan_ros.scenes import ScenePath, read_scene
 
@@ -21,7 +21,7 @@ NONE: Decided = (np.zeros(0, np.float32), np.zeros(0, bool))
 
 def decided(model: Model, folders: Iterable[ScenePath]) -> list[Decided]:
     """Probabilities and truths of the pixels that `model` decides on, scene by scene."""
-    completer = SceneCompleter(model, Settings(threshold=LEAST, min_hidden_ratio=0))
+    completer = undecided(SceneCompleter(model))
     found = []
     for folder in folders:
         scene = read_scene(folder)
@@ -29,12 +29,12 @@ def decided(model: Model, folders: Iterable[ScenePath]) -> list[Decided]:
     return found
 
 
-def platt(pixels: Iterable[Decided], rounds: int = 25) -> tuple[float, float]:
+def platt(pixels: Iterable[Decided], rounds: int = 50) -> tuple[float, float]:
     """The scale and the shift of logits that make the truth most likely.
 
     Args:
         pixels: see `decided`.
-        rounds: Newton steps at most; a handful is the rule.
+        rounds: Newton steps at most; a dozen is the rule.
 
     Returns:
         ``(scale, shift)``; ``(1, 0)`` where the pixels do not tell: none, or all of one kind.
@@ -44,15 +44,23 @@ def platt(pixels: Iterable[Decided], rounds: int = 25) -> tuple[float, float]:
         return 1.0, 0.0
     said = said.astype(np.float64).clip(1e-6, 1 - 1e-6)
     features = np.stack([np.log(said / (1 - said)), np.ones_like(said)], axis=1)
+
+    def doubt(of: NDArray[np.float64]) -> float:
+        logits = features @ of
+        return float(np.mean(np.logaddexp(0, logits) - true * logits))
+
     found: NDArray[np.float64] = np.array([1.0, 0.0])
     for _ in range(rounds):
-        guess = 1 / (1 + np.exp(-features @ found))
+        guess = 0.5 * (1 + np.tanh(0.5 * (features @ found)))
         weight = guess * (1 - guess)
         slope = features.T @ (guess - true)
         bend = (features * weight[:, None]).T @ features + 1e-9 * np.eye(2)
-        step = np.linalg.solve(bend, slope)
+        step, now = np.linalg.solve(bend, slope), doubt(found)
+        # Where probabilities are far off, a whole step can lead away.
+        while doubt(found - step) > now and np.abs(step).max() > 1e-6:
+            step /= 2
         found = found - step
         if np.abs(step).max() < 1e-6:
             break
     scale, shift = found
-    return (float(scale), float(shift)) if np.isfinite(found).all() and scale > 0 else (1.0, 0.0)
+    return (float(scale), float(shift)) if scale > 0 else (1.0, 0.0)

@@ -21,8 +21,8 @@ class ModelChoice:
     """Which networks.
 
     Args:
-        size: ``paper`` or ``tabletop``.
-        pretrained: start the paper's segmentor from ImageNet weights.
+        size: a key of `SIZES`.
+        pretrained: start the segmentor's encoder from ImageNet weights, where they can be had.
         sizes: channels, see `Sizes`; those of `size` when left out.
     """
 
@@ -91,6 +91,8 @@ class Stage:
             cosine.
         decay: weight decay.
         betas: of Adam; pix2pix's are 0.5, 0.999.
+        side: pixels of the widened box for the tabletop segmentor, to learn the coarse things
+            cheaply first; 0 for those of the model.
     """
 
     trains: str
@@ -99,6 +101,7 @@ class Stage:
     rate: float
     decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
+    side: int = 0
 
 
 PAPERS_LOSSES = LossWeights()
@@ -113,10 +116,11 @@ class Config:
         out: folder for checkpoints and curves.
         seed: of everything that is drawn.
         data, model, augmentation, losses, stages: see their classes.
-        bf16: compute in bfloat16 where it is safe; twice as fast on CPUs that have it.
+        bf16: compute in bfloat16 where it is safe, on devices that have it: twice as fast.
         workers: processes that prepare batches.
         checkpoint_minutes: how often the run is saved.
-        hallucination_penalty: the threshold maximises SI - penalty * hallucination on validation.
+        hallucination_penalty: the threshold maximises SI - penalty * hallucination on validation;
+            0, the one of highest expected IoU for each object, is among its choices.
     """
 
     name: str
@@ -222,6 +226,20 @@ def _check(config: Config) -> None:
 
     size = config.model.size
     demand(size in SIZES, "model.size", size, f"known are {', '.join(SIZES)}")
+    if sizes := config.model.sizes:
+        count = len(SIZES[size].segmentor)
+        demand(
+            count in (0, len(sizes.segmentor)),
+            "model.sizes.segmentor",
+            sizes.segmentor,
+            f"{size} takes {count} widths",
+        )
+    demand(
+        size in ("paper", "tabletop") or not config.model.pretrained,
+        "model.pretrained",
+        config.model.pretrained,
+        f"{size} starts from random weights: leave it out",
+    )
     for name in ("flip", "colour", "blur", "noise", "noisy_masks", "paste"):
         value = getattr(config.augmentation, name)
         demand(0 <= value <= 1, f"augmentation.{name}", value, "a probability lies in 0..1")
@@ -250,6 +268,13 @@ def _check(config: Config) -> None:
             "at least 2, for batch normalisation",
         )
         demand(stage.rate > 0, f"stages[{i}].rate", stage.rate, "it must be positive")
+        resizable = stage.trains == "segmentor" and size == "tabletop"
+        demand(
+            stage.side == 0 or (resizable and stage.side >= 32 and stage.side % 32 == 0),
+            f"stages[{i}].side",
+            stage.side,
+            "only the tabletop segmentor on its own learns at another size, a multiple of 32",
+        )
     demand(config.workers >= 0, "workers", config.workers, "0 for none")
     demand(
         config.checkpoint_minutes > 0, "checkpoint_minutes", config.checkpoint_minutes, "positive"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -165,12 +165,14 @@ class Batches(Dataset[Batch]):
         self.library, self.config, self.number = library, config, number
         self.stage: Stage = config.stages[number]
         self.spec, self.mask_size, self.processes = spec, mask_size, processes
+        if side := self.stage.side:
+            self.mask_size = side, side
+            self.spec = replace(spec, segmentor=replace(spec.segmentor, size=self.mask_size))
 
     def __len__(self) -> int:
         return self.stage.steps
 
     def __getitem__(self, step: int) -> Batch:
-        cv2.setNumThreads(1)
         rng = np.random.default_rng((self.config.seed, self.number, step))
         chosen = self._chosen(rng)
         drawn = list(zip(chosen, rng.spawn(len(chosen)), strict=True))

@@ -184,9 +184,14 @@ def _account(state: Run) -> dict[str, Any]:
         "command": f"segan train --config config/train/{config.name}.yaml",
         "data": {k: Path(getattr(config.data, k)).name for k in ("train", "val")},
         "seed": config.seed,
-        "stages": [f"{s.trains}: {s.steps} steps of {s.batch} objects" for s in config.stages],
+        "stages": [_stage(s) for s in config.stages],
         "minutes": round(state.seconds / 60, 1),
     }
+
+
+def _stage(stage: Stage) -> str:
+    side = f" at {stage.side} pixels" if stage.side else ""
+    return f"{stage.trains}: {stage.steps} steps of {stage.batch} objects{side}"
 
 
 def resume(state: Run, path: Path) -> None:
@@ -228,3 +233,11 @@ def _plain(value: Any) -> Any:
 def device() -> torch.device:
     """Where networks live: the GPU when there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16() -> bool:
+    """Whether the device computes in bfloat16 itself: a CPU that only imitates it is 6 times slower
+    than in float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported()

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
@@ -42,6 +43,7 @@ from segan_ros.training.state import (
     Run,
     TrainingError,
     device,
+    has_bf16,
     resume,
     save,
 )
@@ -85,6 +87,8 @@ def train(
         TrainingError: the loss is not finite, or the folder holds a run of another config.
         ValueError: the scenes do not serve.
     """
+    # Workers are forked: one that inherits OpenCV's threads waits for them for ever.
+    cv2.setNumThreads(1)
     torch.manual_seed(config.seed)
     model = SeGAN(config.model.size, config.model.sizes, config.model.pretrained)
     model = model.to(device()).to(memory_format=torch.channels_last)
@@ -175,7 +179,7 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
     assert optimisers is not None
     regions = Regions(batch.whole, batch.visible, batch.others)
     mask: torch.Tensor | None = None
-    with torch.autocast(device().type, torch.bfloat16, enabled=state.config.bf16):
+    with torch.autocast(device().type, torch.bfloat16, enabled=state.config.bf16 and has_bf16()):
         if stage.trains == "segmentor":
             logits = model.segmentor.logits(batch.planes, batch.boxes)
             loss = mask_loss(logits, regions, weights)
@@ -189,22 +193,25 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
                 batch.planes, batch.boxes, batch.picture, batch.seen, batch.hideable
             )
             mask = mask_loss(logits, regions, weights)
-        judged = painted_on.detach()
-        discriminator = 0.5 * (
-            adversarial_loss(model.discriminator(judged, batch.target), real=True)
-            + adversarial_loss(model.discriminator(judged, appearance.detach()), real=False)
-        )
-        optimisers.discriminator.step(discriminator)
         invisible = (batch.full - batch.seen).clamp(min=0)
         l1 = l1_loss(appearance, batch.target, invisible, weights.hidden)
-        verdict = model.discriminator(painted_on, appearance)
-        painting = painting_loss(verdict, l1, weights)
+        adversarial = discriminator = torch.zeros(())
+        if weights.adversarial:
+            judged = painted_on.detach()
+            discriminator = 0.5 * (
+                adversarial_loss(model.discriminator(judged, batch.target), real=True)
+                + adversarial_loss(model.discriminator(judged, appearance.detach()), real=False)
+            )
+            optimisers.discriminator.step(discriminator)
+            verdict = model.discriminator(painted_on, appearance)
+            adversarial = adversarial_loss(verdict, real=True)
+        painting = painting_loss(adversarial, l1, weights)
         loss = painting if mask is None else total_loss(mask, painting, weights)
         optimisers.generator.step(loss)
     losses = {
         "loss": loss,
         "l1": l1,
-        "adversarial": painting - weights.l1 * l1,
+        "adversarial": adversarial,
         "discriminator": discriminator,
     }
     if mask is not None:

@@ -9,14 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from segan_ros.completion import SceneCompleter, Settings
+from segan_ros.completion import SceneCompleter
 from segan_ros.crops import Planes
+from segan_ros.evaluation.reliability import undecided
 from segan_ros.frame import AmodalObject, Mask
 from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.model.segan import SeGAN
 from segan_ros.scenes import ScenePath, TrueObject, read_scene
+from segan_ros.thresholds import likeliest_threshold
 
-THRESHOLDS = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))
+THRESHOLDS = (0.0, *(round(0.2 + 0.05 * i, 2) for i in range(13)))
+"""Choices; 0 is the one of highest expected IoU, object by object."""
 
 
 class TorchModel(Model):
@@ -53,7 +56,7 @@ class Scores:
     """Strict scores: means over objects.
 
     Args:
-        threshold: they hold for.
+        threshold: they hold for; 0 for the one of highest expected IoU.
         si: IoU of the invisible part, over objects hidden by 5-95 %.
         sf: IoU of the whole mask, over all.
         hallucination: predicted invisible over visible area, over objects hidden by less than 5 %.
@@ -71,8 +74,9 @@ def strict_scores(
     model: Model, folders: Iterable[ScenePath], thresholds: Sequence[float] = THRESHOLDS
 ) -> list[Scores]:
     """Scores of `model` on scene folders at each of `thresholds`."""
-    completer = SceneCompleter(model, Settings(threshold=min(thresholds)))
+    completer = SceneCompleter(model)
     least = completer.settings.min_hidden_ratio
+    completer = undecided(completer)
     rows = []
     for folder in folders:
         scene = read_scene(folder)
@@ -105,7 +109,8 @@ def _measures(
     result: list[tuple[float, ...]] = []
     for threshold in thresholds:
         hidden = np.zeros(visible.shape, bool)
-        hidden[y0:y1, x0:x1] = (guess.probability > threshold) & guess.invisible
+        chosen = threshold or likeliest_threshold(guess.probability)
+        hidden[y0:y1, x0:x1] = (guess.probability > chosen) & guess.invisible
         if np.count_nonzero(hidden) < least * area:
             hidden[:] = False
         si, sf = _iou(hidden, true_hidden), _iou(hidden | visible, truth.amodal)

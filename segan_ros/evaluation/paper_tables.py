@@ -1,0 +1,278 @@
+"""The paper's tables on a folder of scenes: `segan evaluate --tables`.
+
+Each row is a method, with the scores of the paper's protocol beside the strict ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from segan_ros.completion import SceneCompleter
+from segan_ros.crops import boxes_of
+from segan_ros.evaluation.ibbe import by_expansion
+from segan_ros.evaluation.metrics import NAN, SceneScore, score_scene
+from segan_ros.evaluation.paper_protocol import (
+    MaskScore,
+    Pair,
+    order_by_depth,
+    order_by_masks,
+    right_orders,
+    score_mask,
+    whole_masks,
+)
+from segan_ros.evaluation.predicted import (
+    Segmenter,
+    guessed_frame,
+    read_with_truth,
+    without_lost,
+)
+from segan_ros.evaluation.references import convex_hulls, from_masks, input_masks, painted_by_telea
+from segan_ros.evaluation.summary import mean, summarise
+from segan_ros.evaluation.tables import markdown_table, number, write_csv
+from segan_ros.frame import CompletedScene, Frame, Mask
+from segan_ros.scenes import LabelledScene, ScenePath
+
+Method = Callable[[Frame], CompletedScene]
+"""From a frame, whose masks may be predicted ones, to an answer."""
+
+Painter = Callable[[Frame, CompletedScene], CompletedScene]
+"""From a frame and its whole masks to these with appearances."""
+
+OURS, NEIGHBOUR = "SeGAN", "nearest neighbour"
+"""Names of rows."""
+
+ORDERED = (OURS, "convex hull", "IBBE")
+"""Methods that Table 5 shows."""
+
+# Rows of the paper that are missing say why.
+NO_NEIGHBOUR = "Nearest neighbour: give the training scenes to search with `--library`."
+NO_DEPTH_NETWORK = "Order by single-image depth: no network with weights is at hand."
+
+
+@dataclass(frozen=True)
+class Others:
+    """Rows beside those that are always there, by name.
+
+    Args:
+        segmentors: whose masks are scored (Table 1).
+        painters: whose colours are (Table 2).
+    """
+
+    segmentors: Mapping[str, SceneCompleter] = field(default_factory=dict)
+    painters: Mapping[str, SceneCompleter] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: what the method is called, and its cells by column."""
+
+    method: str
+    cells: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the paper's tables.
+
+    Args:
+        name: for files, such as ``table1``.
+        title: what it is about.
+        columns: in order; every row has them all, NaN where there is no number.
+        rows: in order.
+        notes: what a reader must know.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    notes: Sequence[str] = ()
+
+    def markdown(self) -> str:
+        """Heading, table, notes."""
+
+        def cell(value: float) -> str:
+            return str(value) if isinstance(value, int) else number(value)
+
+        lines = ([r.method, *(cell(r.cells[c]) for c in self.columns)] for r in self.rows)
+        return "\n\n".join(
+            [f"### {self.title}", markdown_table(("method", *self.columns), lines), *self.notes]
+        )
+
+
+@dataclass
+class _Tally:
+    """What is known of one method so far."""
+
+    masks: list[MaskScore] = field(default_factory=list)
+    scenes: list[SceneScore] = field(default_factory=list)
+    right: int = 0
+    pairs: int = 0
+
+
+class _Tallies(dict[str, _Tally]):
+    """By method, in the order in which they were met."""
+
+    def __missing__(self, method: str) -> _Tally:
+        self[method] = _Tally()
+        return self[method]
+
+
+def fill_tables(
+    completer: SceneCompleter,
+    folders: Sequence[ScenePath],
+    segmenter: Segmenter,
+    others: Others | None = None,
+    title: str = "",
+) -> list[Table]:
+    """Tables 1, 2 and 5 over `folders`, each method with true and with predicted visible masks.
+
+    Args:
+        completer: ours.
+        folders: scene folders with ground truth.
+        segmenter: gives the predicted visible masks.
+        others: further rows.
+        title: what the scenes are, for the headings.
+
+    Raises:
+        ValueError: a scene has no ground truth.
+    """
+    rule, others = completer.settings.edges, others or Others()
+    segmentors: dict[str, Method] = {
+        "input mask as it is": lambda f: input_masks(f, rule),
+        "convex hull": lambda f: convex_hulls(f, rule),
+        "IBBE": lambda f: by_expansion(completer, f),
+        **{name: _unpainted(other) for name, other in others.segmentors.items()},
+        OURS: _unpainted(completer),
+    }
+    painters: dict[str, Painter] = {
+        "OpenCV inpainting (Telea)": painted_by_telea,
+        **{name: _painted(other) for name, other in others.painters.items()},
+        OURS: _painted(completer),
+    }
+    masks, painted, order = _Tallies(), _Tallies(), _Tallies()
+    for folder in tqdm(folders, unit="scene"):
+        scene = read_with_truth(folder)
+        labels, whole = scene.frame.labels, whole_masks(scene.objects, scene.frame.labels)
+        true_order = order_by_masks(labels, whole)
+        true = replace(scene.frame, depth=None)
+        guessed, _ = guessed_frame(true, segmenter(folder.name, scene))
+        for setting, frame in (("predicted SV", guessed), ("true SV", true)):
+            for name, segment in segmentors.items():
+                answer = segment(frame)
+                _add_masks(masks[f"{name}, {setting}"], scene, answer)
+                if name in ORDERED:
+                    said = order_by_masks(frame.labels, _full_masks(answer, frame))
+                    _add_order(order[f"{name}, {setting}"], true_order, said)
+            # An object without a mask gives a painter nothing to start from.
+            shapes = {i: m for i, m in whole.items() if i in frame.object_ids}
+            given = from_masks(frame, shapes, rule)
+            for name, paint in painters.items():
+                answer = paint(frame, given)
+                painted[f"{name}, {setting}"].scenes.append(score_scene(scene, answer, answer))
+        if scene.frame.depth is not None:
+            said = order_by_depth(labels, scene.frame.depth)
+            _add_order(order["mean visible depth, true depth"], true_order, said)
+    tables = [_table1(masks, title), _table5(order, masks, title)]
+    if any(summarise(t.scenes).true_mask_objects for t in painted.values()):
+        tables.insert(1, _table2(painted, title, others))
+    return tables
+
+
+def _unpainted(completer: SceneCompleter) -> Method:
+    return lambda frame: completer.complete(frame, paint=False)
+
+
+def _painted(completer: SceneCompleter) -> Painter:
+    return lambda frame, scene: replace(scene, objects=tuple(completer.paint(frame, scene.objects)))
+
+
+def _full_masks(answer: CompletedScene, frame: Frame) -> dict[int, Mask]:
+    return {o.id: o.full_mask(frame.size) for o in answer.objects}
+
+
+def _add_masks(tally: _Tally, scene: LabelledScene, answer: CompletedScene) -> None:
+    labels = scene.frame.labels
+    found = _full_masks(answer, scene.frame)
+    nothing = np.zeros(labels.shape, bool)
+    shown = boxes_of(labels)
+    for item in scene.objects:
+        if item.id in shown:
+            guess = found.get(item.id, nothing)
+            tally.masks.append(score_mask(labels == item.id, item.amodal, guess))
+    tally.scenes.append(without_lost(score_scene(scene, answer), found))
+
+
+def _add_order(tally: _Tally, truth: Mapping[Pair, int], said: Mapping[Pair, int]) -> None:
+    right, pairs = right_orders(truth, said)
+    tally.right, tally.pairs = tally.right + right, tally.pairs + pairs
+
+
+def _table1(masks: Mapping[str, _Tally], title: str) -> Table:
+    rows = []
+    for name, tally in masks.items():
+        strict = summarise(tally.scenes)
+        cells = {
+            "V and I": mean(m.whole for m in tally.masks),
+            "V": mean(m.visible for m in tally.masks),
+            "I": mean(m.invisible for m in tally.masks),
+            "SF": strict.sf,
+            "SI": strict.si,
+            "halluc.": strict.hallucination,
+        }
+        rows.append(Row(name, cells))
+    note = f"""\
+V and I, V, I: the paper's protocol, 58x58 pixels, all {len(tally.masks)} objects; I is 0 for an
+object of which nothing is hidden. SF, SI ({strict.si_objects} objects), halluc.: strict. An object
+without a predicted mask scores an empty one. IBBE is the loop of Li & Malik around our segmentor.
+The paper's Multipath is what "input mask as it is, predicted SV" stands for."""
+    return Table("table1", f"Table 1, segmentation{title}", tuple(cells), rows, (note,))
+
+
+def _table2(painted: Mapping[str, _Tally], title: str, others: Others) -> Table:
+    rows = []
+    for name, tally in painted.items():
+        found = summarise(tally.scenes)
+        cells = {
+            "L1": found.true_mask_l1,
+            "L2": found.true_mask_l2,
+            "objects": found.true_mask_objects,
+        }
+        rows.append(Row(name, cells))
+    note = """\
+Colour difference in 0..1 inside the true hidden part, painted with the true SF; objects hidden
+by 5-95 %. With predicted SV only those that have a mask can be painted: compare rows of one
+setting."""
+    notes = (note,) if NEIGHBOUR in others.painters else (note, NO_NEIGHBOUR)
+    return Table("table2", f"Table 2, painting{title}", tuple(cells), rows, notes)
+
+
+def _table5(order: Mapping[str, _Tally], masks: Mapping[str, _Tally], title: str) -> Table:
+    rows = []
+    for name, tally in order.items():
+        cells = {
+            "accuracy, %": 100 * tally.right / tally.pairs if tally.pairs else NAN,
+            "strict order": (
+                summarise(masks[name].scenes).order_accuracy if name in masks else NAN
+            ),
+        }
+        rows.append(Row(name, cells))
+    note = f"""\
+Accuracy: of the {tally.pairs} pairs in which the IoU of one's visible mask and the other's true
+hidden part is above 0.05, the share that is put in the right order by the same overlaps of
+predicted masks, or by depth. Strict order: by our own edge rule, pairs that cover 1 % and 20
+pixels."""
+    title = f"Table 5, order in depth{title}"
+    return Table("table5", title, tuple(cells), rows, (note, NO_DEPTH_NETWORK))
+
+
+def write_tables(out: Path, tables: Sequence[Table], text: str) -> None:
+    """Write ``tables.md`` and one CSV a table into `out`."""
+    (out / "tables.md").write_text(text + "\n")
+    for table in tables:
+        write_csv(out / f"{table.name}.csv", [{"method": r.method, **r.cells} for r in table.rows])

@@ -1,0 +1,94 @@
+"""Completed objects beside their truth, so that a score has a face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from segan_ros.completion import SceneCompleter
+from segan_ros.crops import Roi, cut
+from segan_ros.evaluation.metrics import ObjectScore
+from segan_ros.frame import AmodalObject, Image
+from segan_ros.pictures import fitted
+from segan_ros.scenes import LabelledScene, ScenePath, TrueObject, read_scene
+
+RIGHT, WRONG, MISSED, SEEN = (60, 190, 90), (230, 60, 50), (60, 120, 240), (225, 225, 225)
+"""Colours of hidden pixels that were found, made up and missed, and of visible ones."""
+
+Pair = tuple[LabelledScene, TrueObject, AmodalObject]
+
+
+def object_sheet(pairs: Iterable[Pair], side: int = 128, columns: int = 1) -> Image:
+    """Four cells for each object: picture, mask, painting, truth.
+
+    In the mask, green is hidden and found, red made up, blue missed, grey visible.
+
+    Args:
+        pairs: scene, truth and completion of each object.
+        side: pixels of a cell.
+        columns: objects beside each other.
+
+    Returns:
+        ``(rows * side, columns * 4 * side, 3)`` uint8 RGB; one black row without objects.
+    """
+    strips = [
+        np.hstack([fitted(cell, side, margin=0, ground=0) for cell in _cells(*pair)])
+        for pair in pairs
+    ]
+    blank = np.zeros((side, 4 * side, 3), np.uint8)
+    strips += [blank] * (-len(strips) % columns or columns * (not strips))
+    rows = [np.hstack(strips[i : i + columns]) for i in range(0, len(strips), columns)]
+    return np.vstack(rows)
+
+
+def ranked_pairs(
+    completer: SceneCompleter,
+    folders: Sequence[ScenePath],
+    scores: Sequence[Sequence[ObjectScore]],
+    count: int,
+    worst: bool,
+) -> Iterator[Pair]:
+    """Partly hidden objects by the SI that they scored, the worst first.
+
+    Args:
+        completer: completes them once more.
+        folders: of the scenes.
+        scores: of the objects of each.
+        count: objects.
+        worst: the worst alone; else evenly from the worst to the best.
+    """
+    ranked = sorted(
+        (item.si, number, item.id)
+        for number, scene in enumerate(scores)
+        for item in scene
+        if item.partly_hidden
+    )
+    if not worst:
+        places = np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)
+        ranked = [ranked[i] for i in places]
+    for _, number, object_id in ranked[:count]:
+        scene = read_scene(folders[number])
+        truth = next(o for o in scene.objects if o.id == object_id)
+        yield scene, truth, completer.complete(scene.frame, paint=[object_id]).object(object_id)
+
+
+def _cells(scene: LabelledScene, truth: TrueObject, guess: AmodalObject) -> Iterator[Image]:
+    size = scene.frame.size
+    around = Roi(0.15, "longest_side").around(truth.box, size)
+    yield cut(scene.frame.rgb, around)
+    visible, whole = scene.frame.labels == truth.id, guess.full_mask(size)
+    mask = np.zeros((*size, 3), np.uint8)
+    mask[visible] = SEEN
+    mask[whole & truth.amodal & ~visible] = RIGHT
+    mask[whole & ~truth.amodal & ~visible] = WRONG
+    mask[truth.amodal & ~whole] = MISSED
+    yield cut(mask, around)
+    for shape, box, colours in (
+        (whole, guess.box, guess.appearance),
+        (truth.amodal, truth.box, truth.appearance),
+    ):
+        picture = np.full((*size, 3), 40, np.uint8)
+        if colours is not None:
+            cut(picture, box)[cut(shape, box)] = colours[cut(shape, box)]
+        yield cut(picture, around)

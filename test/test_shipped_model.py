@@ -1,0 +1,69 @@
+"""The weights that ship: they work, they are worth their size, and their card tells the truth."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from segan_ros.completion import SceneCompleter
+from segan_ros.evaluation.evaluate import OURS, evaluate
+from segan_ros.evaluation.summary import summarise
+from segan_ros.inference import Model, model_folder
+from segan_ros.scenes import iterate_scenes
+
+MODELS = Path(__file__).parents[1] / "models"
+FOLDER = MODELS / "tabletop"
+
+
+@pytest.fixture(scope="module")
+def description():
+    return yaml.safe_load((FOLDER / "model.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def card():
+    return (FOLDER / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.render
+def test_it_beats_the_hull_on_ten_scenes_of_objects_it_never_saw(tmp_path):
+    pytest.importorskip("segan_ros.synthesis.gl")
+    from segan_ros.synthesis.generate import generate
+    from segan_ros.synthesis.piles import Job
+    from segan_ros.synthesis.workforce import Workforce
+
+    generate(Job("test", 77, (240, 320), 10), tmp_path / "scenes", Workforce())
+    completer = SceneCompleter(Model(model_folder("tabletop"), "cpu"))
+    scores = evaluate(completer, list(iterate_scenes(tmp_path / "scenes"))).scores
+    ours, hull = summarise(scores[OURS]), summarise(scores["convex hull"])
+    assert ours.si > hull.si + 0.05 and ours.sf > hull.sf
+    assert ours.hallucination < hull.hallucination
+    assert ours.edge_f1 > hull.edge_f1 and ours.order_accuracy > hull.order_accuracy
+
+
+def test_models_stay_small_enough_to_clone():
+    assert sum(f.stat().st_size for f in MODELS.rglob("*") if f.is_file()) <= 40e6
+
+
+def test_card_names_the_networks_as_they_are(card):
+    onnx = pytest.importorskip("onnx")
+    for name in ("segmentor", "painter"):
+        network = onnx.load(str(FOLDER / f"{name}.onnx"))
+        millions = sum(int(np.prod(t.dims)) for t in network.graph.initializer) / 1e6
+        row = next(r for r in card.splitlines() if r.startswith(f"| `{name}.onnx`"))
+        assert float(re.search(r"([\d.]+) M", row)[1]) == pytest.approx(millions, abs=0.1)
+        sides = [d.dim_value for d in network.graph.input[0].type.tensor_type.shape.dim[1:]]
+        assert "(N, {}, {}, {})".format(*sides) in row
+
+
+def test_card_tells_the_training_and_the_validation_scores_as_the_files_do(card, description):
+    training, scores = description["training"], description["scores"]["val"]
+    assert training["command"] in card
+    for stage in training["stages"]:
+        assert stage in card
+    assert f"{training['minutes']:.0f} minutes" in card
+    for name in ("si", "sf", "hallucination"):
+        assert f"{scores[name]:.3f}" in card
+    assert f"Threshold {scores['threshold']:.2f}" in card
