@@ -139,14 +139,25 @@ class Robot:
             if message is not None:
                 (self._publishers.get(topic) or self.camera(topic)).publish(message)
 
-    def ask(self, kind: Any, name: str, request: Any) -> Any:
-        """The answer of a service."""
+    def ask(self, kind: Any, name: str, request: Any, every: float = TIMEOUT) -> Any:
+        """The answer of a service.
+
+        A server that has not discovered this client yet loses its answer, although the client has
+        discovered the server: a question that changes nothing may be put again `every` few seconds.
+        """
         client = self.node.create_client(kind, name)
         self.wait(client.service_is_ready, f"the service {name}")
-        future = client.call_async(request)
-        self.wait(future.done, f"an answer of {name}")
+        asked: list[Any] = []
+        begun = time.monotonic()
+
+        def answered() -> Any:
+            if time.monotonic() >= begun + every * len(asked):
+                asked.append(client.call_async(request))
+            return next((future for future in asked if future.done()), None)
+
+        answer = self.wait(answered, f"an answer of {name}").result()
         self.node.destroy_client(client)
-        return future.result()
+        return answer
 
     def wait(self, condition: Callable[[], Any], what: str) -> Any:
         """Let messages come until `condition`; return what it gives."""

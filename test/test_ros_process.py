@@ -208,7 +208,7 @@ def test_node_does_not_start_itself_when_told_so(start_process, robot):
     process = start_process("-p", "autostart:=false")
     from lifecycle_msgs.srv import GetState
 
-    answer = robot.ask(GetState, "/segan/get_state", GetState.Request())
+    answer = robot.ask(GetState, "/segan/get_state", GetState.Request(), every=3)
     assert answer.current_state.label == "unconfigured"
     process.terminate()
     assert process.wait(TIMEOUT) == 0

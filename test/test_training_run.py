@@ -273,11 +273,11 @@ def _lists(value):
 
 
 class Oracle(Model):
-    """Answers 0.6 in the true whole mask and 0.4 elsewhere."""
+    """Answers `high` in the true whole mask and `low` elsewhere."""
 
-    def __init__(self, truth):
+    def __init__(self, truth, low=0.4, high=0.6):
         self.spec = SPECS["tabletop"]
-        self.truth = truth
+        self.truth, self.low, self.high = truth, low, high
 
     def segment(self, planes, boxes):
         frame = self.truth.frame
@@ -288,9 +288,8 @@ class Oracle(Model):
         ):
             x0, y0, x1, y1 = box
             mask = item.amodal[y0:y1, x0:x1].astype(np.float32)
-            answers.append(
-                0.4 + 0.2 * cv2.resize(mask, (256, 256), interpolation=cv2.INTER_NEAREST)
-            )
+            inside = cv2.resize(mask, (256, 256), interpolation=cv2.INTER_NEAREST)
+            answers.append(self.low + (self.high - self.low) * inside)
         return np.stack(answers)
 
     def _asked(self, planes):
@@ -313,7 +312,8 @@ def test_strict_scores_of_a_perfect_segmentor_are_perfect_at_its_threshold_only(
 def test_highest_expected_iou_is_a_choice_of_threshold(tmp_path):
     truth = discs(3, count=4)
     write_scene(tmp_path / "000", truth)
-    (scores,) = strict_scores(Oracle(truth), [tmp_path / "000"], (0.0,))
+    sure = Oracle(truth, low=0.02, high=0.98)
+    (scores,) = strict_scores(sure, [tmp_path / "000"], (0.0,))
     assert scores.threshold == 0 and scores.si > 0.95 and scores.hallucination < 0.01
 
 
