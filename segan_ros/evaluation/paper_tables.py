@@ -5,6 +5,7 @@ Each row is a method, with the scores of the paper's protocol beside the strict 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -115,14 +116,6 @@ class _Tally:
     pairs: int = 0
 
 
-class _Tallies(dict[str, _Tally]):
-    """By method, in the order in which they were met."""
-
-    def __missing__(self, method: str) -> _Tally:
-        self[method] = _Tally()
-        return self[method]
-
-
 def fill_tables(
     completer: SceneCompleter,
     folders: Sequence[ScenePath],
@@ -155,7 +148,10 @@ def fill_tables(
         **{name: _painted(other) for name, other in others.painters.items()},
         OURS: _painted(completer),
     }
-    masks, painted, order = _Tallies(), _Tallies(), _Tallies()
+    # By row, in the order in which they are met.
+    masks: defaultdict[str, _Tally] = defaultdict(_Tally)
+    painted: defaultdict[str, _Tally] = defaultdict(_Tally)
+    order: defaultdict[str, _Tally] = defaultdict(_Tally)
     for folder in tqdm(folders, unit="scene"):
         scene = read_with_truth(folder)
         labels, whole = scene.frame.labels, whole_masks(scene.objects, scene.frame.labels)
