@@ -15,7 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.crops import boxes_of, canvas, cut, input_planes, resized, uncovered
+from segan_ros.crops import (
+    boxes_of,
+    canvas,
+    cut,
+    input_planes,
+    labelled_area,
+    resized,
+    uncovered,
+)
 from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Mask
 from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.model_spec import SegmentorSpec
@@ -128,11 +136,14 @@ class SceneCompleter:
             rois = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
             rois |= {i: box for i, box in given.items() if i in boxes}
             hideable = self._hideable(frame.labels, list(boxes.values()))
-        probabilities = self._segment(frame, rois, hideable, timings)
+            asked = {
+                i: roi
+                for i, roi in rois.items()
+                if np.any(cut(hideable, roi) & (cut(frame.labels, roi) != i))
+            }
+        answers = self.answers(frame, asked, timings)
         with timed(timings, "crop"):
-            objects = [
-                self._whole(frame, i, rois[i], probabilities.get(i), hideable) for i in boxes
-            ]
+            objects = [self._whole(frame, i, rois[i], answers.get(i), hideable) for i in boxes]
         with timed(timings, "graph"):
             edges = find_edges(frame.labels, objects, self.settings.edges, frame.depth)
             graph = build_graph(boxes, edges)
@@ -145,30 +156,25 @@ class SceneCompleter:
         occluders = self.settings.occluders or self._spec.occluders
         if occluders == "any":
             return np.ones(labels.shape, bool)
-        labelled = labels > 0
-        if self.settings.gap_width and boxes:
-            side = (self.settings.gap_width + 1) // 2 * 2 + 1  # odd: closing must not shift it
-            corners = np.array(boxes)
-            low, high = corners[:, :2].min(axis=0) - side, corners[:, 2:].max(axis=0) + side
-            part = cut(labelled, (max(low[0], 0), max(low[1], 0), high[0], high[1])).view(np.uint8)
-            part[:] = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-        return labelled
+        result = np.zeros(labels.shape, bool)
+        if boxes:
+            corners, room = np.array(boxes), self.settings.gap_width + 2
+            low, high = corners[:, :2].min(axis=0) - room, corners[:, 2:].max(axis=0) + room
+            part = max(low[0], 0), max(low[1], 0), high[0], high[1]
+            cut(result, part)[:] = labelled_area(cut(labels, part), self.settings.gap_width)
+        return result
 
-    def _segment(
-        self, frame: Frame, rois: dict[int, Box], hideable: Mask, timings: dict[str, float]
+    def answers(
+        self, frame: Frame, rois: Mapping[int, Box], timings: dict[str, float] | None = None
     ) -> dict[int, NDArray[np.float32]]:
-        """Probability of the whole object in its roi, for each object that something may hide."""
+        """What the segmentor says of each object inside its roi, ``(C, h, w)``, see
+        `Model.segment`; seconds of the stages ``crop`` and ``segment`` are added to `timings`."""
+        timings = {} if timings is None else timings
         spec = self._spec
-        with timed(timings, "crop"):
-            ids = [
-                i
-                for i, roi in rois.items()
-                if np.any(cut(hideable, roi) & (cut(frame.labels, roi) != i))
-            ]
         full = (0, 0, frame.size[1], frame.size[0])
         extent = np.array([frame.size[1], frame.size[0]] * 2, np.float32)
         found: dict[int, NDArray[np.float32]] = {}
-        for batch in _batches(ids):
+        for batch in _batches(list(rois)):
             with timed(timings, "crop"):
                 planes = np.empty((len(batch), spec.channels, *spec.size), np.float32)
                 for i, out in zip(batch, planes, strict=True):
@@ -177,8 +183,8 @@ class SceneCompleter:
                     input_planes(rgb, labels, i, spec.size, spec.planes, out=out)
                 boxes = np.array([rois[i] for i in batch], np.float32) / extent
             with timed(timings, "segment"):
-                probabilities = self.model.segment(planes, boxes)
-            found |= zip(batch, probabilities, strict=True)
+                answers = self.model.segment(planes, boxes)
+            found.update(zip(batch, answers, strict=True))
         return found
 
     def _whole(
@@ -189,14 +195,18 @@ class SceneCompleter:
         found: NDArray[np.float32] | None,
         hideable: Mask,
     ) -> AmodalObject:
-        """One object from what the segmentor `found`, at any size; None where it was not asked."""
+        """One object from what the segmentor `found`, ``(C, h, w)`` at any size; None where it was
+        not asked."""
         visible = cut(frame.labels, roi) == object_id
         seen = np.count_nonzero(visible)
         amodal, area, inside, outside = visible, seen, float(seen), 0.0
+        in_front: dict[int, float] | None = None
         if found is None:
             probability = visible.astype(np.float32)
         else:
-            probability = resized(found.clip(0, 1), _size(roi))
+            if len(found) > 1:
+                in_front = _in_front(cut(frame.labels, roi), object_id, found[1])
+            probability = resized(found[0].clip(0, 1), _size(roi))
             probability *= cut(hideable, roi)
             np.copyto(probability, 1, where=visible)
             outside = cv2.sumElems(probability)[0] - seen
@@ -220,6 +230,7 @@ class SceneCompleter:
             score=min(inside / (area + outside), 1.0),
             truncated=box[0] == 0 or box[1] == 0 or box[2] == width or box[3] == height,
             depth_median=_median(frame.depth, roi, visible),
+            in_front=in_front,
         )
 
     def paint(
@@ -301,6 +312,18 @@ def _size(box: Box) -> tuple[int, int]:
 
 def _moved(box: Box, x: int, y: int) -> Box:
     return box[0] + x, box[1] + y, box[2] + x, box[3] + y
+
+
+def _in_front(
+    labels: NDArray[np.int32], object_id: int, probability: NDArray[np.float32]
+) -> dict[int, float]:
+    """Mean `probability` over what is seen of each other object; tiny ones may be left out."""
+    small = cv2.resize(labels, probability.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    ids, index, counts = np.unique(small, return_inverse=True, return_counts=True)
+    means = np.bincount(index.ravel(), probability.ravel()) / counts
+    return {
+        i: m for i, m in zip(ids.tolist(), means.tolist(), strict=True) if i > 0 and i != object_id
+    }
 
 
 def _median(depth: NDArray[np.float32] | None, roi: Box, visible: Mask) -> float:

@@ -14,9 +14,10 @@ from segan_ros.frame import Box, Image, Mask
 
 Planes = NDArray[np.float32]
 
-PLANE_CHANNELS = {"rgb": 3, "visible": 1, "others": 1}
+PLANE_CHANNELS = {"rgb": 3, "visible": 1, "others": 1, "borders": 1}
 """Input planes of a segmentor and their channels: the picture in 0..1, the object's own visible
-mask, the union of the other visible masks (what may hide it)."""
+mask, the union of the other visible masks (what may hide it), the lines where two masks or a mask
+and the background meet."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,24 @@ def input_planes(
     for plane in planes:
         if plane == "rgb":
             _unit_planes(resized(rgb, size), out[channel : channel + 3])
+        elif plane == "borders":
+            out[channel] = _borders(labels, size)
         else:
             mask = visible if plane == "visible" else (labels > 0) & ~visible
             out[channel] = resized(mask, size)
         channel += PLANE_CHANNELS[plane]
     return out
+
+
+def labelled_area(labels: NDArray[Any], gap_width: int) -> Mask:
+    """``(H, W)`` bool: labelled pixels, and gaps of up to `gap_width` pixels between them."""
+    labelled = labels > 0
+    if not gap_width:
+        return labelled
+    side = (gap_width + 1) // 2 * 2 + 1  # odd: closing must not shift it
+    return cv2.morphologyEx(
+        labelled.view(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)
+    ).view(bool)
 
 
 def canvas(
@@ -187,6 +201,15 @@ def uncovered(
     enlarged = cut(resized(object_alone, size), part)
     colours = enlarged[..., :3] * (255 / np.maximum(enlarged[..., 3:], 0.1))
     return colours.round().clip(0, 255).astype(np.uint8)
+
+
+def _borders(labels: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """``(h, w)``: where a label meets another one, on its left or upper side."""
+    small = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
+    result = np.zeros(size, bool)
+    result[:, 1:] = small[:, 1:] != small[:, :-1]
+    result[1:] |= small[1:] != small[:-1]
+    return result
 
 
 def _unit_planes(picture: Image, out: Planes) -> None:

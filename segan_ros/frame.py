@@ -6,6 +6,7 @@ right and lower edge exclusive, so ``array[y0:y1, x0:x1]`` is its content.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntFlag
 
@@ -22,6 +23,7 @@ class Evidence(IntFlag):
 
     AMODAL = 1
     DEPTH = 2
+    ORDER = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,8 @@ class AmodalObject:
         layer: 0 when nothing lies in front, else 1 + the largest layer of its occluders.
         truncated: the amodal mask touches the image border.
         depth_median: median depth of the visible pixels in metres, NaN when unknown.
+        in_front: by id, how likely an object seen around this one hides a part of it, 0..1; None
+            from a model that does not tell.
     """
 
     id: int
@@ -104,6 +108,7 @@ class AmodalObject:
     layer: int = 0
     truncated: bool = False
     depth_median: float = float("nan")
+    in_front: Mapping[int, float] | None = None
 
     @property
     def invisible(self) -> Mask:

@@ -142,12 +142,13 @@ class Model:
                 image`` only.
 
         Returns:
-            ``(N, P, P)`` float32 in 0..1.
+            ``(N, C, P, P)`` float32 in 0..1. The second channel of models that have one tells, at
+            the pixels of other objects, how likely these lie in front.
         """
         feeds = {"planes": planes}
         if self.spec.segmentor.view == "image":
             feeds["boxes"] = boxes
-        return self._run(self._running.segmentor, feeds)[:, 0]
+        return self._run(self._running.segmentor, feeds)
 
     def paint(self, canvases: Planes) -> Planes:
         """The object's appearance, its hidden part included (paper, section 3.2).
@@ -244,9 +245,9 @@ class Model:
             colours = self._run(running.painter, painter.zeros(count))
         if not (np.isfinite(shape).all() and np.isfinite(colours).all()):
             raise ModelError(f"{self.folder}: its networks answer a black picture with NaN or inf")
-        if shape.ndim != 4 or shape.shape[1] != 1:
+        if shape.ndim != 4 or shape.shape[1] not in (1, 2):
             raise ModelError(
-                f"{segmentor.path}: its output must be (N, 1, P, P), got {shape.shape}"
+                f"{segmentor.path}: its output must be (N, 1 or 2, P, P), got {shape.shape}"
             )
         if colours.shape[1:] != (3, *self.spec.painter.size):
             raise ModelError(

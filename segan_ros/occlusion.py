@@ -13,7 +13,7 @@ from segan_ros.borders import Border, find_borders
 from segan_ros.crops import cut
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph
 
-RULES = ("coverage", "paper")
+RULES = ("coverage", "learned", "paper")
 
 # The four below were chosen on validation scenes; docs/depth.md has what they change.
 
@@ -41,10 +41,12 @@ class EdgeRule:
 
     Args:
         rule: ``coverage``: q's visible mask covers at least `min_overlap_ratio` of p's predicted
-            whole mask. ``paper``: IoU of visible q and predicted invisible p above 0.05; finds few
-            edges when sizes differ.
+            whole mask. ``learned``: the network gives q at least `min_in_front` to hide a part of
+            p; where it does not tell, as ``coverage``. ``paper``: IoU of visible q and predicted
+            invisible p above 0.05; finds few edges when sizes differ.
+        min_in_front: probability, 0..1; for ``learned``.
         min_overlap_ratio: share of p's whole mask, 0..1; for ``coverage``.
-        min_overlap_area: pixels that must overlap, for both rules.
+        min_overlap_area: pixels that must overlap, for ``coverage`` and ``paper``.
         depth_step: metres; with depth, it matters along how much of the border of q and p q is
             nearer by more than this. Most of it confirms an edge, or makes one; none of it rejects
             the edge if q is farther.
@@ -54,6 +56,7 @@ class EdgeRule:
     """
 
     rule: str = "coverage"
+    min_in_front: float = 0.5
     min_overlap_ratio: float = 0.01
     min_overlap_area: int = 10
     depth_step: float = 0.01
@@ -61,14 +64,15 @@ class EdgeRule:
     def __post_init__(self) -> None:
         if self.rule not in RULES:
             raise ValueError(f"edge rule is {self.rule!r}; known are {', '.join(RULES)}")
-        if not 0 <= self.min_overlap_ratio <= 1:
-            raise ValueError(f"min_overlap_ratio is {self.min_overlap_ratio}; it must lie in 0..1")
+        for name in ("min_in_front", "min_overlap_ratio"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0..1")
 
     def holds(self, overlap: int, occludee: AmodalObject, occluder_area: int) -> bool:
         """Whether `overlap` pixels of an occluder of `occluder_area` visible ones make an edge."""
         if overlap < max(self.min_overlap_area, 1):
             return False
-        if self.rule == "coverage":
+        if self.rule != "paper":
             return overlap >= self.min_overlap_ratio * occludee.amodal_area
         hidden = occludee.amodal_area - occludee.visible_area
         return overlap > 0.05 * (occluder_area + hidden - overlap)
@@ -95,12 +99,18 @@ def find_edges(
     edges = []
     for occludee in objects:
         covered = _covered(labels, occludee)
+        fronts = (occludee.in_front if rule.rule == "learned" else None) or {}
         neighbours = {a for a, b in borders if b == occludee.id}
-        for occluder_id in sorted((covered.keys() & visible_areas.keys()) | neighbours):
-            overlap, doubt = covered.get(occluder_id, (0, 1.0))
+        seen = (covered.keys() | fronts.keys()) & visible_areas.keys()
+        for occluder_id in sorted(seen | neighbours):
+            overlap, likely = covered.get(occluder_id, (0, 0.0))
             holds = rule.holds(overlap, occludee, visible_areas[occluder_id])
+            claim = Evidence.AMODAL if holds else Evidence(0)
+            if occluder_id in fronts:
+                likely = fronts[occluder_id]
+                claim = claim | Evidence.ORDER if likely >= rule.min_in_front else Evidence(0)
             border = borders.get((occluder_id, occludee.id), NO_BORDER)
-            evidence, score = _judged(rule, occludee, border, doubt if holds else None)
+            evidence, score = _judged(rule, occludee, border, claim, likely)
             if evidence:
                 edges.append(
                     OcclusionEdge(
@@ -117,18 +127,19 @@ def find_edges(
 
 
 def _covered(labels: NDArray[np.int32], occludee: AmodalObject) -> dict[int, tuple[int, float]]:
-    """By id, how many pixels of the occludee's hidden part show that object, and their doubt."""
+    """By id, how many pixels of the occludee's hidden part show that object, and how likely they
+    are the occludee's."""
     over = cut(labels, occludee.box)[occludee.invisible]
     probability = occludee.probability[occludee.invisible]
     found = {}
     for occluder_id in np.unique(over[(over > 0) & (over != occludee.id)]).tolist():
         where = over == occluder_id
-        found[occluder_id] = int(np.count_nonzero(where)), 1 - float(probability[where].mean())
+        found[occluder_id] = int(np.count_nonzero(where)), float(probability[where].mean())
     return found
 
 
 def _judged(
-    rule: EdgeRule, occludee: AmodalObject, border: Border, doubt: float | None
+    rule: EdgeRule, occludee: AmodalObject, border: Border, claim: Evidence, likely: float
 ) -> tuple[Evidence, float]:
     """Evidence (none: no edge) and score of an edge.
 
@@ -136,11 +147,12 @@ def _judged(
         rule: its `depth_step` tells what counts as nearer.
         occludee: its size tells how long a border must be to make an edge by itself.
         border: of occluder and occludee.
-        doubt: of the whole mask where the occluder covers it, 0..1; None if it covers too little.
+        claim: what the picture alone gives as evidence, which may be nothing.
+        likely: how likely it holds, 0..1.
     """
     front = border.front_share(rule.depth_step)
     confirmed = front >= CONFIRMING_SHARE
-    if doubt is None:
+    if not claim:
         shortest = max(SHORTEST_BORDER, SHORTEST_BORDER_RATIO * np.sqrt(occludee.amodal_area))
         if confirmed and border.length >= shortest:
             return Evidence.DEPTH, DEPTH_SCORE * front
@@ -148,8 +160,8 @@ def _judged(
     if front < REJECTING_SHARE and border.gap < 0:
         return Evidence(0), 0.0
     if confirmed:
-        return Evidence.AMODAL | Evidence.DEPTH, 1 - doubt / 2
-    return Evidence.AMODAL, 1 - doubt
+        return claim | Evidence.DEPTH, (1 + likely) / 2
+    return claim, likely
 
 
 def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> OcclusionGraph:

@@ -225,6 +225,40 @@ def test_arrays_given_for_planes_and_canvas_are_filled():
     assert np.isfinite(out).all()
 
 
+def test_borders_are_where_a_label_meets_another():
+    labels = np.array([[1, 1, 2], [1, 1, 2], [0, 0, 2]], np.int32)
+    (lines,) = input_planes(np.zeros((3, 3, 3), np.uint8), labels, 1, (3, 3), ["borders"])
+    np.testing.assert_array_equal(lines, [[0, 0, 1], [0, 0, 1], [1, 1, 1]])
+
+
+class Teller(Model):
+    """Answers the visible mask, and in front 0.9 left of the middle of the view, 0.2 right."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+    def segment(self, planes, boxes):
+        fronts = np.full_like(planes[:, 3], 0.2)
+        fronts[..., : fronts.shape[-1] // 2] = 0.9
+        return np.stack([planes[:, 3], fronts], axis=1)
+
+
+def test_who_lies_in_front_is_the_mean_over_what_is_seen_of_each(model):
+    labels = np.zeros((40, 100), np.int32)
+    labels[10:30, 40:60], labels[10:30, 34:40], labels[10:30, 60:66] = 1, 2, 3
+    completer = SceneCompleter(Teller(model.spec), Settings(edges=EdgeRule("learned")))
+    scene = completer.complete(frame_of(labels), paint=False)
+    assert scene.object(1).in_front == pytest.approx({2: 0.9, 3: 0.2})
+    assert {(e.occluder_id, e.occludee_id) for e in scene.graph.edges if e.occludee_id == 1} == {
+        (2, 1)
+    }
+
+
+def test_model_that_does_not_tell_who_lies_in_front_leaves_it_open(model):
+    scene = SceneCompleter(model).complete(frame_of(overlapping()), paint=False)
+    assert all(o.in_front is None for o in scene.objects)
+
+
 def test_time_is_kept_by_stage(model):
     timings = SceneCompleter(model).complete(frame_of(overlapping())).timings
     assert set(timings) == {"crop", "segment", "graph", "paint"}

@@ -10,13 +10,15 @@ import pytest
 from segan_ros import cli
 from segan_ros.evaluation.ibbe import by_expansion, expanded
 from segan_ros.evaluation.paper_protocol import (
+    order_as_told,
     order_by_depth,
     order_by_masks,
     overlaps,
     right_orders,
     score_mask,
 )
-from segan_ros.frame import Frame
+from segan_ros.evaluation.refinement import refined
+from segan_ros.frame import AmodalObject, Frame
 from segan_ros.scenes import LabelledScene, TrueObject, true_occlusions, write_scene
 
 pytest.importorskip("onnx")
@@ -84,6 +86,22 @@ def test_depth_orders_every_pair_that_it_knows():
     assert order_by_depth(labels, depth) == {(1, 2): 1}
 
 
+def test_order_as_told_is_the_likelier_of_two_words():
+    dot = np.ones((1, 1), bool)
+
+    def told(object_id, in_front):
+        likely = dot.astype(np.float32)
+        return AmodalObject(object_id, (0, 0, 1, 1), dot, dot, likely, in_front=in_front)
+
+    objects = [
+        told(1, {2: 0.2, 3: 0.6}),
+        told(2, {1: 0.3}),
+        told(3, {1: 0.6, 2: 0.1}),
+        told(4, None),
+    ]
+    assert order_as_told(objects) == {(1, 2): 1, (2, 3): 2}
+
+
 def test_an_order_that_was_not_given_is_wrong():
     assert right_orders({(1, 2): 1, (1, 3): 3, (2, 3): 2}, {(1, 2): 1, (1, 3): 1}) == (1, 3)
 
@@ -119,6 +137,46 @@ def test_expansion_looks_again_until_the_mask_fits(model):
     for item in scene.objects:
         last = recorder.windows[-1][item.id]
         assert expanded(last, item.box, SIZE) == last
+
+
+class Mender:
+    """Answers each object's own mask, grown to its left and less likely by its id."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+    def segment(self, planes, boxes):
+        own = planes[:, 3:4]
+        grown = np.maximum(own, np.roll(own, -5, axis=-1))
+        return grown * np.array([0.9, 0.8, 0.4]).reshape(-1, 1, 1, 1)
+
+
+def test_mended_masks_give_each_pixel_to_the_likeliest_object(model):
+    from segan_ros.completion import SceneCompleter
+    from segan_ros.inference import Model
+
+    labels = np.zeros((32, 32), np.int32)
+    labels[8:24, 4:10], labels[8:24, 10:16], labels[8:24, 22:28] = 1, 2, 3
+    spec = Model(model, "cpu").spec
+    found = refined(
+        SceneCompleter(Mender(spec)), Frame(np.zeros((32, 32, 3), np.uint8), labels)
+    ).labels
+    assert set(np.unique(found)) == {0, 1, 2}
+    assert (found[labels == 1] == 1).mean() > 0.8  # all but the column that 2 touches
+    assert (found[8:24, 3] == 1).any() and (found[:, 20:] == 0).all()
+
+
+def test_refiner_adds_two_rows(scenes, model, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["evaluate", "--tables", "--scenes", str(scenes), "--model", str(model)]
+    assert cli.main([*arguments, "--refiner", str(model), "--out", str(out)]) == 0
+    first = rows(out / "table1.csv")
+    plain, mended = (
+        first[f"input mask{m}, true SV"] for m in (" as it is", ", learned refinement")
+    )
+    assert float(plain["V"]) == 1 > float(mended["V"])  # the dummy grows every mask
+    assert "SeGAN after it, predicted SV" in first
+    assert "Learned refinement" not in (out / "tables.md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def test_batches_of_any_size_give_the_same_answer(folder):
     many = planes(2 * MAX_BATCH + 3)
     boxes = np.zeros((len(many), 4), np.float32)
     together = model.segment(many, boxes)
-    assert together.shape == (len(many), 32, 32)
+    assert together.shape == (len(many), 1, 32, 32)
     for i in (0, MAX_BATCH - 1, MAX_BATCH, len(many) - 1):
         np.testing.assert_array_equal(together[i], model.segment(many[i : i + 1], boxes[:1])[0])
 
@@ -128,7 +128,7 @@ def test_odd_painter_is_refused(folder, network, message):
 def test_segmentor_of_wrong_rank_is_refused(folder):
     node = helper.make_node("Flatten", ["planes"], ["probability"])
     save_network(folder / "segmentor.onnx", node, ["N", 5, 32, 32], ["N", 5120])
-    with pytest.raises(ModelError, match=r"its output must be \(N, 1, P, P\), got"):
+    with pytest.raises(ModelError, match=r"its output must be \(N, 1 or 2, P, P\), got"):
         Model(folder, "cpu")
 
 

@@ -14,6 +14,7 @@ from segan_ros.model.losses import (  # noqa: E402
     adversarial_loss,
     l1_loss,
     mask_loss,
+    order_loss,
     overlap_loss,
     painting_loss,
     total_loss,
@@ -97,6 +98,17 @@ def test_overlap_loss_of_an_unhidden_object_vanishes_with_its_hallucination():
     assert overlap_loss(row(1, 0.8), regions) > overlap_loss(row(1, 0.1), regions) > 0
 
 
+def test_order_loss_is_the_mean_cross_entropy_over_pairs():
+    """Two pixels of an object in front, one of another that is not, one where nothing is asked."""
+    logits = row(logit(0.8), logit(0.6), logit(0.3), 5.0)
+    by_hand = -((log(0.8) + log(0.6)) / 2 + log(0.7)) / 2
+    assert order_loss(logits, row(0.5, 0.5, -1, 0)).item() == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_order_loss_of_an_object_alone_is_nothing():
+    assert order_loss(row(3.0, -3.0), row(0, 0)).item() == 0
+
+
 def test_eq3_is_cross_entropy_on_every_patch():
     verdict = row(logit(0.9), logit(0.2))
     real, fake = -(log(0.9) + log(0.2)) / 2, -(log(0.1) + log(0.8)) / 2
@@ -142,10 +154,12 @@ def test_painting_errors_reach_the_segmentor_through_the_canvas(size):
         torch.zeros(2, 1, *side),
         torch.ones(2, 1, *side),
     )
+    for p in model.painter.parameters():  # ours starts without a say
+        torch.nn.init.normal_(p, 0, 0.1)
     logits, painted_on, appearance = model(planes, boxes, picture, seen, hideable)
     assert logits.shape[-2:] == model.mask_size
     assert painted_on.shape == appearance.shape == (2, 3, *side)
-    appearance.mean().backward()
+    appearance[:, 0].mean().backward()
     first = next(model.segmentor.parameters())
     assert first.grad is not None and first.grad.abs().sum() > 0
 
@@ -153,7 +167,7 @@ def test_painting_errors_reach_the_segmentor_through_the_canvas(size):
 def test_where_nothing_can_hide_the_object_painting_teaches_the_segmentor_nothing():
     model = SeGAN("tabletop", Sizes((8, 8, 8, 8), 4, 8, 4))
     nothing = torch.zeros(2, 1, 128, 128)
-    arguments = (torch.rand(2, 5, 96, 96), torch.zeros(2, 4), torch.rand(2, 3, 128, 128))
+    arguments = (torch.rand(2, 6, 96, 96), torch.zeros(2, 4), torch.rand(2, 3, 128, 128))
     model(*arguments, nothing, nothing)[2].mean().backward()
     assert all(p.grad is None or not p.grad.any() for p in model.segmentor.parameters())
 

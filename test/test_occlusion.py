@@ -1,5 +1,7 @@
 """Edges, layers and removal order: what a grasp planner relies on, for every graph."""
 
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -164,6 +166,34 @@ def test_paper_rule_is_iou_of_visible_occluder_and_hidden_part():
     grown = AmodalObject(2, (14, 5, 40, 15), seen, seen, seen.astype(np.float32))
     assert find_edges(labels, [objects[0], grown], EdgeRule("paper")) == []
     assert len(find_edges(labels, [objects[0], grown], EdgeRule("coverage"))) == 1
+
+
+def test_network_decides_who_lies_in_front_where_it_tells():
+    labels, objects = pair()
+    told = [replace(objects[0], in_front={2: 0.3}), replace(objects[1], in_front={1: 0.6})]
+    (edge,) = find_edges(labels, told, EdgeRule("learned"))
+    assert (edge.occluder_id, edge.occludee_id) == (1, 2)
+    assert edge.evidence == Evidence.ORDER
+    assert edge.score == 0.6 and edge.overlap_area == 0
+    assert find_edges(labels, told, EdgeRule("learned", min_in_front=0.7)) == []
+    (edge,) = find_edges(labels, told, EdgeRule("coverage"))
+    assert (edge.occluder_id, edge.occludee_id) == (2, 1)
+
+
+def test_network_and_whole_mask_may_agree():
+    labels, objects = pair()
+    told = [replace(objects[0], in_front={2: 0.9}), replace(objects[1], in_front={})]
+    (edge,) = find_edges(labels, told, EdgeRule("learned"))
+    assert edge.evidence == Evidence.ORDER | Evidence.AMODAL
+    assert edge.score == 0.9 and edge.overlap_area == 20
+
+
+def test_depth_judges_what_the_network_claims():
+    labels, objects, depth = side_by_side(0.9)
+    told = [replace(objects[0], in_front={2: 0.6}), replace(objects[1], in_front={1: 0.8})]
+    (edge,) = find_edges(labels, told, EdgeRule("learned"), depth)
+    assert (edge.occluder_id, edge.occludee_id) == (2, 1)
+    assert edge.evidence == Evidence.ORDER | Evidence.DEPTH and edge.score == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_pixels_that_do_not_tell_change_nothing(true):
 
 @pytest.mark.parametrize(
     ("network", "planes"),
-    [(TabletopSegmentor((8, 8, 8, 8)), (2, 5, 32, 32)), (PaperSegmentor(), (2, 4, 64, 64))],
+    [(TabletopSegmentor((8, 8, 8, 8)), (2, 6, 32, 32)), (PaperSegmentor(), (2, 4, 64, 64))],
 )
 def test_rescaled_segmentor_answers_scaled_and_shifted_logits(network, planes):
     network.eval()
@@ -65,4 +65,6 @@ def test_rescaled_segmentor_answers_scaled_and_shifted_logits(network, planes):
         before = network.logits(planes, boxes)
         network.rescale(0.5, -1.0)
         after = network.logits(planes, boxes)
-    assert torch.allclose(after, 0.5 * before - 1.0, atol=1e-5)
+    whole, rest = slice(0, 1), slice(1, None)
+    assert torch.allclose(after[:, whole], 0.5 * before[:, whole] - 1.0, atol=1e-5)
+    assert torch.equal(after[:, rest], before[:, rest])

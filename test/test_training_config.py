@@ -56,6 +56,12 @@ def test_baselines_get_the_data_losses_and_painting_steps_of_the_shipped_model(n
         assert objects(theirs, "segmentor") == objects(ours, "segmentor")
 
 
+def test_refiner_learns_from_spoilt_masks_alone():
+    config = read_config(SHIPPED / "refiner.yaml")
+    assert {s.trains for s in config.stages} == {"refiner"}
+    assert config.augmentation.noisy_masks == 1
+
+
 def test_papers_config_has_the_papers_coefficients():
     config = read_config(SHIPPED / "paper.yaml")
     assert config.losses == LossWeights()
@@ -108,7 +114,7 @@ def stage(**changes):
         (changed(stages=[]), r"stages is \[\]; name at least one stage"),
         (
             stage(trains="everything"),
-            r"stages\[0\].trains is 'everything'; known are segmentor, painter, joint",
+            r"stages\[0\].trains is 'everything'; known are segmentor, painter, joint, refiner",
         ),
         (stage(steps=0), r"stages\[0\].steps is 0; at least one step"),
         (stage(side=40), r"stages\[0\].side is 40; .* a multiple of 32"),

@@ -9,13 +9,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from segan_ros.crops import Roi  # noqa: E402
+from segan_ros.evaluation.metrics import least_overlap  # noqa: E402
 from segan_ros.frame import Frame  # noqa: E402
 from segan_ros.mask_noise import MaskNoise  # noqa: E402
 from segan_ros.model.segan import SPECS  # noqa: E402
 from segan_ros.scenes import LabelledScene, TrueObject, tight_box, write_scene  # noqa: E402
-from segan_ros.training.augment import PASTED, Cutout, View, augmented  # noqa: E402
+from segan_ros.training.augment import PASTED, Cutout, View, augmented, spoilt  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
-from segan_ros.training.data import Batch, Batches, Library, jittered  # noqa: E402
+from segan_ros.training.data import Batch, Batches, Library, jittered, order  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -100,7 +101,7 @@ def test_batch_is_a_function_of_seed_and_step(scenes):
 
 def test_segmentors_truth_lies_where_the_picture_shows_it(scenes):
     batch = arrays(batches(scenes))
-    assert batch.planes.shape == (4, 5, 96, 96)
+    assert batch.planes.shape == (4, 6, 96, 96)
     assert batch.whole.shape == batch.visible.shape == batch.others.shape == (4, 1, 96, 96)
     assert np.abs(batch.planes[:, 3:4] - batch.visible).max() < 1e-6
     hidden = (batch.whole > 0.99) & (batch.visible < 0.01)
@@ -109,6 +110,40 @@ def test_segmentors_truth_lies_where_the_picture_shows_it(scenes):
     colours = batch.planes[:, :3].transpose(0, 2, 3, 1)[batch.visible[:, 0] > 0.99]
     distance = np.abs(colours[:, None] * 255 - np.array([GREEN, GREY])).max(-1)
     assert distance.min(1).max() <= 1 and distance.min(0).max() <= 1
+
+
+def test_order_tells_of_each_object_around_whether_it_hides_the_subject(scenes):
+    """The bar hides the disc, nothing hides the bar; each weighs one, however large."""
+    dataset = batches(scenes)
+    for i, subject in enumerate(dataset.library.subjects):
+        sample = Batch(*dataset._sample(i, np.random.default_rng(0)))
+        over, other = sample.order[sample.order > 0], sample.order[sample.order < 0]
+        assert subject.occluders == ({2} if subject.id == 1 else set())
+        if subject.id == 1:
+            assert over.sum() == pytest.approx(1) and (sample.others[sample.order > 0] > 0).all()
+        elif subject.id == 2:
+            around = -float(other.sum())
+            assert len(over) == 0 and around >= 0.99 and around == pytest.approx(round(around))
+
+
+def test_order_leaves_out_labels_that_a_segmenter_made_up():
+    before = replace(view(), occluders=frozenset({2}))
+    before.labels[:10, :10] = 77
+    known = order(before, {1, 2, 3}, before.labels.shape)
+    assert (known[:10, :10] == 0).all() and (known[before.labels == 1] == 0).all()
+    assert (known[before.labels == 2] == np.float32(1 / (before.labels == 2).sum())).all()
+    assert order(before, {1, 2, 3, 77}, before.labels.shape)[0, 0] == -np.float32(1 / 100)
+
+
+def test_refiner_learns_the_mask_that_a_segmenter_should_have_given(scenes):
+    spoil = replace(NONE, noisy_masks=1, mask_noise=MaskNoise().only("ragged").scaled(3))
+    batch = arrays(batches(scenes, spoil, trains="refiner"))
+    true = arrays(batches(scenes, NONE, trains="segmentor"))
+    assert np.abs(batch.whole - batch.visible).max() == 1
+    assert (np.abs(batch.visible - true.visible) > 0.5).sum() > 50  # the ROI alone stays alike
+    assert batch.picture.size == 0
+    clean = arrays(batches(scenes, NONE, trains="refiner"))
+    assert np.array_equal(clean.whole, clean.visible)
 
 
 def test_painters_target_is_the_whole_object_over_blue(scenes):
@@ -131,8 +166,9 @@ def test_every_augmentation_keeps_shapes_and_ranges(scenes):
     everything = Augmentation(1, 1, 1, 1, 1, 1, (0.3, 0.7))
     dataset = batches(scenes, everything)
     for step in range(5):
-        for part in arrays(dataset, step):
-            assert np.isfinite(part).all() and part.min() >= 0 and part.max() <= 1 + 1e-6
+        for name, part in arrays(dataset, step)._asdict().items():
+            least = -1 if name == "order" else 0
+            assert np.isfinite(part).all() and part.min() >= least and part.max() <= 1 + 1e-6
             assert part.dtype == np.float32
 
 
@@ -169,6 +205,8 @@ def test_pasted_object_hides_the_subject_and_leaves_its_truth_alone():
         assert (after.rgb[over] == 255).all()
         assert np.array_equal(after.labels[~over], before.labels[~over])
         assert np.count_nonzero(after.labels == 1) >= 0.25 * np.count_nonzero(before.labels == 1)
+        covered = np.count_nonzero(over & before.whole)
+        assert (PASTED in after.occluders) == (covered >= least_overlap(before.whole.sum()))
         hid += bool(np.any(over & (before.labels == 1)))
     assert hid >= 3
 
@@ -177,7 +215,7 @@ def test_noisy_masks_change_labels_and_nothing_else():
     before = view()
     changed = 0
     for seed in range(5):
-        after = augmented(before, None, replace(NONE, noisy_masks=1), np.random.default_rng(seed))
+        after = spoilt(before, replace(NONE, noisy_masks=1), np.random.default_rng(seed))
         changed += np.count_nonzero(after.labels != before.labels)
         assert after.labels.dtype == np.uint16
         assert after.rgb is before.rgb and after.whole is before.whole
@@ -188,7 +226,7 @@ def test_noisy_masks_change_labels_and_nothing_else():
 def test_an_object_that_a_segmenter_would_lose_is_learned_from_its_true_mask(kind):
     before = view()
     chances = replace(NONE, noisy_masks=1, mask_noise=replace(MaskNoise().only(), **{kind: 1.0}))
-    after = augmented(before, None, chances, np.random.default_rng(0))
+    after = spoilt(before, chances, np.random.default_rng(0))
     assert np.array_equal(after.labels, before.labels)
 
 
@@ -208,5 +246,5 @@ def test_a_stage_may_see_its_objects_smaller(scenes):
     )
     spec = SPECS["tabletop"]
     batch = Batches(Library(str(scenes)), config, 0, spec, spec.segmentor.size)[0]
-    assert batch.planes.shape == (4, 5, 64, 64)
+    assert batch.planes.shape == (4, 6, 64, 64)
     assert batch.whole.shape == batch.visible.shape == batch.others.shape == (4, 1, 64, 64)

@@ -170,7 +170,7 @@ def test_loss_that_is_not_finite_stops_with_the_remedy_and_the_batch(config):
     with pytest.raises(TrainingError, match=r"Lower stages\[0\].rate \(now 1e\+30\)"):
         train(wild)
     batch = torch.load(Path(config.out) / "bad_batch.pt")
-    assert batch[0].shape[1:] == (5, 96, 96)
+    assert batch[0].shape[1:] == (6, 96, 96)
 
 
 def torchrun(*command):
@@ -290,7 +290,7 @@ class Oracle(Model):
             mask = item.amodal[y0:y1, x0:x1].astype(np.float32)
             inside = cv2.resize(mask, (256, 256), interpolation=cv2.INTER_NEAREST)
             answers.append(self.low + (self.high - self.low) * inside)
-        return np.stack(answers)
+        return np.stack(answers)[:, None]
 
     def _asked(self, planes):
         seen = [o for o in self.truth.objects if np.any(self.truth.frame.labels == o.id)]

@@ -229,10 +229,13 @@ def true_edges(labels: NDArray[np.int32], objects: Sequence[TrueObject]) -> dict
     return {
         (occluder, occludee): pixels
         for occluder, occludee, pixels in true_occlusions(labels, objects)
-        if occluder in areas
-        and pixels >= MIN_EDGE_PIXELS
-        and pixels >= MIN_EDGE_SHARE * areas[occludee]
+        if occluder in areas and pixels >= least_overlap(areas[occludee])
     }
+
+
+def least_overlap(area: float) -> float:
+    """Pixels that an occluder must cover of a whole mask of `area` pixels to make a true edge."""
+    return max(MIN_EDGE_PIXELS, MIN_EDGE_SHARE * area)
 
 
 def score_edges(truth: TrueEdges, object_ids: Iterable[int], graph: OcclusionGraph) -> EdgeScore:

@@ -7,7 +7,7 @@ nothing. `segan_ros.evaluation.metrics` has the strict ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segan_ros.crops import Roi, cut, resized
 from segan_ros.evaluation.metrics import iou
-from segan_ros.frame import Mask
+from segan_ros.frame import AmodalObject, Mask
 from segan_ros.scenes import TrueObject, tight_box
 
 SIDE = 58
@@ -92,6 +92,17 @@ def order_by_masks(labels: NDArray[np.int32], masks: Mapping[int, Mask]) -> dict
         forward, backward = found.get((a, b), 0.0), found.get((b, a), 0.0)
         if forward != backward:
             order[a, b] = a if forward > backward else b
+    return order
+
+
+def order_as_told(objects: Iterable[AmodalObject]) -> dict[Pair, int]:
+    """Who of two objects lies in front, as the network tells it (`AmodalObject.in_front`)."""
+    told = {o.id: o.in_front or {} for o in objects}
+    order = {}
+    for a, b in {(min(i, j), max(i, j)) for i, around in told.items() for j in around}:
+        front_a, front_b = told.get(b, {}).get(a, 0.0), told.get(a, {}).get(b, 0.0)
+        if front_a != front_b:
+            order[a, b] = a if front_a > front_b else b
     return order
 
 

@@ -20,6 +20,7 @@ from segan_ros.evaluation.metrics import NAN, SceneScore, score_scene
 from segan_ros.evaluation.paper_protocol import (
     MaskScore,
     Pair,
+    order_as_told,
     order_by_depth,
     order_by_masks,
     right_orders,
@@ -33,6 +34,7 @@ from segan_ros.evaluation.predicted import (
     without_lost,
 )
 from segan_ros.evaluation.references import convex_hulls, from_masks, input_masks, painted_by_telea
+from segan_ros.evaluation.refinement import refined
 from segan_ros.evaluation.summary import mean, summarise
 from segan_ros.evaluation.tables import markdown_table, number, write_csv
 from segan_ros.frame import CompletedScene, Frame, Mask
@@ -45,6 +47,7 @@ Painter = Callable[[Frame, CompletedScene], CompletedScene]
 """From a frame and its whole masks to these with appearances."""
 
 OURS, NEIGHBOUR = "SeGAN", "nearest neighbour"
+REFINED = "input mask, learned refinement"
 """Names of rows."""
 
 ORDERED = (OURS, "convex hull", "IBBE")
@@ -52,6 +55,7 @@ ORDERED = (OURS, "convex hull", "IBBE")
 
 # Rows of the paper that are missing say why.
 NO_NEIGHBOUR = "Nearest neighbour: give the training scenes to search with `--library`."
+NO_REFINER = "Learned refinement of the masks: train config/train/refiner.yaml, give `--refiner`."
 NO_DEPTH_NETWORK = "Order by single-image depth: no network with weights is at hand."
 
 
@@ -62,10 +66,12 @@ class Others:
     Args:
         segmentors: whose masks are scored (Table 1).
         painters: whose colours are (Table 2).
+        refiner: mends visible masks (Table 1), see `refined`; or None.
     """
 
     segmentors: Mapping[str, SceneCompleter] = field(default_factory=dict)
     painters: Mapping[str, SceneCompleter] = field(default_factory=dict)
+    refiner: SceneCompleter | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,7 @@ def fill_tables(
     rule, others = completer.settings.edges, others or Others()
     segmentors: dict[str, Method] = {
         "input mask as it is": lambda f: input_masks(f, rule),
+        **_mended(others.refiner, completer),
         "convex hull": lambda f: convex_hulls(f, rule),
         "IBBE": lambda f: by_expansion(completer, f),
         **{name: _unpainted(other) for name, other in others.segmentors.items()},
@@ -165,6 +172,9 @@ def fill_tables(
                 if name in ORDERED:
                     said = order_by_masks(frame.labels, _full_masks(answer, frame))
                     _add_order(order[f"{name}, {setting}"], true_order, said)
+                if any(o.in_front is not None for o in answer.objects) and name == OURS:
+                    said = order_as_told(answer.objects)
+                    _add_order(order[f"{name}, as it tells, {setting}"], true_order, said)
             # An object without a mask gives a painter nothing to start from.
             shapes = {i: m for i, m in whole.items() if i in frame.object_ids}
             given = from_masks(frame, shapes, rule)
@@ -174,10 +184,20 @@ def fill_tables(
         if scene.frame.depth is not None:
             said = order_by_depth(labels, scene.frame.depth)
             _add_order(order["mean visible depth, true depth"], true_order, said)
-    tables = [_table1(masks, title), _table5(order, masks, title)]
+    tables = [_table1(masks, title, others), _table5(order, masks, title)]
     if any(summarise(t.scenes).true_mask_objects for t in painted.values()):
         tables.insert(1, _table2(painted, title, others))
     return tables
+
+
+def _mended(refiner: SceneCompleter | None, completer: SceneCompleter) -> dict[str, Method]:
+    """Rows of masks that were mended first: these as they are, and completed by us."""
+    if refiner is None:
+        return {}
+    return {
+        REFINED: lambda f: input_masks(refined(refiner, f), completer.settings.edges),
+        f"{OURS} after it": lambda f: completer.complete(refined(refiner, f), paint=False),
+    }
 
 
 def _unpainted(completer: SceneCompleter) -> Method:
@@ -209,7 +229,7 @@ def _add_order(tally: _Tally, truth: Mapping[Pair, int], said: Mapping[Pair, int
     tally.right, tally.pairs = tally.right + right, tally.pairs + pairs
 
 
-def _table1(masks: Mapping[str, _Tally], title: str) -> Table:
+def _table1(masks: Mapping[str, _Tally], title: str, others: Others) -> Table:
     rows = []
     for name, tally in masks.items():
         strict = summarise(tally.scenes)
@@ -227,7 +247,8 @@ V and I, V, I: the paper's protocol, 58x58 pixels, all {len(tally.masks)} object
 object of which nothing is hidden. SF, SI ({strict.si_objects} objects), halluc.: strict. An object
 without a predicted mask scores an empty one. IBBE is the loop of Li & Malik around our segmentor.
 The paper's Multipath is what "input mask as it is, predicted SV" stands for."""
-    return Table("table1", f"Table 1, segmentation{title}", tuple(cells), rows, (note,))
+    notes = (note, NO_REFINER) if others.refiner is None else (note,)
+    return Table("table1", f"Table 1, segmentation{title}", tuple(cells), rows, notes)
 
 
 def _table2(painted: Mapping[str, _Tally], title: str, others: Others) -> Table:
@@ -261,8 +282,8 @@ def _table5(order: Mapping[str, _Tally], masks: Mapping[str, _Tally], title: str
     note = f"""\
 Accuracy: of the {tally.pairs} pairs in which the IoU of one's visible mask and the other's true
 hidden part is above 0.05, the share that is put in the right order by the same overlaps of
-predicted masks, or by depth. Strict order: by our own edge rule, pairs that cover 1 % and 20
-pixels."""
+predicted masks, by what the network tells of who lies in front, or by depth. Strict order: by
+our own edge rule, pairs that cover 1 % and 20 pixels."""
     title = f"Table 5, order in depth{title}"
     return Table("table5", title, tuple(cells), rows, (note, NO_DEPTH_NETWORK))
 

@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"a row of {table} for another model, such as a baseline; may be repeated",
         )
     paper.add_argument(
+        "--refiner", metavar="MODEL", help="mends predicted masks: two more rows of Table 1"
+    )
+    paper.add_argument(
         "--library", type=Path, metavar="DIR", help="training scenes, for the nearest neighbour"
     )
 
@@ -40,7 +43,7 @@ def check(args: argparse.Namespace) -> None:
     Raises:
         ValueError: naming them.
     """
-    for name in ("photographs", "segmentor", "painter", "library"):
+    for name in ("photographs", "segmentor", "painter", "refiner", "library"):
         if getattr(args, name) and not args.tables:
             raise ValueError(f"--{name} belongs to the paper's tables: give --tables as well")
     if not args.tables:
@@ -84,7 +87,8 @@ def run(
         from segan_ros.training.neighbours import NeighbourPainter
 
         painters = {NEIGHBOUR: SceneCompleter(NeighbourPainter(args.library)), **painters}
-    others = Others(opened(args.segmentor), painters)
+    refiner = opened([("", args.refiner)])[""] if args.refiner else None
+    others = Others(opened(args.segmentor), painters, refiner)
     tables = fill_tables(completer, folders, segmenter, others)
     if photographs:
         found = fill_tables(completer, photographs, segmenter, others, ", photographs")

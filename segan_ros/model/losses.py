@@ -20,6 +20,7 @@ class LossWeights:
         neighbours: of a background pixel where another object is seen: how dear a hallucination is.
             1 in the paper.
         overlap: of the soft IoU of the invisible part, which the paper does not have: 0.
+        order: of telling who lies in front, for networks that tell it. The paper's does not.
         adversarial: of Eq. 3 inside Eq. 5, where the paper has 1. With 0 no discriminator is
             trained: colours that are likeliest instead of colours that look real.
         l1: of Eq. 4 inside Eq. 5.
@@ -32,6 +33,7 @@ class LossWeights:
     invisible: float = 3.0
     neighbours: float = 1.0
     overlap: float = 0.0
+    order: float = 0.0
     adversarial: float = 1.0
     l1: float = 100.0
     hidden: float = 1.0
@@ -78,6 +80,20 @@ def mask_loss(logits: Tensor, regions: Regions, weights: LossWeights) -> Tensor:
     if weights.overlap:
         loss = loss + weights.overlap * overlap_loss(logits.sigmoid(), regions)
     return loss
+
+
+def order_loss(logits: Tensor, order: Tensor) -> Tensor:
+    """Cross entropy of who lies in front; mean over pairs of an object and one seen around it.
+
+    Args:
+        logits: ``(N, 1, h, w)`` of lying in front.
+        order: ``(N, 1, h, w)``: at the pixels of each other object 1 over their number, negative
+            if it does not hide the object; 0 elsewhere.
+    """
+    entropy = F.binary_cross_entropy_with_logits(
+        logits.float(), (order > 0).float(), reduction="none"
+    )
+    return (order.abs() * entropy).sum() / order.abs().sum().clamp(min=1)
 
 
 def overlap_loss(probability: Tensor, regions: Regions) -> Tensor:

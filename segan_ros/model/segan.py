@@ -43,7 +43,7 @@ SPECS = {
             file="segmentor.onnx",
             view="roi",
             size=(96, 96),
-            planes=("rgb", "visible", "others"),
+            planes=("rgb", "visible", "others", "borders"),
             roi=Roi(0.6, "longest_side"),
             threshold=0.5,
             occluders="labelled",
@@ -139,10 +139,10 @@ class SeGAN(nn.Module):
             hideable: ``(N, 1, s, s)`` in 0..1, where hidden pixels may lie.
 
         Returns:
-            Logits of the whole mask ``(N, 1, p, p)``, canvas and appearance ``(N, 3, s, s)``.
+            The segmentor's logits ``(N, C, p, p)``, canvas and appearance ``(N, 3, s, s)``.
         """
         logits = self.segmentor.logits(planes, boxes)
-        probability = upsampled(logits.float().sigmoid(), rgb) * hideable
+        probability = upsampled(logits[:, :1].float().sigmoid(), rgb) * hideable
         painted_on = canvas(rgb, visible, hardened(probability))
         return logits, painted_on, self.painter(painted_on)
 

@@ -16,6 +16,8 @@ from segan_ros.model.efficientnet import EfficientNetLite0
 
 LOG = logging.getLogger(__name__)
 
+ALL = slice(None)
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -123,13 +125,16 @@ def roi_pool(features: Tensor, boxes: Tensor, bins: int) -> Tensor:
 class TabletopSegmentor(nn.Module):
     """The real-time segmentor: a U-Net on EfficientNet-Lite0 that looks at the widened box alone.
 
-    It sees what the paper's sees and the union of the other visible masks, which is what may hide
-    the object. The masks are given again at each size on the way up, as they say exactly where
-    hidden pixels may lie.
+    It sees what the paper's sees, the union of the other visible masks, which is what may hide the
+    object, and their borders, which tell one from the next. The masks are given again at each size
+    on the way up, as they say exactly where hidden pixels may lie.
+
+    Beside the whole mask it tells who hides it: at each pixel of another object, whether that
+    object lies in front.
 
     Args:
         widths: channels of the decoder at 1/16, 1/8, 1/4 and 1/2 of the input.
-        planes: input channels: rgb, visible, others.
+        planes: input channels: rgb, visible, others, borders.
         pretrained: start the encoder from ImageNet weights; where there are none, say so and start
             from random ones.
     """
@@ -137,7 +142,7 @@ class TabletopSegmentor(nn.Module):
     def __init__(
         self,
         widths: Sequence[int] = (112, 80, 48, 24),
-        planes: int = 5,
+        planes: int = 6,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
@@ -152,14 +157,15 @@ class TabletopSegmentor(nn.Module):
             for deep, skip, width in zip(below, reversed(skips), widths, strict=True)
         )
         self.head = nn.Sequential(
-            nn.Conv2d(widths[-1] + planes, 16, 3, 1, 1), nn.ReLU(), nn.Conv2d(16, 1, 1)
+            nn.Conv2d(widths[-1] + planes, 16, 3, 1, 1), nn.ReLU(), nn.Conv2d(16, 2, 1)
         )
 
     def logits(self, planes: Tensor, boxes: Tensor | None = None) -> Tensor:
-        """Logits of the whole mask over the widened box, ``(N, 1, h, w)``: what Eq. 2 is taken on.
+        """Logits over the widened box, ``(N, 2, h, w)``: of the whole mask, what Eq. 2 is taken on,
+        and of lying in front.
 
         Args:
-            planes: ``(N, 5, h, w)`` in 0..1, see `segan_ros.crops.input_planes`.
+            planes: ``(N, 6, h, w)`` in 0..1, see `segan_ros.crops.input_planes`.
             boxes: unused: the planes already show the widened box.
         """
         *skips, x = self.encoder(planes * 2 - 1)
@@ -170,18 +176,19 @@ class TabletopSegmentor(nn.Module):
         return self.head(torch.cat((upsampled(x, planes), planes.to(x.dtype)), 1))
 
     def rescale(self, scale: float, shift: float) -> None:
-        """Make `logits` what they were times `scale` plus `shift`."""
-        _rescale(self.head[-1], scale, shift)
+        """Make `logits` of the whole mask what they were times `scale` plus `shift`."""
+        _rescale(self.head[-1], scale, shift, slice(1))
 
     def forward(self, planes: Tensor, boxes: Tensor | None = None) -> Tensor:
-        """Probability of the whole mask, ``(N, 1, h, w)``; arguments as of `logits`."""
+        """Probabilities of the whole mask and of lying in front, ``(N, 2, h, w)``; arguments as of
+        `logits`."""
         return self.logits(planes, boxes).float().sigmoid()
 
 
 @torch.no_grad()
-def _rescale(layer: nn.Module, scale: float, shift: float) -> None:
-    layer.get_parameter("weight").mul_(scale)
-    layer.get_parameter("bias").mul_(scale).add_(shift)
+def _rescale(layer: nn.Module, scale: float, shift: float, outputs: slice = ALL) -> None:
+    layer.get_parameter("weight")[outputs].mul_(scale)
+    layer.get_parameter("bias")[outputs].mul_(scale).add_(shift)
 
 
 class ResidualBlock(nn.Module):

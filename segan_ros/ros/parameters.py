@@ -144,9 +144,15 @@ PARAMETERS = (
     Parameter(
         "edge_rule",
         _SETTINGS.edges.rule,
-        "When one object counts as hiding another: share of the whole mask covered, or the "
-        "paper's IoU > 0.05.",
+        "When one object counts as hiding another: by the share of the whole mask covered, by the "
+        "network's word (fewer edges, more of them true), or by the paper's IoU > 0.05.",
         choices=RULES,
+    ),
+    Parameter(
+        "min_in_front",
+        _SETTINGS.edges.min_in_front,
+        "How likely the network must find it that one object hides another; for edge_rule learned.",
+        limits=(0.0, 1.0),
     ),
     Parameter(
         "min_overlap_ratio",
@@ -157,7 +163,7 @@ PARAMETERS = (
     Parameter(
         "min_overlap_area",
         _SETTINGS.edges.min_overlap_area,
-        "Area that an occluder must cover, for both edge rules.",
+        "Area that an occluder must cover; for edge_rule coverage and paper.",
         limits=(1, 100_000),
         unit="pixels",
     ),
@@ -268,10 +274,11 @@ def to_settings(values: dict[str, Any]) -> Settings:
         min_hidden_ratio=values["min_hidden_ratio"],
         max_objects=values["max_objects"],
         edges=EdgeRule(
-            values["edge_rule"],
-            values["min_overlap_ratio"],
-            values["min_overlap_area"],
-            values["depth_step"],
+            rule=values["edge_rule"],
+            min_in_front=values["min_in_front"],
+            min_overlap_ratio=values["min_overlap_ratio"],
+            min_overlap_area=values["min_overlap_area"],
+            depth_step=values["depth_step"],
         ),
     )
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.evaluation.metrics import least_overlap
 from segan_ros.frame import Image, Mask
 from segan_ros.mask_noise import corrupted
 from segan_ros.scenes import tight_box
@@ -30,6 +31,7 @@ class View:
         appearance: ``(h, w, 3)`` uint8, the object with nothing in front; meaningful inside
             `whole`.
         id: its label.
+        occluders: labels of what truly hides it.
     """
 
     rgb: Image
@@ -37,6 +39,7 @@ class View:
     whole: Mask
     appearance: Image
     id: int
+    occluders: frozenset[int] = frozenset()
 
     def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> View:
         """A view with `change` made to all its arrays."""
@@ -46,6 +49,7 @@ class View:
             change(self.whole),
             change(self.appearance),
             self.id,
+            self.occluders,
         )
 
 
@@ -60,7 +64,8 @@ class Cutout:
 def augmented(
     view: View, cutout: Cutout | None, chances: Augmentation, rng: np.random.Generator
 ) -> View:
-    """`view` with each change made with its chance; `cutout` is what `paste` pastes."""
+    """`view` with each change of the scene and the picture made with its chance; `cutout` is what
+    `paste` pastes."""
     if cutout is not None and rng.random() < chances.paste:
         view = _pasted(view, cutout, rng)
     if rng.random() < chances.flip:
@@ -78,9 +83,19 @@ def augmented(
     if rng.random() < chances.noise:
         grain = rng.normal(0, rng.uniform(2, 12), rgb.shape).astype(np.float32)
         rgb = (rgb + grain).clip(0, 255).astype(np.uint8)
-    if rng.random() < chances.noisy_masks:
-        return replace(view, rgb=rgb, labels=_seen_by_a_segmenter(view, chances, rng))
     return replace(view, rgb=rgb)
+
+
+def spoilt(view: View, chances: Augmentation, rng: np.random.Generator) -> View:
+    """`view` with the errors of a segmenter, with the chance of ``noisy_masks``; as it is when the
+    object would count as lost."""
+    if rng.random() >= chances.noisy_masks:
+        return view
+    labels = corrupted(view.labels, rng, chances.mask_noise)
+    before, after = view.labels == view.id, labels == view.id
+    together, either = np.count_nonzero(before & after), np.count_nonzero(before | after)
+    found = together > max(20, 0.5 * either)
+    return replace(view, labels=labels) if found else view
 
 
 def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
@@ -111,7 +126,10 @@ def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
     rgb, labels = view.rgb.copy(), view.labels.copy()
     rgb[ys, xs][mask[part]] = colours[part][mask[part]]
     labels[over] = PASTED
-    return replace(view, rgb=rgb, labels=labels)
+    occluders = view.occluders
+    if np.count_nonzero(over & view.whole) >= least_overlap(float(view.whole.sum())):
+        occluders |= {PASTED}
+    return replace(view, rgb=rgb, labels=labels, occluders=occluders)
 
 
 def _colours(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -137,13 +155,3 @@ def _blurred(rgb: Image, rng: np.random.Generator) -> NDArray[Any]:
     share = rng.uniform(0.4, 0.9)
     small = (max(int(width * share), 2), max(int(height * share), 2))
     return cv2.resize(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), (width, height))
-
-
-def _seen_by_a_segmenter(
-    view: View, chances: Augmentation, rng: np.random.Generator
-) -> NDArray[np.uint16]:
-    """Labels with the errors of a segmenter; the true ones when the object would count as lost."""
-    labels = corrupted(view.labels, rng, chances.mask_noise)
-    before, after = view.labels == view.id, labels == view.id
-    together, either = np.count_nonzero(before & after), np.count_nonzero(before | after)
-    return labels if together > max(20, 0.5 * either) else view.labels

@@ -84,7 +84,8 @@ class Stage:
     """One stretch of training.
 
     Args:
-        trains: ``segmentor`` (Eq. 2), ``painter`` (Eq. 3-5, true masks) or ``joint`` (Eq. 6).
+        trains: ``segmentor`` (Eq. 2), ``painter`` (Eq. 3-5, true masks) or ``joint`` (Eq. 6);
+            ``refiner``: the segmentor, to mend a visible mask instead of completing it.
         steps: optimiser steps.
         batch: objects per step.
         rate: peak learning rate; warms up over the first 5 % of the steps, then falls to 0 as a
@@ -253,7 +254,7 @@ def _check(config: Config) -> None:
         demand(value >= 0, f"losses.{item.name}", value, "a weight must not be negative")
     demand(len(config.stages) > 0, "stages", [], "name at least one stage")
     for i, stage in enumerate(config.stages):
-        kinds = ("segmentor", "painter", "joint")
+        kinds = ("segmentor", "painter", "joint", "refiner")
         demand(
             stage.trains in kinds,
             f"stages[{i}].trains",
@@ -268,7 +269,7 @@ def _check(config: Config) -> None:
             "at least 2, for batch normalisation",
         )
         demand(stage.rate > 0, f"stages[{i}].rate", stage.rate, "it must be positive")
-        resizable = stage.trains == "segmentor" and size == "tabletop"
+        resizable = stage.trains in ("segmentor", "refiner") and size == "tabletop"
         demand(
             stage.side == 0 or (resizable and stage.side >= 32 and stage.side % 32 == 0),
             f"stages[{i}].side",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,11 +14,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from segan_ros.crops import Roi, cut, input_planes, resized
+from segan_ros.completion import Settings
+from segan_ros.crops import Roi, cut, input_planes, labelled_area, resized
+from segan_ros.evaluation.metrics import least_overlap
 from segan_ros.frame import Box, Image, Mask
 from segan_ros.model_spec import ModelSpec
 from segan_ros.scenes import LabelledScene, TrueObject, iterate_scenes, read_scene, tight_box
-from segan_ros.training.augment import Cutout, View, augmented
+from segan_ros.training.augment import Cutout, View, augmented, spoilt
 from segan_ros.training.config import Augmentation, Config, Stage
 from segan_ros.training.processes import ALONE, Processes
 
@@ -28,12 +31,10 @@ class Batch(NamedTuple):
     """N samples, all in 0..1.
 
     The segmentor's side: `planes` ``(N, C, h, w)``, `boxes` ``(N, 4)``, and at the size of its
-    logits the truth
-    `whole`, `visible`, `others` ``(N, 1, p, p)``. The painter's side, over the widened box:
-    `picture`
-    ``(N, 3, s, s)``, `seen`, `full`, `hideable` ``(N, 1, s, s)`` (V, O, where hidden pixels may
-    lie), `target`
-    ``(N, 3, s, s)`` (the whole object over blue); empty when not asked for.
+    logits the truth `whole`, `visible`, `others`, `order` ``(N, 1, p, p)`` (see `order_loss`). The
+    painter's side, over the widened box: `picture` ``(N, 3, s, s)``, `seen`, `full`, `hideable`
+    ``(N, 1, s, s)`` (V, O, where hidden pixels may lie), `target` ``(N, 3, s, s)`` (the whole
+    object over blue); empty when not asked for.
     """
 
     planes: Tensor
@@ -41,6 +42,7 @@ class Batch(NamedTuple):
     whole: Tensor
     visible: Tensor
     others: Tensor
+    order: Tensor
     picture: Tensor
     seen: Tensor
     full: Tensor
@@ -60,8 +62,8 @@ class Picture:
 class Subject:
     """An object to learn from; `whole` and `appearance` cover its `box`.
 
-    `hidden` is the hidden share of the whole mask; `near` says that another object is seen around
-    it.
+    `hidden` is the hidden share of the whole mask, `occluders` the ids of what truly hides it;
+    `near` says that another object is seen around it.
     """
 
     picture: int
@@ -71,6 +73,7 @@ class Subject:
     whole: Mask
     appearance: Image
     hidden: float
+    occluders: frozenset[int]
     near: bool
 
 
@@ -120,13 +123,13 @@ class Library:
         appearance = np.zeros_like(picture.rgb)
         cut(whole, subject.box)[:] = subject.whole
         cut(appearance, subject.box)[:] = subject.appearance
-        view = View(picture.rgb, picture.labels, whole, appearance, subject.id)
+        view = View(picture.rgb, picture.labels, whole, appearance, subject.id, subject.occluders)
         return view.each(lambda a: cut(a, window))
 
 
 def _subject(scene: LabelledScene, item: TrueObject, picture: int) -> Subject | None:
     visible = scene.frame.labels == item.id
-    seen, total = np.count_nonzero(visible), np.count_nonzero(item.amodal)
+    seen, total = int(np.count_nonzero(visible)), int(np.count_nonzero(item.amodal))
     if seen == 0 or total == 0 or item.appearance is None:
         return None
     around = Roi(0.5, "longest_side").around(tight_box(visible), scene.frame.size)
@@ -134,8 +137,18 @@ def _subject(scene: LabelledScene, item: TrueObject, picture: int) -> Subject | 
     near = bool(np.any((labels > 0) & (labels != item.id)))
     hidden = 1 - np.count_nonzero(visible & item.amodal) / total
     whole = cut(item.amodal, item.box).copy()
+    over = np.bincount(cut(scene.frame.labels, item.box)[whole].clip(min=0))
+    hiding = np.flatnonzero(over >= least_overlap(total))
     return Subject(
-        picture, item.id, item.box, tight_box(visible), whole, item.appearance, hidden, near
+        picture,
+        item.id,
+        item.box,
+        tight_box(visible),
+        whole,
+        item.appearance,
+        hidden,
+        frozenset(hiding.tolist()) - {0, item.id},
+        near,
     )
 
 
@@ -145,7 +158,7 @@ class Batches(Dataset[Batch]):
     Args:
         library: what to draw from.
         config: seed, augmentation, share of occluded objects.
-        stage: batch size; the painter's side is made unless it trains the segmentor.
+        stage: batch size; the painter's side is made unless it trains the segmentor alone.
         number: of the stage, which has its own draws.
         spec: what the networks look at.
         mask_size: of the segmentor's truth.
@@ -201,7 +214,8 @@ class Batches(Dataset[Batch]):
         window = everything if spec.view == "image" else room.around(subject.seen_box, size)
         view = library.view(subject, window)
         cutout = _cutout(library.subjects[rng.integers(len(library.subjects))])
-        view = augmented(view, cutout, self.config.augmentation, rng)
+        true = augmented(view, cutout, self.config.augmentation, rng)
+        view = spoilt(true, self.config.augmentation, rng)
         roi = jittered(
             tight_box(view.labels == view.id),
             view.labels.shape,
@@ -212,8 +226,13 @@ class Batches(Dataset[Batch]):
         shown = view.each(lambda a: cut(a, roi))
         planes = view if spec.view == "image" else shown
         height, width = view.labels.shape
-        hideable = _hideable(shown.labels, spec.occluders)
+        hideable = np.ones(shown.labels.shape, bool)
+        if spec.occluders == "labelled":
+            hideable = labelled_area(shown.labels, Settings().gap_width)
         visible = shown.labels == view.id
+        whole = shown.whole | visible
+        if self.stage.trains == "refiner":
+            whole = cut(true.labels, roi) == view.id
         return (
             input_planes(
                 planes.rgb, planes.labels.astype(np.int32), view.id, spec.size, spec.planes
@@ -221,13 +240,14 @@ class Batches(Dataset[Batch]):
             np.divide(roi, [width, height] * 2, dtype=np.float32),
             *(
                 resized(mask, self.mask_size)[None]
-                for mask in (shown.whole | visible, visible, hideable & ~visible)
+                for mask in (whole, visible, hideable & ~visible)
             ),
+            order(shown, set(np.unique(true.labels).tolist()), self.mask_size)[None],
             *self._painters_side(shown, visible, hideable),
         )
 
     def _painters_side(self, shown: View, visible: Mask, hideable: Mask) -> tuple[Floats, ...]:
-        if self.stage.trains == "segmentor":
+        if self.stage.trains in ("segmentor", "refiner"):
             return (np.zeros(0, np.float32),) * 5
         size = self.spec.painter.size
         full = resized(shown.whole | visible, size)[None]
@@ -264,16 +284,18 @@ def jittered(
     )
 
 
+def order(view: View, known: Collection[int], size: tuple[int, int]) -> Floats:
+    """Who hides the object, as `order_loss` takes it, ``(h, w)``; 0 at labels that are not `known`,
+    which a segmenter made up."""
+    labels = cv2.resize(view.labels, size[::-1], interpolation=cv2.INTER_NEAREST)
+    ids, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    asked = np.isin(ids, list(known)) & (ids != 0) & (ids != view.id)
+    share = np.where(np.isin(ids, list(view.occluders)), 1, -1) * asked / counts
+    return share.astype(np.float32)[index].reshape(size)
+
+
 def _cutout(subject: Subject) -> Cutout:
     return Cutout(subject.whole, subject.appearance)
-
-
-def _hideable(labels: NDArray[np.uint16], occluders: str) -> Mask:
-    """Where the completer will allow hidden pixels: on labelled objects and in narrow gaps."""
-    if occluders == "any":
-        return np.ones(labels.shape, bool)
-    labelled = (labels > 0).astype(np.uint8)
-    return cv2.morphologyEx(labelled, cv2.MORPH_CLOSE, np.ones((6, 6), np.uint8)) > 0
 
 
 def _colours(rgb: Image, size: tuple[int, int]) -> Floats:

@@ -19,7 +19,18 @@ from segan_ros.scenes import write_image
 from segan_ros.training.config import Config, Stage
 from segan_ros.training.processes import ALONE, Processes
 
-COLUMNS = ("stage", "step", "seconds", "rate", "loss", "mask", "l1", "adversarial", "discriminator")
+COLUMNS = (
+    "stage",
+    "step",
+    "seconds",
+    "rate",
+    "loss",
+    "mask",
+    "order",
+    "l1",
+    "adversarial",
+    "discriminator",
+)
 
 
 class TrainingError(ValueError):
@@ -54,6 +65,7 @@ class Optimisers:
             "segmentor": [model.segmentor],
             "painter": [model.painter],
             "joint": [model.segmentor, model.painter],
+            "refiner": [model.segmentor],
         }
         self.generator = Optimiser(trained[stage.trains], stage, processes)
         self.discriminator = Optimiser([model.discriminator], stage, processes)

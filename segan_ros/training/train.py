@@ -27,6 +27,7 @@ from segan_ros.model.losses import (
     adversarial_loss,
     l1_loss,
     mask_loss,
+    order_loss,
     painting_loss,
     total_loss,
 )
@@ -107,7 +108,7 @@ def train(
             if until and (state.stage, state.step) == until:
                 save(state, checkpoint)
                 return checkpoint
-            if stage.trains != "painter" and processes.leads:
+            if stage.trains in ("segmentor", "joint") and processes.leads:
                 state.scores = asdict(_validate(state))
                 tqdm.write(f"{stage.trains}: {state.scores}")
             state.stage, state.step, state.optimisers = state.stage + 1, 0, None
@@ -180,11 +181,15 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
     regions = Regions(batch.whole, batch.visible, batch.others)
     mask: torch.Tensor | None = None
     with torch.autocast(device().type, torch.bfloat16, enabled=state.config.bf16 and has_bf16()):
-        if stage.trains == "segmentor":
+        if stage.trains in ("segmentor", "refiner"):
             logits = model.segmentor.logits(batch.planes, batch.boxes)
-            loss = mask_loss(logits, regions, weights)
+            mask = mask_loss(logits[:, :1], regions, weights)
+            order = torch.zeros(())
+            if weights.order and logits.shape[1] > 1:
+                order = order_loss(logits[:, 1:], batch.order)
+            loss = mask + weights.order * order
             optimisers.generator.step(loss)
-            return {"loss": loss.item(), "mask": loss.item()}
+            return {"loss": loss.item(), "mask": mask.item(), "order": order.item()}
         if stage.trains == "painter":
             painted_on = canvas(batch.picture, batch.seen, batch.full)
             appearance = model.painter(painted_on)
@@ -192,7 +197,7 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
             logits, painted_on, appearance = model(
                 batch.planes, batch.boxes, batch.picture, batch.seen, batch.hideable
             )
-            mask = mask_loss(logits, regions, weights)
+            mask = mask_loss(logits[:, :1], regions, weights)
         invisible = (batch.full - batch.seen).clamp(min=0)
         l1 = l1_loss(appearance, batch.target, invisible, weights.hidden)
         adversarial = discriminator = torch.zeros(())

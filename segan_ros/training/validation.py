@@ -37,7 +37,7 @@ class TorchModel(Model):
     @torch.inference_mode()
     def segment(self, planes: Planes, boxes: Planes) -> Planes:
         parts = [
-            self._model.segmentor(self._tensor(p), self._tensor(b))[:, 0].cpu().numpy()
+            self._model.segmentor(self._tensor(p), self._tensor(b)).cpu().numpy()
             for p, b in _parts(planes, boxes)
         ]
         return np.concatenate(parts)
