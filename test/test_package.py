@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from segan_ros import cli
+from segan_ros.frame import Evidence
 from segan_ros.resources import resource_path
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +63,9 @@ def test_built_interface_has_the_fields_of_its_file(path: Path):
 def test_evidence_bits_are_those_of_the_contract():
     from segan_ros.msg import OcclusionEdge
 
-    assert (OcclusionEdge.EVIDENCE_AMODAL, OcclusionEdge.EVIDENCE_DEPTH) == (1, 2)
+    bits = (e.value for e in Evidence)
+    names = ("AMODAL", "DEPTH", "ORDER")
+    assert [getattr(OcclusionEdge, f"EVIDENCE_{n}") for n in names] == list(bits) == [1, 2, 4]
 
 
 def test_checkout_finds_its_own_files():
