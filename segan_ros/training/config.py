@@ -104,6 +104,11 @@ class Stage:
     betas: tuple[float, float] = (0.9, 0.999)
     side: int = 0
 
+    @property
+    def paints(self) -> bool:
+        """Whether the painter takes part."""
+        return self.trains not in ("segmentor", "refiner")
+
 
 PAPERS_LOSSES = LossWeights()
 
@@ -269,7 +274,7 @@ def _check(config: Config) -> None:
             "at least 2, for batch normalisation",
         )
         demand(stage.rate > 0, f"stages[{i}].rate", stage.rate, "it must be positive")
-        resizable = stage.trains in ("segmentor", "refiner") and size == "tabletop"
+        resizable = not stage.paints and size == "tabletop"
         demand(
             stage.side == 0 or (resizable and stage.side >= 32 and stage.side % 32 == 0),
             f"stages[{i}].side",

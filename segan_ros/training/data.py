@@ -247,7 +247,7 @@ class Batches(Dataset[Batch]):
         )
 
     def _painters_side(self, shown: View, visible: Mask, hideable: Mask) -> tuple[Floats, ...]:
-        if self.stage.trains in ("segmentor", "refiner"):
+        if not self.stage.paints:
             return (np.zeros(0, np.float32),) * 5
         size = self.spec.painter.size
         full = resized(shown.whole | visible, size)[None]

@@ -181,7 +181,7 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
     regions = Regions(batch.whole, batch.visible, batch.others)
     mask: torch.Tensor | None = None
     with torch.autocast(device().type, torch.bfloat16, enabled=state.config.bf16 and has_bf16()):
-        if stage.trains in ("segmentor", "refiner"):
+        if not stage.paints:
             logits = model.segmentor.logits(batch.planes, batch.boxes)
             mask = mask_loss(logits[:, :1], regions, weights)
             order = torch.zeros(())
