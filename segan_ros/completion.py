@@ -19,6 +19,7 @@ from segan_ros.crops import (
     boxes_of,
     canvas,
     cut,
+    grouped,
     input_planes,
     labelled_area,
     resized,
@@ -204,7 +205,7 @@ class SceneCompleter:
         if found is None:
             probability = visible.astype(np.float32)
         else:
-            if len(found) > 1:
+            if len(found) > 1 and self.settings.edges.rule == "learned":
                 in_front = _in_front(cut(frame.labels, roi), object_id, found[1])
             probability = resized(found[0].clip(0, 1), _size(roi))
             probability *= cut(hideable, roi)
@@ -318,8 +319,7 @@ def _in_front(
     labels: NDArray[np.int32], object_id: int, probability: NDArray[np.float32]
 ) -> dict[int, float]:
     """Mean `probability` over what is seen of each other object; tiny ones may be left out."""
-    small = cv2.resize(labels, probability.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    ids, index, counts = np.unique(small, return_inverse=True, return_counts=True)
+    ids, index, counts = grouped(labels, probability.shape)
     means = np.bincount(index.ravel(), probability.ravel()) / counts
     return {
         i: m for i, m in zip(ids.tolist(), means.tolist(), strict=True) if i > 0 and i != object_id

@@ -137,6 +137,16 @@ def input_planes(
     return out
 
 
+def grouped(
+    labels: NDArray[Any], size: tuple[int, ...]
+) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
+    """`labels` shrunk to `size`: ids, ascending; ``(h, w)`` which of them each pixel has; pixels of
+    each. Tiny objects may be left out."""
+    small = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
+    ids, index, counts = np.unique(small, return_inverse=True, return_counts=True)
+    return ids, index.reshape(small.shape), counts
+
+
 def labelled_area(labels: NDArray[Any], gap_width: int) -> Mask:
     """``(H, W)`` bool: labelled pixels, and gaps of up to `gap_width` pixels between them."""
     labelled = labels > 0

@@ -95,7 +95,7 @@ class AmodalObject:
         truncated: the amodal mask touches the image border.
         depth_median: median depth of the visible pixels in metres, NaN when unknown.
         in_front: by id, how likely an object seen around this one hides a part of it, 0..1; None
-            from a model that does not tell.
+            where no edge rule asks for it, and from a model that does not tell.
     """
 
     id: int

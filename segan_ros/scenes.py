@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from segan_ros.frame import Box, Frame, Image, Mask
 from segan_ros.shards import PackedFile, PackedScene, read_shard
+
+T = TypeVar("T")
 
 ScenePath = Path | PackedScene
 """Where a scene is: a folder, or a place in a shard."""
@@ -115,6 +117,12 @@ def iterate_scenes(folder: str | Path) -> Iterator[ScenePath]:
     yield from found
     for shard in shards:
         yield from read_shard(shard)
+
+
+def evenly(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of `items`, spread over them."""
+    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[i] for i in places]
 
 
 def read_scene(folder: str | ScenePath) -> LabelledScene:

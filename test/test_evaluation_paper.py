@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from segan_ros import cli
+from segan_ros.completion import SceneCompleter, Settings
+from segan_ros.evaluation.album import Album
 from segan_ros.evaluation.ibbe import by_expansion, expanded
 from segan_ros.evaluation.paper_protocol import (
     order_as_told,
@@ -17,9 +19,22 @@ from segan_ros.evaluation.paper_protocol import (
     right_orders,
     score_mask,
 )
+from segan_ros.evaluation.paper_tables import fill_tables
+from segan_ros.evaluation.predicted import noisy_masks
+from segan_ros.evaluation.references import input_masks, true_masks
 from segan_ros.evaluation.refinement import refined
-from segan_ros.frame import AmodalObject, Frame
-from segan_ros.scenes import LabelledScene, TrueObject, true_occlusions, write_scene
+from segan_ros.evaluation.sheet import MISSED, RIGHT
+from segan_ros.frame import AmodalObject, CompletedScene, Frame
+from segan_ros.inference import Model
+from segan_ros.occlusion import EdgeRule, build_graph
+from segan_ros.scenes import (
+    LabelledScene,
+    TrueObject,
+    iterate_scenes,
+    read_scene,
+    true_occlusions,
+    write_scene,
+)
 
 pytest.importorskip("onnx")
 from dummy_model import write_dummy_model
@@ -125,9 +140,6 @@ class Recorder:
 
 
 def test_expansion_looks_again_until_the_mask_fits(model):
-    from segan_ros.completion import SceneCompleter, Settings
-    from segan_ros.inference import Model
-
     labels, _ = two_cards()
     frame = Frame(np.full((*SIZE, 3), 128, np.uint8), labels)
     recorder = Recorder(SceneCompleter(Model(model, "cpu"), Settings(occluders="any")))
@@ -152,9 +164,6 @@ class Mender:
 
 
 def test_mended_masks_give_each_pixel_to_the_likeliest_object(model):
-    from segan_ros.completion import SceneCompleter
-    from segan_ros.inference import Model
-
     labels = np.zeros((32, 32), np.int32)
     labels[8:24, 4:10], labels[8:24, 10:16], labels[8:24, 22:28] = 1, 2, 3
     spec = Model(model, "cpu").spec
@@ -229,6 +238,57 @@ def test_tables_are_printed_and_written(scenes, model, tmp_path, capsys):
     assert float(fifth["mean visible depth, true depth"]["accuracy, %"]) == 100
     assert float(fifth["convex hull, true SV"]["accuracy, %"]) == 0
     assert (out / "table4-1.csv").exists()
+    page = (out / "tables.html").read_text()
+    assert page.count("<table>") == 6
+    # Three sections of two objects, of scenes and photographs.
+    assert page.count("data:image/jpeg;base64,") == 12
+    assert "<span>picture</span><span>OpenCV inpainting (Telea)</span><span>other</span>" in page
+    assert "http" not in page
+
+
+def test_album_shows_the_most_hidden_object_of_scenes_far_apart(scenes):
+    paths = [scenes / name for name in ("000", "001")] + [scenes / "a", scenes / "b"]
+    album = Album(paths, count=2)
+    scene = read_scene(paths[0])
+    assert album.entry("001", scene) is None
+    entry = album.entry("000", scene)
+    assert entry.truth.id == 2  # the card behind
+    seen = Frame(scene.frame.rgb, scene.frame.labels)
+    entry.add_mask("masks", "as it is", seen, input_masks(seen, EdgeRule()))
+    entry.add_mask("masks", "true", seen, true_masks(scene, EdgeRule()))
+    entry.add_mask("masks", "lost", seen, CompletedScene(SIZE, (), build_graph([], [])))
+    row = entry.row("masks")
+    assert list(row) == ["picture", "as it is", "true", "lost", "truth"]
+
+    def share(name, colour):
+        return np.mean(np.all(np.abs(row[name].astype(int) - colour) < 40, axis=-1))
+
+    assert share("as it is", MISSED) > 0.1 and share("as it is", RIGHT) == 0
+    assert share("true", RIGHT) == pytest.approx(share("as it is", MISSED), abs=0.02)
+    assert np.array_equal(row["lost"], row["as it is"])
+
+
+def test_scene_without_a_hidden_part_is_not_shown(scenes):
+    labels, masks = two_cards()
+    whole = tuple(TrueObject(i, labels == i) for i in masks)
+    scene = LabelledScene(Frame(np.zeros((*SIZE, 3), np.uint8), labels), whole)
+    assert Album([scenes / "000"]).entry("000", scene) is None
+
+
+def test_network_that_tells_gets_a_row_of_its_own(scenes, model):
+    class Teller(Model):
+        """Says of every neighbour that it lies in front, the surer the farther right it looks."""
+
+        def segment(self, planes, boxes):
+            own, right = planes[:, 3:4], boxes[:, 2, None, None, None]
+            return np.concatenate([own, right - 0.1 + 0 * own], axis=1)
+
+    completer = SceneCompleter(Teller(model, "cpu"))
+    tables = fill_tables(completer, list(iterate_scenes(scenes)), noisy_masks(1))
+    fifth = {row.method: row.cells for row in tables[-1].rows}
+    assert fifth["SeGAN, true SV"]["accuracy, %"] == 0  # nothing is completed
+    told = fifth["SeGAN, as it tells, true SV"]
+    assert (told["accuracy, %"], told["strict order"]) == (100, 1)
 
 
 def test_predicted_masks_are_what_the_predicted_rows_see(scenes, model, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter
 from segan_ros.crops import boxes_of
+from segan_ros.evaluation.album import Album
 from segan_ros.evaluation.ibbe import by_expansion
 from segan_ros.evaluation.metrics import NAN, SceneScore, score_scene
 from segan_ros.evaluation.paper_protocol import (
@@ -52,6 +54,9 @@ REFINED = "input mask, learned refinement"
 
 ORDERED = (OURS, "convex hull", "IBBE")
 """Methods that Table 5 shows."""
+
+TOLD = f"{OURS}, as it tells"
+"""Row of Table 5 for a network that tells who lies in front."""
 
 # Rows of the paper that are missing say why.
 NO_NEIGHBOUR = "Nearest neighbour: give the training scenes to search with `--library`."
@@ -102,14 +107,24 @@ class Table:
 
     def markdown(self) -> str:
         """Heading, table, notes."""
+        table = markdown_table(("method", *self.columns), self._lines())
+        return "\n\n".join([f"### {self.title}", table, *self.notes])
 
+    def html(self) -> str:
+        """The same."""
+        lines = [("th", ["method", *self.columns]), *(("td", line) for line in self._lines())]
+        body = "".join(
+            f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in line)}</tr>"
+            for tag, line in lines
+        )
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<h2>{escape(self.title)}</h2><table>{body}</table>{notes}"
+
+    def _lines(self) -> list[list[str]]:
         def cell(value: float) -> str:
             return str(value) if isinstance(value, int) else number(value)
 
-        lines = ([r.method, *(cell(r.cells[c]) for c in self.columns)] for r in self.rows)
-        return "\n\n".join(
-            [f"### {self.title}", markdown_table(("method", *self.columns), lines), *self.notes]
-        )
+        return [[r.method, *(cell(r.cells[c]) for c in self.columns)] for r in self.rows]
 
 
 @dataclass
@@ -127,7 +142,9 @@ def fill_tables(
     folders: Sequence[ScenePath],
     segmenter: Segmenter,
     others: Others | None = None,
+    *,
     title: str = "",
+    album: Album | None = None,
 ) -> list[Table]:
     """Tables 1, 2 and 5 over `folders`, each method with true and with predicted visible masks.
 
@@ -137,11 +154,14 @@ def fill_tables(
         segmenter: gives the predicted visible masks.
         others: further rows.
         title: what the scenes are, for the headings.
+        album: takes pictures of what the methods make of some objects.
 
     Raises:
         ValueError: a scene has no ground truth.
     """
     rule, others = completer.settings.edges, others or Others()
+    learned = replace(completer.settings, edges=replace(rule, rule="learned"))
+    asking = SceneCompleter(completer.model, learned)
     segmentors: dict[str, Method] = {
         "input mask as it is": lambda f: input_masks(f, rule),
         **_mended(others.refiner, completer),
@@ -165,26 +185,32 @@ def fill_tables(
         true_order = order_by_masks(labels, whole)
         true = replace(scene.frame, depth=None)
         guessed, _ = guessed_frame(true, segmenter(folder.name, scene))
+        entry = album.entry(folder.name, scene) if album else None
         for setting, frame in (("predicted SV", guessed), ("true SV", true)):
             for name, segment in segmentors.items():
                 answer = segment(frame)
                 _add_masks(masks[f"{name}, {setting}"], scene, answer)
+                if entry:
+                    entry.add_mask(f"Masks, {setting}", name, frame, answer)
                 if name in ORDERED:
                     said = order_by_masks(frame.labels, _full_masks(answer, frame))
-                    _add_order(order[f"{name}, {setting}"], true_order, said)
-                if any(o.in_front is not None for o in answer.objects) and name == OURS:
-                    said = order_as_told(answer.objects)
-                    _add_order(order[f"{name}, as it tells, {setting}"], true_order, said)
+                    _add_order(order[f"{name}, {setting}"], true_order, said, scene, answer)
+            answer = asking.complete(frame, paint=False)
+            if any(o.in_front is not None for o in answer.objects):
+                said = order_as_told(answer.objects)
+                _add_order(order[f"{TOLD}, {setting}"], true_order, said, scene, answer)
             # An object without a mask gives a painter nothing to start from.
             shapes = {i: m for i, m in whole.items() if i in frame.object_ids}
             given = from_masks(frame, shapes, rule)
             for name, paint in painters.items():
                 answer = paint(frame, given)
                 painted[f"{name}, {setting}"].scenes.append(score_scene(scene, answer, answer))
+                if entry and frame is true:
+                    entry.add_painting("Painting of true masks", name, answer)
         if scene.frame.depth is not None:
             said = order_by_depth(labels, scene.frame.depth)
-            _add_order(order["mean visible depth, true depth"], true_order, said)
-    tables = [_table1(masks, title, others), _table5(order, masks, title)]
+            _add_order(order["mean visible depth, true depth"], true_order, said, scene)
+    tables = [_table1(masks, title, others), _table5(order, title)]
     if any(summarise(t.scenes).true_mask_objects for t in painted.values()):
         tables.insert(1, _table2(painted, title, others))
     return tables
@@ -224,9 +250,17 @@ def _add_masks(tally: _Tally, scene: LabelledScene, answer: CompletedScene) -> N
     tally.scenes.append(without_lost(score_scene(scene, answer), found))
 
 
-def _add_order(tally: _Tally, truth: Mapping[Pair, int], said: Mapping[Pair, int]) -> None:
+def _add_order(
+    tally: _Tally,
+    truth: Mapping[Pair, int],
+    said: Mapping[Pair, int],
+    scene: LabelledScene,
+    answer: CompletedScene | None = None,
+) -> None:
     right, pairs = right_orders(truth, said)
     tally.right, tally.pairs = tally.right + right, tally.pairs + pairs
+    if answer is not None:
+        tally.scenes.append(score_scene(scene, answer))
 
 
 def _table1(masks: Mapping[str, _Tally], title: str, others: Others) -> Table:
@@ -269,14 +303,12 @@ setting."""
     return Table("table2", f"Table 2, painting{title}", tuple(cells), rows, notes)
 
 
-def _table5(order: Mapping[str, _Tally], masks: Mapping[str, _Tally], title: str) -> Table:
+def _table5(order: Mapping[str, _Tally], title: str) -> Table:
     rows = []
     for name, tally in order.items():
         cells = {
             "accuracy, %": 100 * tally.right / tally.pairs if tally.pairs else NAN,
-            "strict order": (
-                summarise(masks[name].scenes).order_accuracy if name in masks else NAN
-            ),
+            "strict order": summarise(tally.scenes).order_accuracy if tally.scenes else NAN,
         }
         rows.append(Row(name, cells))
     note = f"""\

@@ -9,9 +9,9 @@ import numpy as np
 from segan_ros.completion import SceneCompleter
 from segan_ros.crops import Roi, cut
 from segan_ros.evaluation.metrics import ObjectScore
-from segan_ros.frame import AmodalObject, Image
+from segan_ros.frame import AmodalObject, Box, Image, Mask
 from segan_ros.pictures import fitted
-from segan_ros.scenes import LabelledScene, ScenePath, TrueObject, read_scene
+from segan_ros.scenes import LabelledScene, ScenePath, TrueObject, evenly, read_scene
 
 RIGHT, WRONG, MISSED, SEEN = (60, 190, 90), (230, 60, 50), (60, 120, 240), (225, 225, 225)
 """Colours of hidden pixels that were found, made up and missed, and of visible ones."""
@@ -64,31 +64,42 @@ def ranked_pairs(
         for item in scene
         if item.partly_hidden
     )
-    if not worst:
-        places = np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)
-        ranked = [ranked[i] for i in places]
-    for _, number, object_id in ranked[:count]:
+    chosen = ranked[:count] if worst else evenly(ranked, count)
+    for _, number, object_id in chosen:
         scene = read_scene(folders[number])
         truth = next(o for o in scene.objects if o.id == object_id)
         yield scene, truth, completer.complete(scene.frame, paint=[object_id]).object(object_id)
 
 
 def _cells(scene: LabelledScene, truth: TrueObject, guess: AmodalObject) -> Iterator[Image]:
-    size = scene.frame.size
-    around = Roi(0.15, "longest_side").around(truth.box, size)
+    around = window(scene, truth)
     yield cut(scene.frame.rgb, around)
-    visible, whole = scene.frame.labels == truth.id, guess.full_mask(size)
-    mask = np.zeros((*size, 3), np.uint8)
-    mask[visible] = SEEN
-    mask[whole & truth.amodal & ~visible] = RIGHT
-    mask[whole & ~truth.amodal & ~visible] = WRONG
-    mask[truth.amodal & ~whole] = MISSED
-    yield cut(mask, around)
-    for shape, box, colours in (
-        (whole, guess.box, guess.appearance),
-        (truth.amodal, truth.box, truth.appearance),
-    ):
-        picture = np.full((*size, 3), 40, np.uint8)
-        if colours is not None:
-            cut(picture, box)[cut(shape, box)] = colours[cut(shape, box)]
-        yield cut(picture, around)
+    yield cut(mask_picture(scene.frame.labels == truth.id, truth, guess), around)
+    yield cut(painting(scene, guess), around)
+    yield cut(painting(scene, truth), around)
+
+
+def window(scene: LabelledScene, truth: TrueObject) -> Box:
+    """What to show of the picture."""
+    return Roi(0.15, "longest_side").around(truth.box, scene.frame.size)
+
+
+def mask_picture(visible: Mask, truth: TrueObject, guess: AmodalObject | None) -> Image:
+    """``(H, W, 3)``: hidden pixels in the colours `RIGHT`, `WRONG` and `MISSED`, visible ones
+    `SEEN`; no `guess` is an empty one."""
+    whole = visible if guess is None else guess.full_mask(visible.shape)
+    picture = np.zeros((*visible.shape, 3), np.uint8)
+    picture[visible] = SEEN
+    picture[whole & truth.amodal & ~visible] = RIGHT
+    picture[whole & ~truth.amodal & ~visible] = WRONG
+    picture[truth.amodal & ~whole] = MISSED
+    return picture
+
+
+def painting(scene: LabelledScene, item: AmodalObject | TrueObject) -> Image:
+    """``(H, W, 3)``: the object alone, nothing of it where it has no appearance."""
+    picture = np.full((*scene.frame.size, 3), 40, np.uint8)
+    if item.appearance is not None:
+        inside = cut(item.amodal, item.box) if isinstance(item, TrueObject) else item.amodal
+        cut(picture, item.box)[inside] = item.appearance[inside]
+    return picture

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segan_ros.completion import SceneCompleter
+from segan_ros.evaluation.album import Album, tables_page
 from segan_ros.evaluation.paper_tables import NEIGHBOUR, OURS, Others, fill_tables, write_tables
 from segan_ros.evaluation.predicted import Segmenter
 from segan_ros.inference import Model, model_folder
@@ -89,9 +90,18 @@ def run(
         painters = {NEIGHBOUR: SceneCompleter(NeighbourPainter(args.library)), **painters}
     refiner = opened([("", args.refiner)])[""] if args.refiner else None
     others = Others(opened(args.segmentor), painters, refiner)
-    tables = fill_tables(completer, folders, segmenter, others)
+    albums = {"generated scenes": Album(folders)}
+    tables = fill_tables(completer, folders, segmenter, others, album=albums["generated scenes"])
     if photographs:
-        found = fill_tables(completer, photographs, segmenter, others, ", photographs")
+        albums["photographs"] = Album(photographs)
+        found = fill_tables(
+            completer,
+            photographs,
+            segmenter,
+            others,
+            title=", photographs",
+            album=albums["photographs"],
+        )
         tables += [replace(t, name=t.name.replace("table", "table4-")) for t in found]
     heading = (
         f"Model {completer.model.spec.name} ({completer.model.provider}) on {len(folders)} scenes "
@@ -101,6 +111,8 @@ def run(
     print(text)
     if args.out is not None:
         write_tables(args.out, tables, text)
+        page = tables_page("The paper's tables", heading, (t.html() for t in tables), albums)
+        (args.out / "tables.html").write_text(page)
     return 0
 
 

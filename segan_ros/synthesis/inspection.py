@@ -13,18 +13,19 @@ from tqdm import tqdm
 from segan_ros.crops import cut
 from segan_ros.evaluation.references import true_masks
 from segan_ros.frame import Frame, Image
+from segan_ros.html_page import Shot
 from segan_ros.occlusion import EdgeRule
 from segan_ros.pictures import DARK, colour_of, overlay
 from segan_ros.scenes import (
     LabelledScene,
-    ScenePath,
     TrueObject,
     encoded,
+    evenly,
     iterate_scenes,
     read_scene,
 )
 from segan_ros.synthesis.folder import read_note
-from segan_ros.synthesis.page import Shot, page
+from segan_ros.synthesis.page import page
 from segan_ros.synthesis.statistics import measure_all, report
 
 COLUMNS = ("RGB", "ids", "whole masks", "appearances", "who hides whom")
@@ -77,12 +78,6 @@ def _about(folder: Path) -> str:
     if len(size := note.get("size", ())) == 2:
         note["size"] = f"{size[1]}x{size[0]}"
     return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in note.items() if v != "")
-
-
-def evenly(paths: list[ScenePath], count: int) -> list[ScenePath]:
-    """At most `count` of `paths`, spread over them."""
-    places = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
-    return [paths[i] for i in places]
 
 
 def row(scene: LabelledScene) -> list[Image]:

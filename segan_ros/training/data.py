@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from segan_ros.completion import Settings
-from segan_ros.crops import Roi, cut, input_planes, labelled_area, resized
+from segan_ros.crops import Roi, cut, grouped, input_planes, labelled_area, resized
 from segan_ros.evaluation.metrics import least_overlap
 from segan_ros.frame import Box, Image, Mask
 from segan_ros.model_spec import ModelSpec
@@ -287,11 +286,10 @@ def jittered(
 def order(view: View, known: Collection[int], size: tuple[int, int]) -> Floats:
     """Who hides the object, as `order_loss` takes it, ``(h, w)``; 0 at labels that are not `known`,
     which a segmenter made up."""
-    labels = cv2.resize(view.labels, size[::-1], interpolation=cv2.INTER_NEAREST)
-    ids, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    ids, index, counts = grouped(view.labels, size)
     asked = np.isin(ids, list(known)) & (ids != 0) & (ids != view.id)
     share = np.where(np.isin(ids, list(view.occluders)), 1, -1) * asked / counts
-    return share.astype(np.float32)[index].reshape(size)
+    return share.astype(np.float32)[index]
 
 
 def _cutout(subject: Subject) -> Cutout:

@@ -1,0 +1,114 @@
+"""The paper's tables as a page: the numbers, and what every method makes of a few objects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+import numpy as np
+
+from segan_ros.crops import cut
+from segan_ros.evaluation.metrics import PARTLY_HIDDEN
+from segan_ros.evaluation.sheet import mask_picture, painting, window
+from segan_ros.frame import CompletedScene, Frame, Image
+from segan_ros.html_page import Shot, document, gallery
+from segan_ros.pictures import fitted
+from segan_ros.scenes import LabelledScene, ScenePath, TrueObject, encoded, evenly
+
+PICTURED = 12
+"""Objects in an album."""
+
+SIDE, GAP = 128, 6
+"""Of a picture and beside it, pixels."""
+
+LEGEND = (
+    "Masks: grey seen, green hidden and found, blue hidden and missed, red made up. "
+    "Each object is the one with the most hidden pixels of its scene; the scenes are spread evenly."
+)
+
+
+@dataclass
+class Entry:
+    """One object: what each method makes of it, by section and method."""
+
+    name: str
+    scene: LabelledScene
+    truth: TrueObject
+    sections: defaultdict[str, dict[str, Image]] = field(default_factory=lambda: defaultdict(dict))
+
+    def add_mask(self, section: str, method: str, frame: Frame, answer: CompletedScene) -> None:
+        """What `answer` makes of the object's mask in `frame`."""
+        guess = next((o for o in answer.objects if o.id == self.truth.id), None)
+        picture = mask_picture(frame.labels == self.truth.id, self.truth, guess)
+        self.sections[section][method] = self._cell(picture)
+
+    def add_painting(self, section: str, method: str, answer: CompletedScene) -> None:
+        """The object as `answer` paints it."""
+        picture = painting(self.scene, answer.object(self.truth.id))
+        self.sections[section][method] = self._cell(picture)
+
+    def row(self, section: str) -> dict[str, Image]:
+        """The pictures of a section by heading, between what is seen and, if known, the truth."""
+        cells = {"picture": self._cell(self.scene.frame.rgb), **self.sections[section]}
+        if self.truth.appearance is not None:
+            cells["truth"] = self._cell(painting(self.scene, self.truth))
+        return cells
+
+    def _cell(self, picture: Image) -> Image:
+        part = cut(picture, window(self.scene, self.truth))
+        return fitted(part, SIDE, margin=0, ground=40)
+
+
+class Album:
+    """Objects that stand for all: in some of the scenes, the one with the most hidden pixels.
+
+    Args:
+        folders: all scenes.
+        count: objects at most.
+    """
+
+    def __init__(self, folders: Sequence[ScenePath], count: int = PICTURED) -> None:
+        self._wanted = {f.name for f in evenly(folders, count)}
+        self.entries: list[Entry] = []
+
+    def entry(self, name: str, scene: LabelledScene) -> Entry | None:
+        """A new entry, if this scene is one of those and has a partly hidden object."""
+        if name not in self._wanted:
+            return None
+        hidden = {o.id: _hidden(scene, o) for o in scene.objects}
+        subject = max(scene.objects, key=lambda o: hidden[o.id], default=None)
+        if subject is None or not hidden[subject.id]:
+            return None
+        self.entries.append(Entry(name, scene, subject))
+        return self.entries[-1]
+
+    @property
+    def sections(self) -> list[str]:
+        """Those of all entries, in order."""
+        return list(dict.fromkeys(s for e in self.entries for s in e.sections))
+
+
+def tables_page(title: str, about: str, tables: Iterable[str], albums: Mapping[str, Album]) -> str:
+    """The page: `tables` as HTML, then the albums by what their scenes are."""
+    body = [*tables]
+    for scenes, album in albums.items():
+        for section in album.sections:
+            rows = {e.name: e.row(section) for e in album.entries}
+            shots = [Shot(name, _strip(row.values())) for name, row in rows.items()]
+            columns = list(next(iter(rows.values())))
+            body.append(f"<h2>{escape(section)}, {escape(scenes)}</h2>{gallery(columns, shots)}")
+    return document(title, about, "".join((*body, f"<p>{escape(LEGEND)}</p>")))
+
+
+def _hidden(scene: LabelledScene, item: TrueObject) -> int:
+    """Hidden pixels; 0 unless it is partly hidden."""
+    whole = int(np.count_nonzero(item.amodal))
+    found = int(np.count_nonzero(item.amodal & (scene.frame.labels != item.id)))
+    return found if PARTLY_HIDDEN[0] * whole <= found <= PARTLY_HIDDEN[1] * whole else 0
+
+
+def _strip(cells: Iterable[Image]) -> bytes:
+    """Side by side, as JPEG."""
+    return encoded(np.hstack([np.pad(c, ((0, 0), (GAP // 2,) * 2, (0, 0))) for c in cells]), ".jpg")
