@@ -322,7 +322,7 @@ class TestModelReplaced:
         client = robot.node.create_client(Trigger, "/segan/reload")
         robot.wait(client.service_is_ready, "the service")
         future = client.call_async(Trigger.Request())
-        robot.wait(lambda: node.node.open_requests or future.done(), "the request")
+        robot.wait(lambda: node.node.requests[0] or future.done(), "the request")
         node.do(node.node.trigger_shutdown)
         robot.wait(future.done, "an answer")
         assert future.result().success or "the node became" in future.result().message

@@ -83,9 +83,9 @@ class SeganNode(LifecycleNode):
         return self._state_machine.current_state[1]
 
     @property
-    def open_requests(self) -> int:
-        """Requests that came in and are not answered yet."""
-        return self._offered.open
+    def requests(self) -> tuple[int, int]:
+        """How many requests were taken, and how many of them are answered."""
+        return self._offered.taken, self._offered.answered
 
     @property
     def provider(self) -> str:

@@ -20,8 +20,9 @@ from segan_ros.ros.notices import RosHandler
 if TYPE_CHECKING:
     from segan_ros.ros.node import SeganNode
 
-LAST_ANSWERS, LAST_REQUESTS = 5.0, 0.1
-"""Seconds that the program goes on at its end to answer open requests, and to look for more."""
+LAST_ANSWERS, QUIET = 5.0, 0.3
+"""Seconds: at its end the program answers requests for so long at most, and ends when for so long
+none came in and none was answered."""
 
 
 def run(make: Callable[[], SeganNode], args: list[str] | None = None) -> int:
@@ -76,9 +77,10 @@ def _spin_once(node: SeganNode, executor: Executor, timeout: float) -> None:
 def _answer_all(node: SeganNode, executor: Executor) -> None:
     """Who asked before the end gets an answer; nobody's client waits for ever."""
     deadline = time.monotonic() + LAST_ANSWERS
-    while node.open_requests and time.monotonic() < deadline:
-        _spin_once(node, executor, 0.1)
     # Requests that came in while the node shut down are not taken yet.
-    deadline = time.monotonic() + LAST_REQUESTS
-    while time.monotonic() < deadline:
-        _spin_once(node, executor, LAST_REQUESTS)
+    last, before = time.monotonic(), node.requests
+    while time.monotonic() < min(deadline, last + QUIET):
+        _spin_once(node, executor, 0.1)
+        taken, answered = node.requests
+        if taken > answered or (taken, answered) != before:
+            last, before = time.monotonic(), (taken, answered)

@@ -38,7 +38,7 @@ def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
 
     @wraps(callback)
     async def wrapper(self: Services, request: Any, response: Any) -> Any:
-        self.open += 1
+        self.taken += 1
         try:
             return await callback(self, request, response)
         except (MessageError, Refused, Busy, WorkerStopped, OverflowError) as error:
@@ -47,7 +47,7 @@ def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
             self.node.get_logger().error(f"a request failed:\n{traceback.format_exc()}")
             response.message = f"internal error: {error!r}; the node's log has the traceback"
         finally:
-            self.open -= 1
+            self.answered += 1
         response.success = False
         return response
 
@@ -57,7 +57,7 @@ def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
 class Services:
     """``~/complete``, ``~/removal_order``, ``~/enable`` and ``~/reload``, as long as the node is.
 
-    `open` counts the requests that are not answered yet.
+    `taken` counts the requests that came in, `answered` those of them that are done with.
 
     Args:
         node: offers them.
@@ -74,7 +74,7 @@ class Services:
         reload: Callable[[Wait], Awaitable[str]],
     ) -> None:
         self.node, self._pipeline, self._enable, self._load = node, pipeline, enable, reload
-        self.open = 0
+        self.taken = self.answered = 0
         # An answer may take as long as the networks; others must not wait for it.
         group = ReentrantCallbackGroup()
         for kind, name, callback in (
