@@ -17,6 +17,7 @@ from segan_ros.scenes import LabelledScene, TrueObject, tight_box, write_scene  
 from segan_ros.training.augment import PASTED, Cutout, View, augmented, spoilt  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batch, Batches, Library, jittered, order  # noqa: E402
+from segan_ros.training.photographs import on_photograph, part  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -53,7 +54,7 @@ def scenes(tmp_path):
     return tmp_path
 
 
-def batches(folder, chances=NONE, size="tabletop", trains="joint", batch=4):
+def batches(folder, chances=NONE, size="tabletop", trains="joint", batch=4, *, photographs=""):
     config = Config(
         "toy",
         "out",
@@ -63,7 +64,8 @@ def batches(folder, chances=NONE, size="tabletop", trains="joint", batch=4):
         augmentation=chances,
     )
     side = 58 if size == "paper" else 96
-    return Batches(Library(str(folder)), config, 0, SPECS[size], (side, side))
+    library = Library(str(folder), photographs=photographs)
+    return Batches(library, config, 0, SPECS[size], (side, side))
 
 
 def arrays(dataset, step=0):
@@ -166,10 +168,10 @@ def test_every_augmentation_keeps_shapes_and_ranges(scenes):
     everything = Augmentation(1, 1, 1, 1, 1, 1, (0.3, 0.7))
     dataset = batches(scenes, everything)
     for step in range(5):
-        for name, part in arrays(dataset, step)._asdict().items():
+        for name, values in arrays(dataset, step)._asdict().items():
             least = -1 if name == "order" else 0
-            assert np.isfinite(part).all() and part.min() >= least and part.max() <= 1 + 1e-6
-            assert part.dtype == np.float32
+            assert np.isfinite(values).all() and least <= values.min() and values.max() <= 1 + 1e-6
+            assert values.dtype == np.float32
 
 
 def view():
@@ -209,6 +211,54 @@ def test_pasted_object_hides_the_subject_and_leaves_its_truth_alone():
         assert (PASTED in after.occluders) == (covered >= least_overlap(before.whole.sum()))
         hid += bool(np.any(over & (before.labels == 1)))
     assert hid >= 3
+
+
+def test_photograph_lies_behind_all_objects_and_nowhere_else():
+    before, ground = view(), np.full((120, 160, 3), 255, np.uint8)
+    after = on_photograph(before, ground)
+    covered = (before.labels > 0).astype(np.uint8)
+    inside = cv2.erode(covered, np.ones((3, 3))) > 0
+    outside = cv2.dilate(covered, np.ones((3, 3))) == 0
+    assert np.array_equal(after.rgb[inside], before.rgb[inside])
+    assert (after.rgb[outside] == 255).all()
+    for name in ("labels", "whole", "appearance"):
+        assert np.array_equal(getattr(after, name), getattr(before, name))
+
+
+@pytest.mark.parametrize("size", [(30, 40), (400, 100), (3, 3)])
+def test_part_of_a_photograph_keeps_its_proportions(size):
+    rows, columns = np.mgrid[:200, :250].astype(np.uint8)
+    photograph = np.dstack([rows, columns, np.zeros_like(rows)])
+    found = part(photograph, size, np.random.default_rng(0))
+    assert found.shape == (*size, 3)
+    down = float(found[-1, 0, 0]) - float(found[0, 0, 0])
+    across = float(found[0, -1, 1]) - float(found[0, 0, 1])
+    assert 10 < max(down, across) < 250
+    assert down / across == pytest.approx(size[0] / size[1], rel=0.15)
+    assert np.array_equal(found, part(photograph, size, np.random.default_rng(0)))
+
+
+def test_photographs_are_behind_objects_and_in_what_is_pasted(scenes, tmp_path):
+    folder = tmp_path / "photographs" / "nature"
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "white.png"), np.full((50, 50, 3), 255, np.uint8))
+    chances = replace(NONE, photographs=1, paste=1)
+    plain = batches(scenes, chances)[0]
+    batch = batches(scenes, chances, photographs=str(folder.parent))[0]
+    white, before = ((b.picture == 1).all(1) for b in (batch, plain))
+    assert white.float().mean() > 0.2 and not before.any()
+    # Some of it lies on the object.
+    assert (white & (batch.full[:, 0] == 1)).any()
+
+
+@pytest.mark.parametrize("content", [None, b"no image"])
+def test_photographs_that_do_not_serve_are_refused(scenes, tmp_path, content):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    if content:
+        (folder / "a.jpg").write_bytes(content)
+    with pytest.raises(ValueError, match=r"data\.photographs"):
+        batches(scenes, photographs=str(folder))
 
 
 def test_noisy_masks_change_labels_and_nothing_else():

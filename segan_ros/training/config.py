@@ -41,6 +41,8 @@ class Data:
         min_visible: objects with fewer visible pixels are left out.
         max_hidden: so are those hidden by more than this share.
         train_scenes: how many training scenes are read, in order of their names, 0 for all.
+        photographs: folder of photographs to put behind and in front of objects, with the chance
+            that `Augmentation` says; empty for none.
         occluded: share of objects in a batch of which a part is hidden; the others teach restraint.
         val_scenes: how many validation scenes are scored, 0 for all.
     """
@@ -51,6 +53,7 @@ class Data:
     max_hidden: float = 0.95
     occluded: float = 0.6
     train_scenes: int = 0
+    photographs: str = ""
     val_scenes: int = 0
 
 
@@ -66,6 +69,8 @@ class Augmentation:
         noisy_masks: give the visible masks the errors of a segmenter.
         paste: put an object of another scene in front, with its exact truth.
         margin: range that the margin of each side of the ROI is drawn from (section 3.1: 0.1-0.3).
+        photographs: take what no object covers from a photograph, and the colours of what is pasted
+            from one; each with this chance. Needs `Data.photographs`.
         mask_noise: those errors, see `MaskNoise`; the calibrated ones where left out.
     """
 
@@ -76,6 +81,7 @@ class Augmentation:
     noisy_masks: float = 0.5
     paste: float = 0.3
     margin: tuple[float, float] = (0.1, 0.3)
+    photographs: float = 0.3
     mask_noise: MaskNoise = CALIBRATED
 
 
@@ -246,7 +252,7 @@ def _check(config: Config) -> None:
         config.model.pretrained,
         f"{size} starts from random weights: leave it out",
     )
-    for name in ("flip", "colour", "blur", "noise", "noisy_masks", "paste"):
+    for name in ("flip", "colour", "blur", "noise", "noisy_masks", "paste", "photographs"):
         value = getattr(config.augmentation, name)
         demand(0 <= value <= 1, f"augmentation.{name}", value, "a probability lies in 0..1")
     low, high = margin = config.augmentation.margin

@@ -21,6 +21,7 @@ from segan_ros.model_spec import ModelSpec
 from segan_ros.scenes import LabelledScene, TrueObject, iterate_scenes, read_scene, tight_box
 from segan_ros.training.augment import Cutout, View, augmented, spoilt
 from segan_ros.training.config import Augmentation, Config, Stage
+from segan_ros.training.photographs import on_photograph, part, read_photographs
 from segan_ros.training.processes import ALONE, Processes
 
 Floats = NDArray[np.float32]
@@ -83,14 +84,22 @@ class Library:
         folder: holds scene folders.
         min_visible, max_hidden: see `Data`.
         limit: read so many scenes, 0 for all.
+        photographs: folder of them; empty for none.
 
     Raises:
-        ValueError: there is no scene, or no object with truth.
+        ValueError: there is no scene, no object with truth, or no photograph.
     """
 
     def __init__(
-        self, folder: str, min_visible: int = 40, max_hidden: float = 0.95, limit: int = 0
+        self,
+        folder: str,
+        min_visible: int = 40,
+        max_hidden: float = 0.95,
+        limit: int = 0,
+        *,
+        photographs: str = "",
     ) -> None:
+        self.photographs = read_photographs(photographs) if photographs else []
         self.pictures: list[Picture] = []
         self.subjects: list[Subject] = []
         paths = list(iterate_scenes(folder))
@@ -213,6 +222,11 @@ class Batches(Dataset[Batch]):
         window = everything if spec.view == "image" else room.around(subject.seen_box, size)
         view = library.view(subject, window)
         cutout = _cutout(library.subjects[rng.integers(len(library.subjects))])
+        chance = self.config.augmentation.photographs if library.photographs else 0
+        if chance and rng.random() < chance:
+            view = on_photograph(view, self._photograph(view.labels.shape, rng))
+        if chance and rng.random() < chance:
+            cutout = replace(cutout, rgb=self._photograph(cutout.mask.shape, rng))
         true = augmented(view, cutout, self.config.augmentation, rng)
         view = spoilt(true, self.config.augmentation, rng)
         roi = jittered(
@@ -244,6 +258,11 @@ class Batches(Dataset[Batch]):
             order(shown, set(np.unique(true.labels).tolist()), self.mask_size)[None],
             *self._painters_side(shown, visible, hideable),
         )
+
+    def _photograph(self, size: tuple[int, ...], rng: np.random.Generator) -> Image:
+        """A part of one of them."""
+        photographs = self.library.photographs
+        return part(photographs[rng.integers(len(photographs))], size, rng)
 
     def _painters_side(self, shown: View, visible: Mask, hideable: Mask) -> tuple[Floats, ...]:
         if not self.stage.paints:

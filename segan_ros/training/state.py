@@ -231,7 +231,8 @@ def resume(state: Run, path: Path) -> None:
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
     """What of a config must not change while it runs: all but the places of files."""
     config = _plain(config)
-    data = {k: v for k, v in config["data"].items() if k not in ("train", "val")}
+    places = ("train", "val", "photographs")
+    data = {k: bool(v) if k in places else v for k, v in config["data"].items()}
     return {**config, "out": "", "data": data}
 
 

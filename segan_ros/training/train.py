@@ -98,8 +98,13 @@ def train(
     state.folder.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
         resume(state, checkpoint)
+    data = config.data
     library = Library(
-        config.data.train, config.data.min_visible, config.data.max_hidden, config.data.train_scenes
+        data.train,
+        data.min_visible,
+        data.max_hidden,
+        data.train_scenes,
+        photographs=data.photographs,
     )
     with _curves(state) as curves:
         while state.stage < len(config.stages):

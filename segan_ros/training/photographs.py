@@ -1,0 +1,63 @@
+"""Photographs as what lies behind and in front of rendered objects: colours no renderer makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segan_ros.frame import Image
+from segan_ros.training.augment import View
+
+LONGEST = 1280
+"""Pixels that a photograph is kept at."""
+
+KINDS = (".jpg", ".jpeg", ".png")
+
+
+def read_photographs(folder: str) -> list[Image]:
+    """All photographs in `folder` and below it, ``(H, W, 3)`` uint8 RGB, sorted by name.
+
+    Raises:
+        ValueError: there is none, or one cannot be read.
+    """
+    paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in KINDS)
+    if not paths:
+        raise ValueError(
+            f"data.photographs is {folder}: no {', '.join(KINDS)} there or below "
+            "it; name another folder, or leave it out"
+        )
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> Image:
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise ValueError(f"{path}: not a readable image; take it out of data.photographs")
+    scale = min(LONGEST / max(picture.shape), 1)
+    picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def part(photograph: Image, size: tuple[int, ...], rng: np.random.Generator) -> Image:
+    """A part of `photograph` at `size` (height, width): from an eighth of its side to all of it."""
+    height, width = size
+    most = min(photograph.shape[0] / height, photograph.shape[1] / width)
+    scale = most * 2 ** rng.uniform(-3, 0)
+    high, wide = (max(int(scale * side), 1) for side in size)
+    top = rng.integers(photograph.shape[0] - high + 1)
+    left = rng.integers(photograph.shape[1] - wide + 1)
+    cropped = photograph[top : top + high, left : left + wide]
+    way = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(cropped, (width, height), interpolation=way), np.uint8)
+
+
+def on_photograph(view: View, ground: Image) -> View:
+    """`view` with `ground`, of its size, where no object is seen. What hides an object and has no
+    label goes with it."""
+    # Half a pixel of both at the borders, as a lens gives.
+    kept = cv2.GaussianBlur((view.labels > 0).astype(np.float32), (3, 3), 0)[..., None]
+    mixed = kept * view.rgb + (1 - kept) * ground
+    return replace(view, rgb=mixed.round().astype(np.uint8))
