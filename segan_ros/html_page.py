@@ -31,8 +31,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bo
 th, td { padding: 3px 14px; border-bottom: 1px solid var(--line); text-align: right }
 th:first-child, td:first-child { text-align: left }
 .heads, .shot { display: grid; grid-template-columns: 74px 1fr; align-items: center }
-.heads div { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; padding-left: 6px;
-  font-weight: 600 }
+.heads div { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr);
+  padding-left: 6px; font-weight: 600 }
 .shot { color: var(--soft); font-variant-numeric: tabular-nums; font-size: 13px }
 .shot img { width: 100%; border-radius: 6px; display: block; margin-bottom: 2px }
 """

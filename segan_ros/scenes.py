@@ -211,15 +211,15 @@ def read_frame(
     Raises:
         FileNotFoundError, ValueError: as the files deserve, naming the file.
     """
-    bgr = _read_image(rgb, cv2.IMREAD_COLOR)
-    ids = _read_image(labels, cv2.IMREAD_UNCHANGED)
+    bgr = read_image(rgb, cv2.IMREAD_COLOR)
+    ids = read_image(labels, cv2.IMREAD_UNCHANGED)
     if ids.ndim != 2:
         raise ValueError(
             f"{labels}: a label image has one channel of ids, this one has {ids.shape[2]}"
         )
     metres = None
     if depth is not None:
-        millimetres = _read_image(depth, cv2.IMREAD_UNCHANGED)
+        millimetres = read_image(depth, cv2.IMREAD_UNCHANGED)
         if millimetres.dtype != np.uint16 or millimetres.ndim != 2:
             raise ValueError(
                 f"{depth}: depth is a 16-bit one-channel image in mm, got {millimetres.dtype}"
@@ -298,7 +298,8 @@ def _image_path(folder: ScenePath) -> Path | PackedFile | None:
     return next((p for p in (folder / "rgb.png", folder / "rgb.jpg") if p.exists()), None)
 
 
-def _read_image(path: str | Path | PackedFile, flags: int) -> NDArray[Any]:
+def read_image(path: str | Path | PackedFile, flags: int) -> NDArray[Any]:
+    """An image file as OpenCV reads it with `flags` (BGR). Raises FileNotFoundError, ValueError."""
     path = Path(path) if isinstance(path, str) else path
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
@@ -313,7 +314,7 @@ def _read_appearance(folder: ScenePath, object_id: int) -> Image | None:
     path = folder / f"appearance_{object_id}.png"
     if not path.exists():
         return None
-    return np.ascontiguousarray(_read_image(path, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.ascontiguousarray(read_image(path, cv2.IMREAD_COLOR)[..., ::-1])
 
 
 def write_image(path: Path, image: NDArray[Any]) -> None:

@@ -254,9 +254,14 @@ def test_who_lies_in_front_is_the_mean_over_what_is_seen_of_each(model):
     }
 
 
-def test_model_that_does_not_tell_who_lies_in_front_leaves_it_open(model):
-    scene = SceneCompleter(model).complete(frame_of(overlapping()), paint=False)
-    assert all(o.in_front is None for o in scene.objects)
+def test_who_lies_in_front_is_open_where_the_model_does_not_tell_or_no_rule_asks(model):
+    frame = frame_of(overlapping())
+    learned = Settings(edges=EdgeRule("learned"))
+    for completer in (SceneCompleter(model, learned), SceneCompleter(Teller(model.spec))):
+        scene = completer.complete(frame, paint=False)
+        assert scene.objects and all(o.in_front is None for o in scene.objects)
+    told = SceneCompleter(Teller(model.spec), learned).complete(frame, paint=False)
+    assert any(o.in_front for o in told.objects)
 
 
 def test_time_is_kept_by_stage(model):

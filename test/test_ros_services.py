@@ -187,13 +187,13 @@ def test_open_requests_are_answered_when_the_node_is_shut_down(fed, robot):
     futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]
     robot.wait(entered.is_set, "the first request in work")
     robot.wait(lambda: fed.node._pipeline._worker._calls, "the second one in waiting")
-    assert fed.node.open_requests == 2
+    assert fed.node.requests == (2, 0)
     threading.Timer(0.05, go_on.set).start()
     fed.do(fed.node.trigger_shutdown)
     robot.wait(lambda: all(f.done() for f in futures), "both answers")
     assert futures[0].result().success
     assert futures[1].result().message == "the node was deactivated"
-    assert fed.node.open_requests == 0
+    assert fed.node.requests == (2, 2)
     assert "the node is not active" in complete(robot, use_latest=True).message
 
 

@@ -17,7 +17,11 @@ from segan_ros.scenes import LabelledScene, TrueObject, tight_box, write_scene  
 from segan_ros.training.augment import PASTED, Cutout, View, augmented, spoilt  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batch, Batches, Library, jittered, order  # noqa: E402
-from segan_ros.training.photographs import on_photograph, part  # noqa: E402
+from segan_ros.training.photographs import (  # noqa: E402
+    on_photograph,
+    photograph_part,
+    read_photographs,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -164,9 +168,9 @@ def test_papers_segmentor_sees_the_whole_picture_and_a_box(scenes):
     assert batch.boxes.min() >= 0 and batch.boxes.max() <= 1
 
 
-def test_every_augmentation_keeps_shapes_and_ranges(scenes):
-    everything = Augmentation(1, 1, 1, 1, 1, 1, (0.3, 0.7))
-    dataset = batches(scenes, everything)
+def test_every_augmentation_keeps_shapes_and_ranges(scenes, photographs):
+    everything = Augmentation(1, 1, 1, 1, 1, 1, (0.3, 0.7), 1)
+    dataset = batches(scenes, everything, photographs=str(photographs))
     for step in range(5):
         for name, values in arrays(dataset, step)._asdict().items():
             least = -1 if name == "order" else 0
@@ -229,26 +233,42 @@ def test_photograph_lies_behind_all_objects_and_nowhere_else():
 def test_part_of_a_photograph_keeps_its_proportions(size):
     rows, columns = np.mgrid[:200, :250].astype(np.uint8)
     photograph = np.dstack([rows, columns, np.zeros_like(rows)])
-    found = part(photograph, size, np.random.default_rng(0))
+    found = photograph_part(photograph, size, np.random.default_rng(0))
     assert found.shape == (*size, 3)
     down = float(found[-1, 0, 0]) - float(found[0, 0, 0])
     across = float(found[0, -1, 1]) - float(found[0, 0, 1])
     assert 10 < max(down, across) < 250
     assert down / across == pytest.approx(size[0] / size[1], rel=0.15)
-    assert np.array_equal(found, part(photograph, size, np.random.default_rng(0)))
+    assert np.array_equal(found, photograph_part(photograph, size, np.random.default_rng(0)))
 
 
-def test_photographs_are_behind_objects_and_in_what_is_pasted(scenes, tmp_path):
+@pytest.fixture
+def photographs(tmp_path):
+    """A folder with a white one, deep inside."""
     folder = tmp_path / "photographs" / "nature"
-    folder.mkdir(parents=True)
+    (folder / "folder.png").mkdir(parents=True)
     cv2.imwrite(str(folder / "white.png"), np.full((50, 50, 3), 255, np.uint8))
+    (folder / ".hidden.png").write_bytes(b"no image")
+    return folder.parent
+
+
+def test_photographs_are_behind_objects_and_in_what_is_pasted(scenes, photographs):
     chances = replace(NONE, photographs=1, paste=1)
     plain = batches(scenes, chances)[0]
-    batch = batches(scenes, chances, photographs=str(folder.parent))[0]
+    batch = batches(scenes, chances, photographs=str(photographs))[0]
     white, before = ((b.picture == 1).all(1) for b in (batch, plain))
     assert white.float().mean() > 0.2 and not before.any()
     # Some of it lies on the object.
     assert (white & (batch.full[:, 0] == 1)).any()
+
+
+def test_photograph_is_kept_small_and_of_many_some(tmp_path, monkeypatch):
+    monkeypatch.setattr("segan_ros.training.photographs.MOST", 3)
+    for i in range(5):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((4, 2000, 3), (0, 0, 50 * i), np.uint8))
+    found = read_photographs(str(tmp_path))
+    assert [p.shape for p in found] == [(3, 1280, 3)] * 3
+    assert [tuple(p[0, 0]) for p in found] == [(0, 0, 0), (100, 0, 0), (200, 0, 0)]
 
 
 @pytest.mark.parametrize("content", [None, b"no image"])

@@ -236,6 +236,8 @@ def test_folder_of_another_run_is_not_overwritten(config):
     train(config, until=(0, 1))
     with pytest.raises(TrainingError, match=r"last.pt is of another config \(seed differ\)"):
         train(replace(config, seed=5))
+    with pytest.raises(TrainingError, match=r"last.pt is of another config \(data differ\)"):
+        train(replace(config, data=replace(config.data, photographs="somewhere")))
 
 
 def test_learning_rate_rises_in_a_line_and_falls_to_nothing():
@@ -253,7 +255,7 @@ def test_command_trains_and_its_checkpoint_exports_to_a_model_that_completes(
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(_lists(text)))
     folder = tmp_path / "command"
-    arguments = Namespace(config=path, data=None, val=None, out=str(folder))
+    arguments = Namespace(config=path, data=None, val=None, photographs=None, out=str(folder))
     assert recipe.run(arguments) == 0
     assert "next, segan export" in capsys.readouterr().out
     model = tmp_path / "model"

@@ -12,7 +12,7 @@ import numpy as np
 from segan_ros.crops import cut
 from segan_ros.evaluation.metrics import PARTLY_HIDDEN
 from segan_ros.evaluation.sheet import mask_picture, painting, window
-from segan_ros.frame import CompletedScene, Frame, Image
+from segan_ros.frame import CompletedScene, Image
 from segan_ros.html_page import Shot, document, gallery
 from segan_ros.pictures import fitted
 from segan_ros.scenes import LabelledScene, ScenePath, TrueObject, encoded, evenly
@@ -24,8 +24,9 @@ SIDE, GAP = 128, 6
 """Of a picture and beside it, pixels."""
 
 LEGEND = (
-    "Masks: grey seen, green hidden and found, blue hidden and missed, red made up. "
-    "Each object is the one with the most hidden pixels of its scene; the scenes are spread evenly."
+    "Masks: grey the mask that was given; of the rest of the object green what was found and blue "
+    "what was missed; red what was made up. Each object is the one with the most hidden pixels of "
+    "its scene; the scenes are spread evenly."
 )
 
 
@@ -38,11 +39,10 @@ class Entry:
     truth: TrueObject
     sections: defaultdict[str, dict[str, Image]] = field(default_factory=lambda: defaultdict(dict))
 
-    def add_mask(self, section: str, method: str, frame: Frame, answer: CompletedScene) -> None:
-        """What `answer` makes of the object's mask in `frame`."""
+    def add_mask(self, section: str, method: str, answer: CompletedScene) -> None:
+        """The object's mask in `answer`."""
         guess = next((o for o in answer.objects if o.id == self.truth.id), None)
-        picture = mask_picture(frame.labels == self.truth.id, self.truth, guess)
-        self.sections[section][method] = self._cell(picture)
+        self.sections[section][method] = self._cell(mask_picture(self.truth, guess))
 
     def add_painting(self, section: str, method: str, answer: CompletedScene) -> None:
         """The object as `answer` paints it."""
@@ -50,11 +50,14 @@ class Entry:
         self.sections[section][method] = self._cell(picture)
 
     def row(self, section: str) -> dict[str, Image]:
-        """The pictures of a section by heading, between what is seen and, if known, the truth."""
-        cells = {"picture": self._cell(self.scene.frame.rgb), **self.sections[section]}
-        if self.truth.appearance is not None:
-            cells["truth"] = self._cell(painting(self.scene, self.truth))
-        return cells
+        """The pictures of a section by heading, between what is seen and the truth, which stays
+        empty where the object's appearance is not known."""
+        first, last = self.scene.frame.rgb, painting(self.scene, self.truth)
+        return {
+            "picture": self._cell(first),
+            **self.sections[section],
+            "truth": self._cell(last),
+        }
 
     def _cell(self, picture: Image) -> Image:
         part = cut(picture, window(self.scene, self.truth))
@@ -70,36 +73,38 @@ class Album:
     """
 
     def __init__(self, folders: Sequence[ScenePath], count: int = PICTURED) -> None:
-        self._wanted = {f.name for f in evenly(folders, count)}
+        self._wanted = evenly(folders, count)
         self.entries: list[Entry] = []
 
-    def entry(self, name: str, scene: LabelledScene) -> Entry | None:
+    def entry(self, folder: ScenePath, scene: LabelledScene) -> Entry | None:
         """A new entry, if this scene is one of those and has a partly hidden object."""
-        if name not in self._wanted:
-            return None
         hidden = {o.id: _hidden(scene, o) for o in scene.objects}
-        subject = max(scene.objects, key=lambda o: hidden[o.id], default=None)
-        if subject is None or not hidden[subject.id]:
+        if folder not in self._wanted or not any(hidden.values()):
             return None
-        self.entries.append(Entry(name, scene, subject))
+        subject = max(scene.objects, key=lambda o: hidden[o.id])
+        self.entries.append(Entry(folder.name, scene, subject))
         return self.entries[-1]
 
-    @property
-    def sections(self) -> list[str]:
-        """Those of all entries, in order."""
-        return list(dict.fromkeys(s for e in self.entries for s in e.sections))
+    def html(self, scenes: str) -> str:
+        """A gallery for each section; `scenes` says what the scenes are."""
+        parts = []
+        for section in dict.fromkeys(s for e in self.entries for s in e.sections):
+            rows = [e.row(section) for e in self.entries]
+            shots = [
+                Shot(e.name, _strip(row.values()))
+                for e, row in zip(self.entries, rows, strict=True)
+            ]
+            parts.append(
+                f"<h2>{escape(section)}, {escape(scenes)}</h2>{gallery([*rows[0]], shots)}"
+            )
+        return "".join(parts)
 
 
 def tables_page(title: str, about: str, tables: Iterable[str], albums: Mapping[str, Album]) -> str:
     """The page: `tables` as HTML, then the albums by what their scenes are."""
-    body = [*tables]
-    for scenes, album in albums.items():
-        for section in album.sections:
-            rows = {e.name: e.row(section) for e in album.entries}
-            shots = [Shot(name, _strip(row.values())) for name, row in rows.items()]
-            columns = list(next(iter(rows.values())))
-            body.append(f"<h2>{escape(section)}, {escape(scenes)}</h2>{gallery(columns, shots)}")
-    return document(title, about, "".join((*body, f"<p>{escape(LEGEND)}</p>")))
+    pictures = "".join(album.html(scenes) for scenes, album in albums.items())
+    legend = f"<p>{escape(LEGEND)}</p>" if pictures else ""
+    return document(title, about, "".join((*tables, pictures, legend)))
 
 
 def _hidden(scene: LabelledScene, item: TrueObject) -> int:

@@ -97,7 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        help="folder for scores.md, scores.json, *.csv, reliability.svg, worst.jpg, objects.jpg",
+        help="folder for scores.md, scores.json, *.csv, reliability.svg, worst.jpg, objects.jpg; "
+        "with --tables for tables.md, tables.html, table*.csv",
     )
     parser.add_argument("--limit", type=int, help="score the first LIMIT scenes only")
     parser.add_argument(

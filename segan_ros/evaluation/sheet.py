@@ -9,7 +9,7 @@ import numpy as np
 from segan_ros.completion import SceneCompleter
 from segan_ros.crops import Roi, cut
 from segan_ros.evaluation.metrics import ObjectScore
-from segan_ros.frame import AmodalObject, Box, Image, Mask
+from segan_ros.frame import AmodalObject, Box, Image
 from segan_ros.pictures import fitted
 from segan_ros.scenes import LabelledScene, ScenePath, TrueObject, evenly, read_scene
 
@@ -74,7 +74,7 @@ def ranked_pairs(
 def _cells(scene: LabelledScene, truth: TrueObject, guess: AmodalObject) -> Iterator[Image]:
     around = window(scene, truth)
     yield cut(scene.frame.rgb, around)
-    yield cut(mask_picture(scene.frame.labels == truth.id, truth, guess), around)
+    yield cut(mask_picture(truth, guess), around)
     yield cut(painting(scene, guess), around)
     yield cut(painting(scene, truth), around)
 
@@ -84,15 +84,18 @@ def window(scene: LabelledScene, truth: TrueObject) -> Box:
     return Roi(0.15, "longest_side").around(truth.box, scene.frame.size)
 
 
-def mask_picture(visible: Mask, truth: TrueObject, guess: AmodalObject | None) -> Image:
-    """``(H, W, 3)``: hidden pixels in the colours `RIGHT`, `WRONG` and `MISSED`, visible ones
-    `SEEN`; no `guess` is an empty one."""
-    whole = visible if guess is None else guess.full_mask(visible.shape)
-    picture = np.zeros((*visible.shape, 3), np.uint8)
-    picture[visible] = SEEN
-    picture[whole & truth.amodal & ~visible] = RIGHT
-    picture[whole & ~truth.amodal & ~visible] = WRONG
+def mask_picture(truth: TrueObject, guess: AmodalObject | None) -> Image:
+    """``(H, W, 3)``: pixels that were given in the colour `SEEN`, and of the others the object's
+    that were found (`RIGHT`) or not (`MISSED`), and those made up (`WRONG`); no `guess` finds
+    nothing."""
+    given, whole = np.zeros((2, *truth.amodal.shape), bool)
+    if guess is not None:
+        cut(given, guess.box)[:], cut(whole, guess.box)[:] = guess.visible, guess.amodal
+    picture = np.zeros((*truth.amodal.shape, 3), np.uint8)
     picture[truth.amodal & ~whole] = MISSED
+    picture[whole] = WRONG
+    picture[whole & truth.amodal] = RIGHT
+    picture[given] = SEEN
     return picture
 
 

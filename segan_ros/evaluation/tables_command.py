@@ -90,17 +90,13 @@ def run(
         painters = {NEIGHBOUR: SceneCompleter(NeighbourPainter(args.library)), **painters}
     refiner = opened([("", args.refiner)])[""] if args.refiner else None
     others = Others(opened(args.segmentor), painters, refiner)
-    albums = {"generated scenes": Album(folders)}
-    tables = fill_tables(completer, folders, segmenter, others, album=albums["generated scenes"])
+    album = Album(folders)
+    albums = {f"scenes of {args.scenes}": album}
+    tables = fill_tables(completer, folders, segmenter, others, album=album)
     if photographs:
-        albums["photographs"] = Album(photographs)
+        albums["photographs"] = album = Album(photographs)
         found = fill_tables(
-            completer,
-            photographs,
-            segmenter,
-            others,
-            title=", photographs",
-            album=albums["photographs"],
+            completer, photographs, segmenter, others, title=", photographs", album=album
         )
         tables += [replace(t, name=t.name.replace("table", "table4-")) for t in found]
     heading = (

@@ -20,9 +20,9 @@ from segan_ros.ros.notices import RosHandler
 if TYPE_CHECKING:
     from segan_ros.ros.node import SeganNode
 
-LAST_ANSWERS, QUIET = 5.0, 0.3
-"""Seconds: at its end the program answers requests for so long at most, and ends when for so long
-none came in and none was answered."""
+LAST_ANSWERS, LAST_REQUESTS, QUIET = 5.0, 1.0, 0.3
+"""Seconds: at its end the program answers open requests for so long at most, takes new ones for so
+long at most, and ends when for so long none came in and none was answered."""
 
 
 def run(make: Callable[[], SeganNode], args: list[str] | None = None) -> int:
@@ -76,11 +76,12 @@ def _spin_once(node: SeganNode, executor: Executor, timeout: float) -> None:
 
 def _answer_all(node: SeganNode, executor: Executor) -> None:
     """Who asked before the end gets an answer; nobody's client waits for ever."""
-    deadline = time.monotonic() + LAST_ANSWERS
     # Requests that came in while the node shut down are not taken yet.
-    last, before = time.monotonic(), node.requests
-    while time.monotonic() < min(deadline, last + QUIET):
+    begin = last = now = time.monotonic()
+    before = node.requests
+    while now < min(begin + LAST_ANSWERS, last + QUIET):
         _spin_once(node, executor, 0.1)
+        now = time.monotonic()
         taken, answered = node.requests
-        if taken > answered or (taken, answered) != before:
-            last, before = time.monotonic(), (taken, answered)
+        if taken > answered or (now < begin + LAST_REQUESTS and (taken, answered) != before):
+            last, before = now, (taken, answered)

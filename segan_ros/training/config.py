@@ -41,8 +41,8 @@ class Data:
         min_visible: objects with fewer visible pixels are left out.
         max_hidden: so are those hidden by more than this share.
         train_scenes: how many training scenes are read, in order of their names, 0 for all.
-        photographs: folder of photographs to put behind and in front of objects, with the chance
-            that `Augmentation` says; empty for none.
+        photographs: folder of photographs (300 at most are used) to put behind and in front of
+            objects, with the chance that `Augmentation` says; empty for none.
         occluded: share of objects in a batch of which a part is hidden; the others teach restraint.
         val_scenes: how many validation scenes are scored, 0 for all.
     """
@@ -160,7 +160,8 @@ def read_config(path: str | Path, **replaced: str | None) -> Config:
 
     Args:
         path: a YAML file.
-        replaced: `train`, `val`, `out`: values that take the place of the file's unless None.
+        replaced: `train`, `val`, `photographs`, `out`: values that take the place of the file's
+            unless None.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -174,7 +175,8 @@ def read_config(path: str | Path, **replaced: str | None) -> Config:
         raise ValueError(f"{path}: holds no mapping of keys; see config/train/tabletop.yaml")
     if replaced.get("out"):
         text["out"] = replaced["out"]
-    folders = {k: v for k, v in replaced.items() if k in ("train", "val") and v}
+    names = ("train", "val", "photographs")
+    folders = {k: v for k, v in replaced.items() if k in names and v is not None}
     if folders:
         text["data"] = {**(text.get("data") or {}), **folders}
     try:

@@ -21,7 +21,7 @@ from segan_ros.model_spec import ModelSpec
 from segan_ros.scenes import LabelledScene, TrueObject, iterate_scenes, read_scene, tight_box
 from segan_ros.training.augment import Cutout, View, augmented, spoilt
 from segan_ros.training.config import Augmentation, Config, Stage
-from segan_ros.training.photographs import on_photograph, part, read_photographs
+from segan_ros.training.photographs import on_photograph, photograph_part, read_photographs
 from segan_ros.training.processes import ALONE, Processes
 
 Floats = NDArray[np.float32]
@@ -223,9 +223,10 @@ class Batches(Dataset[Batch]):
         view = library.view(subject, window)
         cutout = _cutout(library.subjects[rng.integers(len(library.subjects))])
         chance = self.config.augmentation.photographs if library.photographs else 0
-        if chance and rng.random() < chance:
+        # A painter sees nothing of what is not the object.
+        if self.stage.trains != "painter" and rng.random() < chance:
             view = on_photograph(view, self._photograph(view.labels.shape, rng))
-        if chance and rng.random() < chance:
+        if rng.random() < chance:
             cutout = replace(cutout, rgb=self._photograph(cutout.mask.shape, rng))
         true = augmented(view, cutout, self.config.augmentation, rng)
         view = spoilt(true, self.config.augmentation, rng)
@@ -262,7 +263,7 @@ class Batches(Dataset[Batch]):
     def _photograph(self, size: tuple[int, ...], rng: np.random.Generator) -> Image:
         """A part of one of them."""
         photographs = self.library.photographs
-        return part(photographs[rng.integers(len(photographs))], size, rng)
+        return photograph_part(photographs[rng.integers(len(photographs))], size, rng)
 
     def _painters_side(self, shown: View, visible: Mask, hideable: Mask) -> tuple[Floats, ...]:
         if not self.stage.paints:

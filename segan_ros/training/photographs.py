@@ -7,45 +7,55 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from segan_ros.frame import Image
+from segan_ros.scenes import evenly, read_image
 from segan_ros.training.augment import View
 
 LONGEST = 1280
-"""Pixels that a photograph is kept at."""
+"""Pixels that a photograph is kept at: 3 MB."""
+
+MOST = 300
+"""Photographs that are kept; of more, some spread over all."""
 
 KINDS = (".jpg", ".jpeg", ".png")
 
 
 def read_photographs(folder: str) -> list[Image]:
-    """All photographs in `folder` and below it, ``(H, W, 3)`` uint8 RGB, sorted by name.
+    """The photographs in `folder` and below it, ``(H, W, 3)`` uint8 RGB, sorted by name.
 
     Raises:
         ValueError: there is none, or one cannot be read.
     """
-    paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in KINDS)
+    found = sorted(Path(folder).rglob("*"))
+    paths = [p for p in found if p.suffix.lower() in KINDS and p.is_file() and p.name[0] != "."]
     if not paths:
         raise ValueError(
-            f"data.photographs is {folder}: no {', '.join(KINDS)} there or below "
-            "it; name another folder, or leave it out"
+            f"data.photographs is {folder}: no {', '.join(KINDS)} there or below it; name another "
+            "folder (config/train/tabletop.yaml says where ours are from), or none with ''"
         )
-    return [_read(path) for path in paths]
+    return [_read(p) for p in tqdm(evenly(paths, MOST), desc=f"reading {folder}")]
 
 
 def _read(path: Path) -> Image:
-    picture = cv2.imread(str(path))
-    if picture is None:
-        raise ValueError(f"{path}: not a readable image; take it out of data.photographs")
-    scale = min(LONGEST / max(picture.shape), 1)
-    picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    try:
+        picture = read_image(path, cv2.IMREAD_COLOR)
+    except ValueError as error:
+        raise ValueError(f"{error}; take it out of data.photographs") from None
+    scale = LONGEST / max(picture.shape)
+    if scale < 1:
+        height, width = (max(round(side * scale), 1) for side in picture.shape[:2])
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def part(photograph: Image, size: tuple[int, ...], rng: np.random.Generator) -> Image:
-    """A part of `photograph` at `size` (height, width): from an eighth of its side to all of it."""
+def photograph_part(photograph: Image, size: tuple[int, ...], rng: np.random.Generator) -> Image:
+    """A part of `photograph` at `size` (height, width): from an eighth of its side to all of it,
+    enlarged only where all of it is too small."""
     height, width = size
     most = min(photograph.shape[0] / height, photograph.shape[1] / width)
-    scale = most * 2 ** rng.uniform(-3, 0)
+    scale = max(most * 2 ** rng.uniform(-3, 0), min(most, 1))
     high, wide = (max(int(scale * side), 1) for side in size)
     top = rng.integers(photograph.shape[0] - high + 1)
     left = rng.integers(photograph.shape[1] - wide + 1)

@@ -32,6 +32,9 @@ COLUMNS = (
     "discriminator",
 )
 
+PLACES = ("train", "val", "photographs")
+"""Keys of ``data`` that name folders."""
+
 
 class TrainingError(ValueError):
     """The run cannot go on; the message says why and what helps."""
@@ -194,7 +197,7 @@ def _account(state: Run) -> dict[str, Any]:
     config = state.config
     return {
         "command": f"segan train --config config/train/{config.name}.yaml",
-        "data": {k: Path(getattr(config.data, k)).name for k in ("train", "val")},
+        "data": {k: Path(v).name for k in PLACES if (v := getattr(config.data, k))},
         "seed": config.seed,
         "stages": [_stage(s) for s in config.stages],
         "minutes": round(state.seconds / 60, 1),
@@ -229,10 +232,10 @@ def resume(state: Run, path: Path) -> None:
 
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
-    """What of a config must not change while it runs: all but the places of files."""
+    """What of a config must not change while it runs: all but the places of files, whether there
+    are any excepted."""
     config = _plain(config)
-    places = ("train", "val", "photographs")
-    data = {k: bool(v) if k in places else v for k, v in config["data"].items()}
+    data = {k: bool(v) if k in PLACES else v for k, v in config["data"].items()}
     return {**config, "out": "", "data": data}
 
 

@@ -57,11 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", metavar="DIR", help="training scenes, instead of data.train")
     parser.add_argument("--val", metavar="DIR", help="validation scenes, instead of data.val")
+    parser.add_argument(
+        "--photographs", metavar="DIR", help="instead of data.photographs; '' for none"
+    )
     parser.add_argument("--out", metavar="DIR", help="where to write, instead of out")
 
 
 def run(args: argparse.Namespace) -> int:
-    config = read_config(args.config, train=args.data, val=args.val, out=args.out)
+    config = read_config(
+        args.config, train=args.data, val=args.val, photographs=args.photographs, out=args.out
+    )
     with joined() as processes:
         checkpoint = train(config, processes=processes)
         if processes.leads:
