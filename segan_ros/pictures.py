@@ -104,20 +104,25 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
     """
     layer_of = dict(zip(graph.object_ids, graph.layers, strict=True))
     rows = _rows(graph, layer_of)
-    node, gap, left, top = 76, 34, 130, 44
+    heading = [
+        f"lift in this order: {' → '.join(map(str, graph.removal_order)) or 'nothing in view'}"
+    ]
+    if not graph.is_acyclic:
+        heading.append("some objects hide each other: dashed arrows are set aside for the order")
+    node, gap, left, top = 76, 34, 130, 24 + 20 * len(heading)
     widest = max((len(r) for r in rows), default=1)
-    width = max(left + widest * (node + gap) + 20, 420)
+    # No character of the bold heading is wider than 9 pixels in the mean.
+    width = max(left + widest * (node + gap) + 20, 32 + 9 * max(map(len, heading)))
     height = top + len(rows) * (node + 60) + 20
     at = {
         object_id: (left + (i + (widest - len(row)) / 2) * (node + gap), top + depth * (node + 60))
         for depth, row in enumerate(rows)
         for i, object_id in enumerate(row)
     }
-    order = " &#8594; ".join(map(str, graph.removal_order)) or "nothing in view"
-    note = (
-        "" if graph.is_acyclic else " (some objects hide each other: dashed arrows are set aside)"
-    )
-    body = [f'<text x="16" y="24" font-weight="600">lift in this order: {order}{note}</text>']
+    body = [
+        f'<text class="heading" x="16" y="{24 + 20 * line}" font-weight="600">{text}</text>'
+        for line, text in enumerate(heading)
+    ]
     for depth in range(len(rows)):
         name = "free to grasp" if depth == 0 else f"layer {depth}"
         body.append(f'<text x="16" y="{top + depth * (node + 60) + node / 2}">{name}</text>')

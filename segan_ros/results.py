@@ -60,7 +60,7 @@ def write_result(
     (folder / "graph.json").write_text(json.dumps(graph_to_json(scene.graph), indent=1))
     for name, picture in pictures.items():
         if isinstance(picture, str):
-            (folder / name).write_text(picture)
+            (folder / name).write_text(picture, encoding="utf-8")
         else:
             write_image(folder / name, picture)
 

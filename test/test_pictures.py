@@ -4,6 +4,7 @@ import json
 from xml.etree import ElementTree
 
 import cv2
+import headless_browser
 import numpy as np
 import pytest
 from dummy_model import write_dummy_model
@@ -11,7 +12,9 @@ from samples import frame_of, labelled_scene, many_objects, overlapping
 
 from segan_ros.cli import main
 from segan_ros.completion import SceneCompleter
+from segan_ros.frame import OcclusionEdge
 from segan_ros.inference import Model
+from segan_ros.occlusion import build_graph
 from segan_ros.pictures import DARK, FREE, _label, completed_sheet, graph_svg, overlay
 from segan_ros.scenes import write_scene
 
@@ -171,3 +174,23 @@ def test_out_that_is_a_file_is_refused(tmp_path, folder, capsys):
     arguments = ["--scenes", str(tmp_path / "scene"), "--model", str(folder)]
     assert main(["complete", *arguments, "--out", str(tmp_path / "out")]) == 2
     assert str(tmp_path / "out") in capsys.readouterr().err
+
+
+@pytest.mark.skipif(
+    headless_browser.EXECUTABLE is None, reason="no Chromium here (Debian: chromium)"
+)
+@pytest.mark.parametrize("edges", [[(i, i + 1) for i in range(100, 120)], [(101, 102), (102, 101)]])
+def test_heading_of_the_graph_fits_into_it(tmp_path, edges):
+    ids = {i for edge in edges for i in edge}
+    graph = build_graph(ids, [OcclusionEdge(a, b, 0.5, 20) for a, b in edges])
+    path = tmp_path / "graph.html"
+    path.write_text(f"<meta charset='utf-8'>{graph_svg(graph)}", encoding="utf-8")
+    with headless_browser.browser() as page:
+        page.open(path)
+        width, *ends = page.ask(
+            "[document.querySelector('svg').width.baseVal.value, "
+            "...[...document.querySelectorAll('text')].map(t => t.getBBox().x + t.getBBox().width)]"
+        )
+    lines = 1 if graph.is_acyclic else 2
+    assert len(ends) == lines + len(set(graph.layers)) + len(graph.object_ids)
+    assert 0 < max(ends) <= width

@@ -144,9 +144,10 @@ function drawGraph(pane, picture, scene, {chosen, choose}) {
     box.replaceWith(node);
     node.append(box, thumbnail(pane, picture, item, box), circle, label);
   }
-  const heading = svg.querySelector("text");
-  host.prepend(make("p", {class: "order"}, heading.textContent));
-  heading.remove();
+  for (const heading of svg.querySelectorAll(".heading")) {
+    svg.before(make("p", {class: "order"}, heading.textContent));
+    heading.remove();
+  }
   trim(svg);
   return host;
 }
@@ -156,7 +157,8 @@ function trim(svg) {
   const boxes = [...svg.querySelectorAll("rect[rx]")], width = svg.getAttribute("width");
   const ends = boxes.map((b) => +b.getAttribute("y") + +b.getAttribute("height"));
   const high = Math.max(40, ...ends) + 12;
-  svg.setAttribute("viewBox", `8 28 ${width - 16} ${high - 28}`);
+  const low = Math.min(high, ...boxes.map((b) => +b.getAttribute("y"))) - 16;
+  svg.setAttribute("viewBox", `8 ${low} ${width - 16} ${high - low}`);
   svg.removeAttribute("height");
 }
 
