@@ -2,10 +2,13 @@
 
 import json
 
+import onnxruntime as ort
 import pytest
 from dummy_model import write_dummy_model
+from samples import labelled_scene
 
 from segan_ros.cli import main
+from segan_ros.scenes import write_scene
 
 
 def test_json_holds_each_network_of_both_models_and_their_ratio(tmp_path, capsys):
@@ -26,6 +29,19 @@ def test_table_names_both_models(tmp_path, capsys):
     options = ["--provider", "cpu", "--objects", "1", "--repeat", "1"]
     assert main(["bench", "--model", model, "--against", model, *options]) == 0
     assert capsys.readouterr().out.count("dummy") == 2
+
+
+@pytest.mark.skipif(
+    "OpenVINOExecutionProvider" not in ort.get_available_providers(), reason="no OpenVINO"
+)
+@pytest.mark.parametrize("command", [["bench", "--against"], ["evaluate", "--scenes"]])
+def test_precision_that_the_model_lacks_is_refused(command, tmp_path, capsys):
+    model = write_dummy_model(tmp_path / "m")
+    write_scene(tmp_path / "s" / "0", labelled_scene())
+    other = str(model if command[0] == "bench" else tmp_path / "s")
+    options = ["--model", str(model), "--provider", "openvino", "--precision", "int8"]
+    assert main([*command, other, *options]) == 2
+    assert "int8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--objects", "--repeat"])

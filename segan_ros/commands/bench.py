@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from segan_ros.evaluation.tables import markdown_table
-from segan_ros.inference import PROVIDERS, Model, model_folder
+from segan_ros.inference import PRECISIONS, PROVIDERS, Model, model_folder
 
 STAGES = ("segmentor", "painter")
 
@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another model; default: the paper's sizes, exported now with random weights",
     )
     parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
+    parser.add_argument(
+        "--precision", default="auto", choices=PRECISIONS, help="of the model, not of the other"
+    )
     parser.add_argument("--objects", type=int, default=10, help="in the frame (10)")
     parser.add_argument("--repeat", type=int, default=7, help="runs, the median counts (7)")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU, 0 = all cores")
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         if not 1 <= getattr(args, name) <= 1000:
             raise ValueError(f"--{name} is {getattr(args, name)}; it must lie in 1..1000")
     with TemporaryDirectory() as scratch:
-        ours = Model(model_folder(args.model), args.provider, args.threads)
+        ours = Model(model_folder(args.model), args.provider, args.threads, args.precision)
         other = _paper(Path(scratch)) if args.against is None else model_folder(args.against)
         theirs = Model(other, ours.provider, args.threads)
         result = compare(ours, theirs, args.objects, args.repeat)

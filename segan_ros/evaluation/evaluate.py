@@ -50,7 +50,7 @@ from segan_ros.evaluation.tables import (
     write_csv,
     write_json,
 )
-from segan_ros.inference import PROVIDERS, Model, model_folder
+from segan_ros.inference import PRECISIONS, PROVIDERS, Model, model_folder
 from segan_ros.scenes import LabelledScene, ScenePath, iterate_scenes, write_image
 
 OURS, TELEA = "segan", "segan's masks, Telea"
@@ -94,6 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
     parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument(
         "--out",
         type=Path,
@@ -134,7 +135,8 @@ def run(args: argparse.Namespace) -> int:
     if args.tables and args.noisy_masks is None and args.masks is None:
         args.noisy_masks = 1
     segmenter, source = _segmenter(args)
-    completer = SceneCompleter(Model(model_folder(args.model), args.provider))
+    model = Model(model_folder(args.model), args.provider, precision=args.precision)
+    completer = SceneCompleter(model)
     if args.tables:
         assert segmenter is not None
         return tables_command.run(args, completer, folders, segmenter, source)

@@ -145,7 +145,7 @@ PARAMETERS = (
         "edge_rule",
         _SETTINGS.edges.rule,
         "When one object counts as hiding another: by the share of the whole mask covered, by the "
-        "network's word (fewer edges, more of them true), or by the paper's IoU > 0.05.",
+        "network's word (fewer edges), or by the paper's IoU > 0.05.",
         choices=RULES,
     ),
     Parameter(
