@@ -78,8 +78,10 @@ class Album:
 
     def entry(self, folder: ScenePath, scene: LabelledScene) -> Entry | None:
         """A new entry, if this scene is one of those and has a partly hidden object."""
+        if folder not in self._wanted:
+            return None
         hidden = {o.id: _hidden(scene, o) for o in scene.objects}
-        if folder not in self._wanted or not any(hidden.values()):
+        if not any(hidden.values()):
             return None
         subject = max(scene.objects, key=lambda o: hidden[o.id])
         self.entries.append(Entry(folder.name, scene, subject))

@@ -218,9 +218,8 @@ def fill_tables(
         if scene.frame.depth is not None:
             said = order_by_depth(labels, scene.frame.depth)
             _add_order(order["mean visible depth, true depth"], true_order, said)
-    if not tells:
-        order = defaultdict(_Tally, {k: v for k, v in order.items() if not k.startswith(TOLD)})
-    tables = [_table1(masks, title, others), _table5(order, title)]
+    ordered = {k: v for k, v in order.items() if tells or not k.startswith(TOLD)}
+    tables = [_table1(masks, title, others), _table5(ordered, title)]
     if any(summarise(t.scenes).true_mask_objects for t in painted.values()):
         tables.insert(1, _table2(painted, title, others))
     return tables

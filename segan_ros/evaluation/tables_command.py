@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segan_ros.completion import SceneCompleter
-from segan_ros.evaluation.album import Album, tables_page
+from segan_ros.evaluation.album import PICTURED, Album, tables_page
 from segan_ros.evaluation.paper_tables import NEIGHBOUR, OURS, Others, fill_tables, write_tables
 from segan_ros.evaluation.predicted import Segmenter
 from segan_ros.inference import Model, model_folder
@@ -79,22 +79,25 @@ def run(
         ValueError, OSError: a scene, a model or the library cannot be used.
     """
 
-    def opened(named: list[tuple[str, str]]) -> dict[str, SceneCompleter]:
-        return {n: SceneCompleter(Model(model_folder(m), args.provider)) for n, m in named}
+    def opened(model: str) -> SceneCompleter:
+        return SceneCompleter(Model(model_folder(model), args.provider))
 
     photographs = list(iterate_scenes(args.photographs)) if args.photographs else []
-    painters = opened(args.painter)
+    painters = {name: opened(model) for name, model in args.painter}
     if args.library is not None:
         from segan_ros.training.neighbours import NeighbourPainter
 
         painters = {NEIGHBOUR: SceneCompleter(NeighbourPainter(args.library)), **painters}
-    refiner = opened([("", args.refiner)])[""] if args.refiner else None
-    others = Others(opened(args.segmentor), painters, refiner)
-    album = Album(folders)
+    segmentors = {name: opened(model) for name, model in args.segmentor}
+    refiner = opened(args.refiner) if args.refiner else None
+    others = Others(segmentors, painters, refiner)
+    # Only a folder takes pictures.
+    most = PICTURED if args.out is not None else 0
+    album = Album(folders, most)
     albums = {f"scenes of {args.scenes}": album}
     tables = fill_tables(completer, folders, segmenter, others, album=album)
     if photographs:
-        albums["photographs"] = album = Album(photographs)
+        albums["photographs"] = album = Album(photographs, most)
         found = fill_tables(
             completer, photographs, segmenter, others, title=", photographs", album=album
         )

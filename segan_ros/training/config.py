@@ -57,6 +57,10 @@ class Data:
     val_scenes: int = 0
 
 
+PLACES = ("train", "val", "photographs")
+"""Keys of `Data` that name folders."""
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """How samples vary. Each is a probability, except the ranges.
@@ -175,8 +179,7 @@ def read_config(path: str | Path, **replaced: str | None) -> Config:
         raise ValueError(f"{path}: holds no mapping of keys; see config/train/tabletop.yaml")
     if replaced.get("out"):
         text["out"] = replaced["out"]
-    names = ("train", "val", "photographs")
-    folders = {k: v for k, v in replaced.items() if k in names and v is not None}
+    folders = {k: v for k, v in replaced.items() if k in PLACES and v is not None}
     if folders:
         text["data"] = {**(text.get("data") or {}), **folders}
     try:

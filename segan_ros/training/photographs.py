@@ -33,7 +33,7 @@ def read_photographs(folder: str) -> list[Image]:
     if not paths:
         raise ValueError(
             f"data.photographs is {folder}: no {', '.join(KINDS)} there or below it; name another "
-            "folder (config/train/tabletop.yaml says where ours are from), or none with ''"
+            "folder, or none with ''"
         )
     return [_read(p) for p in tqdm(evenly(paths, MOST), desc=f"reading {folder}")]
 

@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 from segan_ros.frame import Image
 from segan_ros.model.segan import SeGAN
 from segan_ros.scenes import write_image
-from segan_ros.training.config import Config, Stage
+from segan_ros.training.config import PLACES, Config, Stage
 from segan_ros.training.processes import ALONE, Processes
 
 COLUMNS = (
@@ -31,9 +31,6 @@ COLUMNS = (
     "adversarial",
     "discriminator",
 )
-
-PLACES = ("train", "val", "photographs")
-"""Keys of ``data`` that name folders."""
 
 
 class TrainingError(ValueError):
