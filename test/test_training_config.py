@@ -76,6 +76,12 @@ def test_command_line_replaces_folders(tmp_path):
     assert (config.data.train, config.data.val, config.out) == ("x", "b", "z")
 
 
+def test_command_line_replaces_the_number_of_workers(tmp_path):
+    path = written(tmp_path, changed(workers=3))
+    assert read_config(path, workers=None).workers == 3
+    assert read_config(path, workers=0).workers == 0
+
+
 def test_command_line_turns_photographs_off(tmp_path):
     path = written(tmp_path, changed(data={**SMALL["data"], "photographs": "p"}))
     assert read_config(path, photographs=None).data.photographs == "p"

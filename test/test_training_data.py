@@ -160,6 +160,20 @@ def test_painters_target_is_the_whole_object_over_blue(scenes):
     assert set(map(tuple, target[batch.full[:, 0] == 0])) == {(0, 0, 255)}
 
 
+def test_painter_alone_gets_nothing_of_the_segmentors(scenes):
+    batch = arrays(batches(scenes, trains="painter"))
+    assert batch.planes.size == batch.whole.size == batch.order.size == 0
+    assert batch.target.shape == (4, 3, 128, 128)
+
+
+def test_gpu_gets_the_same_batch_in_half_the_bytes(scenes):
+    full = batches(scenes)
+    half = Batches(full.library, full.config, 0, full.spec, full.mask_size, half=True)
+    for small, large in zip(half[1], full[1], strict=True):
+        assert small.dtype == torch.float16
+        assert torch.allclose(small.float(), large, atol=5e-4)
+
+
 def test_papers_segmentor_sees_the_whole_picture_and_a_box(scenes):
     batch = arrays(batches(scenes, size="paper", trains="segmentor"))
     assert batch.planes.shape == (4, 4, 500, 500)
@@ -191,6 +205,27 @@ def test_flip_turns_picture_masks_and_truth_together():
     after = augmented(before, None, replace(NONE, flip=1), np.random.default_rng(0))
     for name in ("rgb", "labels", "whole", "appearance"):
         assert np.array_equal(getattr(after, name), getattr(before, name)[:, ::-1])
+
+
+def test_warp_turns_picture_masks_and_truth_together():
+    before = view()
+    for seed in range(5):
+        after = augmented(before, None, replace(NONE, warp=1), np.random.default_rng(seed))
+        assert not np.array_equal(after.labels, before.labels)
+        seen = cv2.erode((after.labels == 1).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        assert seen.any() and np.all(after.rgb[seen] == GREEN)
+        assert np.all(after.whole[seen]) and np.all(after.appearance[seen] == GREEN)
+        assert np.count_nonzero(after.whole) == pytest.approx(before.whole.sum(), rel=0.05)
+
+
+def test_warp_keeps_what_would_fall_between_pixels():
+    labels = np.zeros((40, 40), np.uint16)
+    labels[20, 20] = 1
+    black = np.zeros((40, 40, 3), np.uint8)
+    before = View(black, labels, labels > 0, black, 1)
+    for seed in range(20):
+        after = augmented(before, None, replace(NONE, warp=1), np.random.default_rng(seed))
+        assert np.any(after.labels == 1)
 
 
 def test_colours_of_picture_and_truth_change_alike():

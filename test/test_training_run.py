@@ -240,6 +240,11 @@ def test_folder_of_another_run_is_not_overwritten(config):
         train(replace(config, data=replace(config.data, photographs="somewhere")))
 
 
+def test_run_goes_on_with_other_workers(config):
+    train(config, until=(0, 1))
+    assert train(replace(config, workers=1), until=(0, 2)).exists()
+
+
 def test_learning_rate_rises_in_a_line_and_falls_to_nothing():
     stage = Stage("segmentor", 100, 4, 1.0)
     rates = [rate_at(stage, step) for step in range(100)]
@@ -255,7 +260,9 @@ def test_command_trains_and_its_checkpoint_exports_to_a_model_that_completes(
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(_lists(text)))
     folder = tmp_path / "command"
-    arguments = Namespace(config=path, data=None, val=None, photographs=None, out=str(folder))
+    arguments = Namespace(
+        config=path, data=None, val=None, photographs=None, out=str(folder), workers=1
+    )
     assert recipe.run(arguments) == 0
     assert "next, segan export" in capsys.readouterr().out
     model = tmp_path / "model"

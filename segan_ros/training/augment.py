@@ -70,6 +70,8 @@ def augmented(
         view = _pasted(view, cutout, rng)
     if rng.random() < chances.flip:
         view = view.each(lambda a: np.ascontiguousarray(a[:, ::-1]))
+    if rng.random() < chances.warp:
+        view = _warped(view, rng)
     if rng.random() < chances.colour:
         table, mixing = _colours(rng)
         view = replace(
@@ -81,7 +83,7 @@ def augmented(
     if rng.random() < chances.blur:
         rgb = _blurred(rgb, rng)
     if rng.random() < chances.noise:
-        grain = rng.normal(0, rng.uniform(2, 12), rgb.shape).astype(np.float32)
+        grain = rng.standard_normal(rgb.shape, np.float32) * np.float32(rng.uniform(2, 12))
         rgb = (rgb + grain).clip(0, 255).astype(np.uint8)
     return replace(view, rgb=rgb)
 
@@ -130,6 +132,31 @@ def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
     if np.count_nonzero(over & view.whole) >= least_overlap(float(view.whole.sum())):
         occluders |= {PASTED}
     return replace(view, rgb=rgb, labels=labels, occluders=occluders)
+
+
+def _warped(view: View, rng: np.random.Generator) -> View:
+    """`view` turned, stretched and sheared about the middle of the object: shapes that no mesh has.
+    What comes in from outside is the mirror image of what is there, masks as well as colours."""
+    turn = rng.uniform(-0.35, 0.35)
+    stretch = np.exp(rng.uniform(-0.25, 0.25))
+    shear = rng.uniform(-0.2, 0.2)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    matrix = rotation @ [[stretch, shear], [0, 1 / stretch]]
+    x0, y0, x1, y1 = tight_box(view.labels == view.id)
+    middle = np.array([x0 + x1 - 1, y0 + y1 - 1]) / 2
+    affine = np.column_stack([matrix, middle - matrix @ middle])
+    size = view.labels.shape[::-1]
+
+    def warped(array: NDArray[Any]) -> NDArray[Any]:
+        way = cv2.INTER_LINEAR if array.ndim == 3 else cv2.INTER_NEAREST
+        given = array.view(np.uint8) if array.dtype == bool else array
+        result = cv2.warpAffine(given, affine, size, flags=way, borderMode=cv2.BORDER_REFLECT_101)
+        return result.view(bool) if array.dtype == bool else result
+
+    result = view.each(warped)
+    seen = np.count_nonzero(view.labels == view.id)
+    # A sliver may fall between the pixels.
+    return result if np.count_nonzero(result.labels == view.id) > 0.5 * seen else view
 
 
 def _colours(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

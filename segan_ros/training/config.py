@@ -75,6 +75,7 @@ class Augmentation:
         margin: range that the margin of each side of the ROI is drawn from (section 3.1: 0.1-0.3).
         photographs: take what no object covers from a photograph, and the colours of what is pasted
             from one; each with this chance. Needs `Data.photographs`.
+        warp: turn by up to 20 degrees, stretch by up to a quarter, shear.
         mask_noise: those errors, see `MaskNoise`; the calibrated ones where left out.
     """
 
@@ -86,6 +87,7 @@ class Augmentation:
     paste: float = 0.3
     margin: tuple[float, float] = (0.1, 0.3)
     photographs: float = 0.3
+    warp: float = 0.0
     mask_noise: MaskNoise = CALIBRATED
 
 
@@ -159,13 +161,13 @@ class Config:
         return text
 
 
-def read_config(path: str | Path, **replaced: str | None) -> Config:
+def read_config(path: str | Path, **replaced: str | int | None) -> Config:
     """Read a training config.
 
     Args:
         path: a YAML file.
-        replaced: `train`, `val`, `photographs`, `out`: values that take the place of the file's
-            unless None.
+        replaced: `train`, `val`, `photographs`, `out`, `workers`: values that take the place of the
+            file's unless None.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -177,8 +179,7 @@ def read_config(path: str | Path, **replaced: str | None) -> Config:
         raise ValueError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(text, dict):
         raise ValueError(f"{path}: holds no mapping of keys; see config/train/tabletop.yaml")
-    if replaced.get("out"):
-        text["out"] = replaced["out"]
+    text |= {k: replaced[k] for k in ("out", "workers") if replaced.get(k) is not None}
     folders = {k: v for k, v in replaced.items() if k in PLACES and v is not None}
     if folders:
         text["data"] = {**(text.get("data") or {}), **folders}
@@ -257,7 +258,7 @@ def _check(config: Config) -> None:
         config.model.pretrained,
         f"{size} starts from random weights: leave it out",
     )
-    for name in ("flip", "colour", "blur", "noise", "noisy_masks", "paste", "photographs"):
+    for name in ("flip", "warp", "colour", "blur", "noise", "noisy_masks", "paste", "photographs"):
         value = getattr(config.augmentation, name)
         demand(0 <= value <= 1, f"augmentation.{name}", value, "a probability lies in 0..1")
     low, high = margin = config.augmentation.margin

@@ -30,11 +30,11 @@ Floats = NDArray[np.float32]
 class Batch(NamedTuple):
     """N samples, all in 0..1.
 
-    The segmentor's side: `planes` ``(N, C, h, w)``, `boxes` ``(N, 4)``, and at the size of its
-    logits the truth `whole`, `visible`, `others`, `order` ``(N, 1, p, p)`` (see `order_loss`). The
-    painter's side, over the widened box: `picture` ``(N, 3, s, s)``, `seen`, `full`, `hideable`
-    ``(N, 1, s, s)`` (V, O, where hidden pixels may lie), `target` ``(N, 3, s, s)`` (the whole
-    object over blue); empty when not asked for.
+    The segmentor's side, empty where the painter learns alone: `planes` ``(N, C, h, w)``, `boxes`
+    ``(N, 4)``, and at the size of its logits the truth `whole`, `visible`, `others`, `order`
+    ``(N, 1, p, p)`` (see `order_loss`). The painter's side, empty when not asked for, over the
+    widened box: `picture` ``(N, 3, s, s)``, `seen`, `full`, `hideable` ``(N, 1, s, s)`` (V, O,
+    where hidden pixels may lie), `target` ``(N, 3, s, s)`` (the whole object over blue).
     """
 
     planes: Tensor
@@ -171,6 +171,7 @@ class Batches(Dataset[Batch]):
         spec: what the networks look at.
         mask_size: of the segmentor's truth.
         processes: this one gets its part of each batch.
+        half: in float16: a GPU waits half as long for them.
     """
 
     def __init__(
@@ -182,10 +183,12 @@ class Batches(Dataset[Batch]):
         mask_size: tuple[int, int],
         *,
         processes: Processes = ALONE,
+        half: bool = False,
     ) -> None:
         self.library, self.config, self.number = library, config, number
         self.stage: Stage = config.stages[number]
         self.spec, self.mask_size, self.processes = spec, mask_size, processes
+        self.dtype = np.dtype(np.float16 if half else np.float32)
         if side := self.stage.side:
             self.mask_size = side, side
             self.spec = replace(spec, segmentor=replace(spec.segmentor, size=self.mask_size))
@@ -199,7 +202,8 @@ class Batches(Dataset[Batch]):
         drawn = list(zip(chosen, rng.spawn(len(chosen)), strict=True))
         mine = drawn[self.processes.rank :: self.processes.count]
         samples = [self._sample(i, own) for i, own in mine]
-        return Batch(*(torch.from_numpy(np.stack(p)) for p in zip(*samples, strict=True)))
+        parts = zip(*samples, strict=True)
+        return Batch(*(torch.from_numpy(np.stack(p).astype(self.dtype, copy=False)) for p in parts))
 
     def _chosen(self, rng: np.random.Generator) -> list[int]:
         """Occluded and clear objects as wanted; the painter learns from occluded ones alone."""
@@ -213,6 +217,12 @@ class Batches(Dataset[Batch]):
         return chosen + [int(i) for i in rng.choice(clear, self.stage.batch - hidden)]
 
     def _sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
+        true, view, roi = self._drawn(index, rng)
+        return self._segmentors_side(true, view, roi) + self._painters_side(view, roi)
+
+    def _drawn(self, index: int, rng: np.random.Generator) -> tuple[View, View, Box]:
+        """The object with its true visible masks, with those that a segmenter sees, and the part of
+        both that is looked at."""
         library, spec = self.library, self.spec.segmentor
         subject = library.subjects[index]
         size = library.pictures[subject.picture].labels.shape
@@ -237,13 +247,15 @@ class Batches(Dataset[Batch]):
             self.config.augmentation,
             rng,
         )
-        shown = view.each(lambda a: cut(a, roi))
+        return true, view, roi
+
+    def _segmentors_side(self, true: View, view: View, roi: Box) -> tuple[Floats, ...]:
+        if self.stage.trains == "painter":
+            return (np.zeros(0, np.float32),) * 6
+        spec = self.spec.segmentor
+        shown, visible, hideable = self._masks(view, roi)
         planes = view if spec.view == "image" else shown
         height, width = view.labels.shape
-        hideable = np.ones(shown.labels.shape, bool)
-        if spec.occluders == "labelled":
-            hideable = labelled_area(shown.labels, Settings().gap_width)
-        visible = shown.labels == view.id
         whole = shown.whole | visible
         if self.stage.trains == "refiner":
             whole = cut(true.labels, roi) == view.id
@@ -257,17 +269,25 @@ class Batches(Dataset[Batch]):
                 for mask in (whole, visible, hideable & ~visible)
             ),
             order(shown, set(np.unique(true.labels).tolist()), self.mask_size)[None],
-            *self._painters_side(shown, visible, hideable),
         )
+
+    def _masks(self, view: View, roi: Box) -> tuple[View, Mask, Mask]:
+        """`view` cut to `roi`; there the visible mask, and where hidden pixels may lie."""
+        shown = view.each(lambda a: cut(a, roi))
+        hideable = np.ones(shown.labels.shape, bool)
+        if self.spec.segmentor.occluders == "labelled":
+            hideable = labelled_area(shown.labels, Settings().gap_width)
+        return shown, shown.labels == view.id, hideable
 
     def _photograph(self, size: tuple[int, ...], rng: np.random.Generator) -> Image:
         """A part of one of them."""
         photographs = self.library.photographs
         return photograph_part(photographs[rng.integers(len(photographs))], size, rng)
 
-    def _painters_side(self, shown: View, visible: Mask, hideable: Mask) -> tuple[Floats, ...]:
+    def _painters_side(self, view: View, roi: Box) -> tuple[Floats, ...]:
         if not self.stage.paints:
             return (np.zeros(0, np.float32),) * 5
+        shown, visible, hideable = self._masks(view, roi)
         size = self.spec.painter.size
         full = resized(shown.whole | visible, size)[None]
         target = _colours(shown.appearance, size) * full

@@ -229,11 +229,11 @@ def resume(state: Run, path: Path) -> None:
 
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
-    """What of a config must not change while it runs: all but the places of files, whether there
-    are any excepted."""
+    """What of a config must not change while it runs: all but who prepares batches and the places
+    of files, whether there are any excepted."""
     config = _plain(config)
     data = {k: bool(v) if k in PLACES else v for k, v in config["data"].items()}
-    return {**config, "out": "", "data": data}
+    return {**config, "out": "", "workers": 0, "data": data}
 
 
 def _plain(value: Any) -> Any:

@@ -61,11 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--photographs", metavar="DIR", help="instead of data.photographs; '' for none"
     )
     parser.add_argument("--out", metavar="DIR", help="where to write, instead of out")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that prepare batches, instead of workers",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     config = read_config(
-        args.config, train=args.data, val=args.val, photographs=args.photographs, out=args.out
+        args.config,
+        train=args.data,
+        val=args.val,
+        photographs=args.photographs,
+        out=args.out,
+        workers=args.workers,
     )
     with joined() as processes:
         checkpoint = train(config, processes=processes)
@@ -130,8 +141,15 @@ def _train_stage(
     state: Run, library: Library, curves: Curves | None, until: tuple[int, int] | None
 ) -> None:
     config, model, stage = state.config, state.model, state.config.stages[state.stage]
+    on_gpu = device().type == "cuda"
     dataset = Batches(
-        library, config, state.stage, model.spec, model.mask_size, processes=state.processes
+        library,
+        config,
+        state.stage,
+        model.spec,
+        model.mask_size,
+        processes=state.processes,
+        half=on_gpu,
     )
     last = until[1] if until and until[0] == state.stage else stage.steps
     loader = DataLoader(
@@ -139,6 +157,7 @@ def _train_stage(
         batch_size=None,
         sampler=range(state.step, last),
         num_workers=config.workers,
+        pin_memory=on_gpu,
     )
     state.optimisers = state.optimisers or Optimisers(model, stage, state.processes)
     state.processes.share(model)
@@ -158,7 +177,7 @@ def _train_stage(
         disable=not state.processes.leads,
     )
     for arrays in bar:
-        batch = Batch(*(t.to(device()) for t in arrays))
+        batch = Batch(*(t.to(device(), non_blocking=True).float() for t in arrays))
         rate = rate_at(stage, state.step)
         state.optimisers.set_rate(rate)
         _seed_step(state)
