@@ -54,7 +54,7 @@ class CompressedPicture:
                     "publish it as jpeg or png"
                     if topic == "image"
                     else "jpeg changes the values, publish it as png: the publisher's parameter "
-                    f"{name}.compressed.format"
+                    f"{name}.{'compressedDepth' if topic == 'depth' else 'compressed'}.format"
                 ),
             )
         if kind == "png":

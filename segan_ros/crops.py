@@ -214,8 +214,9 @@ def uncovered(
 
 
 def _borders(labels: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """``(h, w)``: where a label meets another one, on its left or upper side."""
-    small = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
+    """``(h, w)``: where a label meets another one, on its left or upper side; values below 0 are
+    background."""
+    small = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST).clip(0)
     result = np.zeros(size, bool)
     result[:, 1:] = small[:, 1:] != small[:, :-1]
     result[1:] |= small[1:] != small[:-1]

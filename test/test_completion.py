@@ -231,6 +231,16 @@ def test_borders_are_where_a_label_meets_another():
     np.testing.assert_array_equal(lines, [[0, 0, 1], [0, 0, 1], [1, 1, 1]])
 
 
+def test_all_values_below_1_are_one_background():
+    labels = np.array([[1, 1, 2], [0, -1, 2], [-1, 0, 2]], np.int32)
+    kinds = ("visible", "others", "borders")
+    given, plain = (
+        input_planes(np.zeros((3, 3, 3), np.uint8), values, 1, (3, 3), kinds)
+        for values in (labels, labels.clip(0))
+    )
+    np.testing.assert_array_equal(given, plain)
+
+
 class Teller(Model):
     """Answers the visible mask, and in front 0.9 left of the middle of the view, 0.2 right."""
 

@@ -97,7 +97,7 @@ def test_depth_in_metres_is_inverse_in_compressed_depth():
             message(RGB, "jpg"),
             "depth",
             "bad_encoding",
-            "the publisher's parameter depth.compressed",
+            "the publisher's parameter depth.compressedDepth.format",
         ),
         (message(RGB), "instance_mask", "bad_encoding", "colour or palette png of 8 bits; publish"),
         (message(LABELS.astype(np.uint8)), "depth", "bad_encoding", "grey png of 8 bits; publish"),

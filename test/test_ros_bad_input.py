@@ -143,8 +143,18 @@ def test_stale_frame_is_dropped_before_any_work(start_node, robot):
     assert level == b"\x01" and "max_age is 10 s" in text
 
 
-def test_depth_of_another_size_is_left_out(start_node, robot):
+def test_frame_whose_depth_has_another_size_is_dropped_where_depth_is_a_must(start_node, robot):
     node = start_node(use_depth="always")
+    robot.camera("depth").publish(image_message(np.full((30, 40), 1250, np.uint16), "16UC1", START))
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: node.tally().lost, "the frame to be dropped")
+    for stream in ("image", "instance_mask", "depth"):
+        assert node.tally(stream).dropped == {"size_mismatch": 1}
+    assert "depth is 40x30 but the image is 80x60" in level_and_text(node)[1]
+
+
+def test_depth_of_another_size_is_left_out(start_node, robot):
+    node = start_node()
     (heard,) = listen(robot, node, "objects")
     depth = robot.camera("depth")
     depth.publish(image_message(np.full((30, 40), 1250, np.uint16), "16UC1", START))

@@ -61,7 +61,12 @@ def verdict(image=None, mask=None, depth=None, **report):
             "the segmenter must copy its image's stamp, or raise sync_slop (0.01 s); raise "
             "sync_timeout (1.0 s)",
         ),
-        ({"mask": Tally(100, 80, {"no_partner": 20})}, WARN, "config/fastdds.xml"),
+        (
+            {"mask": Tally(100, 80, {"no_partner": 20})},
+            WARN,
+            "20 masks came without their image: raise sync_timeout (1.0 s), and sync_queue with "
+            "it, if some come later than that; else images get lost on the way",
+        ),
         (
             {"depth": Tally(9, 0, {"no_partner": 9})},
             WARN,
@@ -70,6 +75,19 @@ def verdict(image=None, mask=None, depth=None, **report):
         ({"depth": Tally(9, 5, {"no_partner": 4})}, OK, "100 of 100 frames published"),
         ({"lost_share": 0.4}, WARN, "about 40% of the images never came"),
         ({"image": Tally(9, 0, {"no_depth": 9})}, WARN, "no depth on /cam/depth; or set use_depth"),
+        (
+            {"image": Tally(9, 0, {"no_depth": 9}), "mask": Tally(9, 0, {"no_partner": 9})},
+            WARN,
+            "no depth on /cam/depth; or set use_depth",
+        ),
+        (
+            {
+                "image": Tally(300, 0, {"superseded": 200, "too_many_objects": 100}),
+                "texts": {"too_many_objects": "400 objects, max_objects is 255"},
+            },
+            WARN,
+            "100 dropped: 400 objects, max_objects is 255",
+        ),
         (
             {
                 "image": Tally(9, 0, {"too_many_objects": 9}),

@@ -90,8 +90,26 @@ class TestCameraThatComesBack:
         robot.wait(lambda: markers, "markers")
         text = "camera_info is for 640x480 but the image is 80x60, so it is not used; publish that"
         assert text in node.node.report().camera_problem
+        camera = node.node._inputs._camera
+        info.publish(CameraInfo(width=640, height=480, k=k))
+        robot.wait(lambda: node.node._inputs._camera is not camera, "the same camera_info again")
+        assert text in node.node.report().camera_problem
         info.publish(CameraInfo(width=80, height=60, k=k))
         robot.wait(lambda: not node.node.report().camera_problem, "the right camera_info")
+
+    def test_camera_that_changes_to_the_resolution_of_its_camera_info_is_fine(
+        self, start_node, robot
+    ):
+        node = start_node()
+        info = robot.camera("camera_info", CameraInfo)
+        info.publish(CameraInfo(width=160, height=120, k=[50.0, 0, 80, 0, 50, 60, 0, 0, 1]))
+        robot.wait(lambda: node.node._inputs._camera, "camera_info")
+        robot.send(*image_and_mask(START))
+        robot.wait(lambda: node.node.report().camera_problem, "the complaint")
+        rgb, mask = two_boxes((120, 160))
+        stamp = START + SECOND
+        robot.send(image_message(rgb, "rgb8", stamp), image_message(mask, "16UC1", stamp))
+        robot.wait(lambda: not node.node.report().camera_problem, "the complaint to end")
 
 
 class TestMasks:
@@ -153,7 +171,19 @@ class TestMasks:
         assert self.play(robot, node, [("instance_mask", 0), ("image", 90)]) == []
         robot.wait(lambda: node.tally("instance_mask").lost, "the mask to be dropped")
         level, text = level_and_text(node)
-        assert level == b"\x01" and "raise sync_timeout (0.3 s) if masks come later" in text
+        assert level == b"\x01" and "raise sync_timeout (0.3 s), and sync_queue with" in text
+
+    def test_masks_that_come_after_the_queue_is_full_are_named_with_the_remedy(
+        self, start_node, robot
+    ):
+        node = start_node(
+            sync_queue=2, sync_timeout=0.3, input_reliability="reliable", input_depth=20
+        )
+        events = [("image", 0), ("image", 1), ("image", 2), ("instance_mask", 0)]
+        assert self.play(robot, node, events) == []
+        assert node.tally().dropped["queue_full"] == 1
+        level, text = level_and_text(node)
+        assert level == b"\x01" and "more of image wait than sync_queue holds" in text
 
 
 class TestClock:

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("rclpy")
 from lifecycle_msgs.srv import ChangeState, GetState
 from ros_harness import SECOND, START, TIMEOUT, image_and_mask, listen
+from sensor_msgs.msg import CameraInfo
 
 pytestmark = pytest.mark.ros
 
@@ -106,6 +107,21 @@ def test_frames_are_answered_again_after_a_new_start(start_node, robot):
     (graphs,) = listen(robot, node, "occlusion_graph")
     robot.send(*image_and_mask())
     robot.wait(lambda: graphs, "a graph")
+
+
+def test_activation_that_cannot_subscribe_leaves_no_subscription_behind(start_node, robot):
+    node = start_node(active=False)
+    node.do(node.node.trigger_configure)
+    before = belongings(node.node)
+    # Fast DDS refuses a second type on a topic, as when somebody remaps depth to camera_info.
+    other = robot.node.create_subscription(CameraInfo, "/depth", print, 1)
+    node.do(node.node.trigger_activate)
+    assert node.node.state == "inactive"
+    assert "incompatible type" in node.node.report().problem
+    assert belongings(node.node) == before
+    robot.node.destroy_subscription(other)
+    node.do(node.node.trigger_activate)
+    assert node.node.state == "active"
 
 
 def test_activation_that_fails_is_undone(start_node, monkeypatch):

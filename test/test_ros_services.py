@@ -126,7 +126,7 @@ def test_services_of_an_inactive_node_say_what_to_do(start_node, robot):
     start_node(active=False)
     for answer in (complete(robot, use_latest=True), removal_order(robot, target_id=3)):
         assert not answer.success
-        assert "the node is not active; ros2 lifecycle set /segan configure" in answer.message
+        assert "the node is not active; ros2 lifecycle set /segan activate" in answer.message
 
 
 def test_error_in_a_request_is_an_answer(fed, robot):

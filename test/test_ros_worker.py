@@ -48,6 +48,27 @@ def test_newest_item_replaces_the_waiting_one(gate):
     assert 2 not in gate.handled
 
 
+def test_items_get_their_turn_while_calls_keep_coming(gate):
+    gate.worker.offer(1)
+    assert gate.entered.wait(TIMEOUT)
+    order, last = [], threading.Event()
+
+    def call():
+        order.append("call")
+        if len(order) < 5:
+            gate.worker.call(call)
+        else:
+            last.set()
+
+    gate.worker.call(call)
+    gate.worker.call(call)
+    gate.worker.offer(2)
+    gate.handled = order
+    gate.open.set()
+    assert last.wait(TIMEOUT)
+    assert order[:4] == [1, "call", 2, "call"]
+
+
 def test_error_is_reported_and_the_thread_lives_on(gate):
     gate.open.set()
     gate.worker.offer("bad")

@@ -143,7 +143,8 @@ def _failures(
     if errors:
         last = report.texts.get("internal_error", "")
         yield f"{errors} frames failed: {last}; the log has the traceback, please report it"
-    if full and image.dropped.get("superseded") and not image.done:
+    failing = any(reason not in EXPECTED for reason in image.dropped)
+    if full and image.dropped.get("superseded") and not image.done and not failing:
         yield (
             f"none of {image.received} frames was finished in {report.at - before.at:.0f} s on "
             f"{report.provider}; choose a faster provider or model, or start the node again"
@@ -165,22 +166,27 @@ def _complaints(report: Report, recent: dict[str, Tally], jumps: int) -> Iterato
             f"stamps jumped back {jumps} times; does one input have two publishers, or publishers "
             f"with different clocks? ros2 topic info -v {report.topics.get(IMAGE, IMAGE)}"
         )
+    if "no_depth" in image.dropped:
+        # Before what is said of masks: those of these images find no partner either.
+        topic = report.topics.get(DEPTH, DEPTH)
+        yield f"{image.dropped['no_depth']} dropped: no depth on {topic}; or set use_depth to auto"
+    slop, timeout = (report.parameters.get(n, "?") for n in ("sync_slop", "sync_timeout"))
     if mask.dropped.get("no_partner") and not mask.done:
-        slop, timeout = (report.parameters.get(n, "?") for n in ("sync_slop", "sync_timeout"))
         yield (
             "no mask has the stamp of an image; the segmenter must copy its image's stamp, or "
-            f"raise sync_slop ({slop} s); raise sync_timeout ({timeout} s) if masks come later "
-            "than that"
+            f"raise sync_slop ({slop} s); raise sync_timeout ({timeout} s), and sync_queue with "
+            "it, if masks come later than that"
         )
     if mask.done and depth.lost and not depth.done:
         yield "no depth has the stamp of an image; fix its stamps or set use_depth: never"
     if mask.dropped.get("no_partner", 0) > max(1, LOSSY * mask.received):
-        yield f"{mask.dropped['no_partner']} masks came without their image, {TRANSPORT_HINT}"
+        yield (
+            f"{mask.dropped['no_partner']} masks came without their image: raise sync_timeout "
+            f"({timeout} s), and sync_queue with it, if some come later than that; else "
+            f"{TRANSPORT_HINT}"
+        )
     if report.lost_share > LOSSY:
         yield f"about {report.lost_share:.0%} of the images never came, {TRANSPORT_HINT}"
-    if "no_depth" in image.dropped:
-        topic = report.topics.get(DEPTH, DEPTH)
-        yield f"{image.dropped['no_depth']} dropped: no depth on {topic}; or set use_depth to auto"
     if report.camera_problem:
         yield report.camera_problem
 

@@ -39,6 +39,8 @@ HINTS = {
     "which images and masks are matched",
     "duplicate_stamp": "{stream} comes several times with the same stamp; its publisher must set "
     "header.stamp to the time of each picture",
+    "queue_full": "more of {stream} wait than sync_queue holds: what belongs to it comes late; set "
+    "sync_queue to messages a second times seconds of delay, sync_timeout above that delay",
     "clock_jump": "stamps jumped back (a bag that starts again, or a new clock): what waited was "
     "dropped",
 }
@@ -76,13 +78,19 @@ class Inputs:
             reliability=RELIABILITY[parameters["input_reliability"]],
         )
         streams = [IMAGE, MASK] + [DEPTH] * (parameters["use_depth"] != "never")
-        self._subscriptions: list[Subscription] = [
-            self._subscribe(s, parameters["image_transport"], qos) for s in streams
-        ]
-        self.topics = {s: t.topic_name for s, t in zip(streams, self._subscriptions, strict=True)}
-        self._subscriptions.append(
-            node.create_subscription(CameraInfo, "camera_info", self._on_camera, qos)
-        )
+        self.topics: dict[str, str] = {}
+        self._subscriptions: list[Subscription] = []
+        try:
+            for stream in streams:
+                subscription = self._subscribe(stream, parameters["image_transport"], qos)
+                self._subscriptions.append(subscription)
+                self.topics[stream] = subscription.topic_name
+            self._subscriptions.append(
+                node.create_subscription(CameraInfo, "camera_info", self._on_camera, qos)
+            )
+        except Exception:
+            self._unsubscribe()
+            raise
         # Waiting is measured in real time: simulated time may stand still.
         self._timer = node.create_timer(
             0.1, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -116,10 +124,13 @@ class Inputs:
 
     def close(self, reason: str) -> None:
         """Unsubscribe and drop what waits."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        self._unsubscribe()
         self._node.destroy_timer(self._timer)
         self._synchronizer.clear(reason)
+
+    def _unsubscribe(self) -> None:
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
 
     def _subscribe(self, stream: str, transport: str, qos: QoSProfile) -> Subscription:
         kind = CompressedImage if transport == "compressed" else Image
@@ -170,16 +181,18 @@ class Inputs:
         return self._synchronizer.add(stream, stamp, message, now)
 
     def _match(self, match: Match) -> None:
+        depth = match.depth
         try:
             check_same_size(match.image, match.mask, MASK)
+            if depth is not None and self._parameters["use_depth"] == "always":
+                check_same_size(match.image, depth, DEPTH)
         except MessageError as error:
             self._accounts.drop(IMAGE, error.reason, str(error))
             self._accounts.drop(MASK, error.reason)
-            if match.depth is not None:
+            if depth is not None:
                 self._accounts.drop(DEPTH, error.reason)
             return
         self._accounts.finish(MASK)
-        depth = match.depth
         if depth is not None:
             try:
                 check_same_size(match.image, depth, DEPTH)
@@ -188,19 +201,21 @@ class Inputs:
                 self._accounts.drop(DEPTH, error.reason, str(error))
                 depth = None
         camera, image = self._camera, match.image
-        if (
-            camera
-            and any(camera.k)
-            and (camera.width, camera.height) != (image.width, image.height)
-        ):
-            self._complain(
-                f"camera_info is for {camera.width}x{camera.height} but the image is "
-                f"{image.width}x{image.height}, so it is not used; publish that of this resolution"
-            )
+        if camera and any(camera.k):
+            if (camera.width, camera.height) != (image.width, image.height):
+                self._complain(
+                    f"camera_info is for {camera.width}x{camera.height} but the image is "
+                    f"{image.width}x{image.height}, so it is not used; publish that of this "
+                    "resolution"
+                )
+            elif is_calibrated(camera):
+                self.camera_problem = ""
         self._deliver(Snapshot(image, match.mask, depth, camera, match.arrived))
 
     def _on_camera(self, message: CameraInfo) -> None:
-        self._camera, self.camera_problem = message, ""
+        before, self._camera = self._camera, message
+        if before is None or _view(before) != _view(message):
+            self.camera_problem = ""
         # All zero is how a driver says that its camera is not calibrated.
         if any(message.k) and not is_calibrated(message):
             self._complain(
@@ -214,3 +229,8 @@ class Inputs:
 
     def _drop(self, stream: str, reason: str) -> None:
         self._accounts.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))
+
+
+def _view(camera: CameraInfo) -> tuple[Any, ...]:
+    """What a problem with `camera` may be about; drivers send the same again with each image."""
+    return camera.width, camera.height, *camera.k

@@ -198,7 +198,7 @@ PARAMETERS = (
     ),
     Parameter(
         "sync_queue",
-        30,
+        60,
         "Images, masks and depth images that may wait for each other.",
         limits=(1, 1000),
         unit="messages",

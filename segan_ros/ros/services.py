@@ -162,7 +162,8 @@ class Services:
         if pipeline is None:
             name = self.node.get_fully_qualified_name()
             raise Refused(
-                f"the node is not active; ros2 lifecycle set {name} configure, then activate"
+                f"the node is not active; ros2 lifecycle set {name} activate, and before that "
+                "configure if it is unconfigured"
             )
         return pipeline
 

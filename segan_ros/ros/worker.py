@@ -58,7 +58,7 @@ class Worker(Generic[T]):
         return replaced
 
     def call(self, function: Callable[[], T]) -> Future[T]:
-        """Run `function` before the next item; its result or exception goes to the future.
+        """Run `function` in turn with the items; its result or exception goes to the future.
 
         Raises:
             WorkerStopped: the worker does not run.
@@ -88,14 +88,18 @@ class Worker(Generic[T]):
         return left
 
     def _run(self) -> None:
+        called = False
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._ends or self._calls or self._slot)
                 if self._ends:
                     return
-                call = self._calls.popleft() if self._calls else None
+                # A call first, but not after a call: who asks all the time must not stop the items.
+                its_turn = self._calls and not (called and self._slot)
+                call = self._calls.popleft() if its_turn else None
                 item = None if call else self._slot.pop()
                 self._busy = call is None
+            called = call is not None
             if call is not None:
                 _answer(*call)
             else:
