@@ -20,6 +20,7 @@ from segan_ros.sessions import (
     PROVIDERS,
     Network,
     ProviderError,
+    first_line,
     open_session,
     precision_on,
     provider_options,
@@ -122,6 +123,15 @@ class Model:
     def precision(self) -> str:
         """At what precision: ``fp32``, ``fp16`` or ``int8``."""
         return self._running.precision
+
+    def require(self, precision: str) -> None:
+        """Raise `ModelError` if `precision` was asked for and the provider lacks it: where another
+        one will not do. It is taken for there while its engines are built."""
+        if precision not in ("auto", self.precision) and not self.engine:
+            raise ModelError(
+                f"precision is {precision} but {self.provider} runs {self.precision} alone; choose "
+                "another provider or precision"
+            )
 
     @property
     def engine(self) -> str:
@@ -232,7 +242,15 @@ class Model:
                     self._engines.forget(network, precision)
                 raise
         running = Running(provider, precision, *sessions)
-        self._warm_up(running)
+        try:
+            self._warm_up(running)
+        except ModelError:
+            raise
+        except Exception as error:  # those of ONNX Runtime have no class in common
+            if provider == self._engines.provider:
+                for network in self._networks(precision):
+                    self._engines.forget(network, precision)
+            raise ProviderError(f"it loads but does not run: {first_line(error)}") from None
         if provider == self._engines.provider:
             for network in self._networks(precision):
                 self._engines.renew(network, precision)

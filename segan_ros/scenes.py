@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,7 +137,15 @@ def read_scene(folder: str | ScenePath) -> LabelledScene:
     frame = read_scene_frame(folder)
     try:
         return _read_truth(folder, frame)
-    except (AttributeError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (
+        AttributeError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         if str(error).startswith(str(folder)):
             raise
         raise ValueError(
@@ -159,8 +168,11 @@ def read_scene_frame(folder: str | ScenePath) -> Frame:
     depth = folder / "depth_mm.png"
     try:
         matrix = read_description(folder).get("camera_matrix")
-    except (AttributeError, ValueError) as error:
-        raise ValueError(f"{folder}/scene.json: not a JSON object: {error}") from None
+        matrix = None if matrix is None else np.asarray(matrix, np.float64).reshape(3, 3)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder}/scene.json: not a JSON object, or its camera_matrix not 3x3 numbers: {error}"
+        ) from None
     return read_frame(image, folder / "labels.png", depth if depth.exists() else None, matrix)
 
 

@@ -96,7 +96,12 @@ def open_session(
     settings.intra_op_num_threads = threads
     settings.log_severity_level = 3
     try:
-        session = ort.InferenceSession(str(network.path), settings, providers=[(name, options)])
+        session = ort.InferenceSession(
+            str(network.path),
+            settings,
+            providers=[(name, options)],
+            enable_fallback=0,  # it would print the reason and take the CPU
+        )
     except Exception as error:
         reason = first_line(error)
         try:
@@ -106,6 +111,7 @@ def open_session(
         raise ProviderError(reason) from None
     if session.get_providers()[0] != name:
         raise ProviderError("its library or device is missing, ONNX Runtime fell back to the CPU")
+    session.disable_fallback()  # nor may it take the CPU when a run fails later
     _check_inputs(network, session)
     return session
 
@@ -145,15 +151,16 @@ def provider_options(
     if provider != "tensorrt":
         return {}
     options = {
+        # ONNX Runtime's Python reads True and False here, and refuses 1 and 0.
         # In an int8 network, what is not quantised runs at half precision.
-        "trt_fp16_enable": str(int(precision in ("fp16", "int8"))),
-        "trt_int8_enable": str(int(precision == "int8")),
+        "trt_fp16_enable": str(precision in ("fp16", "int8")),
+        "trt_int8_enable": str(precision == "int8"),
     }
     for bound, count in (("min", 1), ("opt", USUAL_BATCH), ("max", MAX_BATCH)):
         options[f"trt_profile_{bound}_shapes"] = shapes(network, count)
     if engine is not None:
         options |= {
-            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_enable": "True",
             "trt_engine_cache_path": str(engine),
             "trt_engine_cache_prefix": network.path.stem,
         }

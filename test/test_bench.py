@@ -44,6 +44,16 @@ def test_precision_that_the_model_lacks_is_refused(command, tmp_path, capsys):
     assert "int8" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["bench", "--against"], ["evaluate", "--scenes"]])
+def test_precision_that_the_provider_lacks_is_refused(command, tmp_path, capsys):
+    model = write_dummy_model(tmp_path / "m")
+    write_scene(tmp_path / "s" / "0", labelled_scene())
+    other = str(model if command[0] == "bench" else tmp_path / "s")
+    options = ["--model", str(model), "--provider", "cpu", "--precision", "fp16"]
+    assert main([*command, other, *options]) == 2
+    assert "precision is fp16 but cpu runs fp32 alone" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--objects", "--repeat"])
 def test_counts_out_of_range_are_refused(option, capsys):
     assert main(["bench", option, "0"]) == 2

@@ -19,6 +19,7 @@ import pytest
 import yaml
 from dummy_model import IR_VERSION, OPSET, write_dummy_model
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from segan_ros import engines as engines_module
 from segan_ros.engines import MANIFEST, UNFINISHED, EngineError, Engines
@@ -29,6 +30,7 @@ from segan_ros.sessions import (
     PROVIDERS,
     Network,
     ProviderError,
+    open_session,
     precision_on,
     provider_options,
     require,
@@ -87,12 +89,14 @@ def test_tensorrt_is_told_every_batch_size(tmp_path):
     assert options["trt_profile_max_shapes"] == f"planes:{MAX_BATCH}x4x500x500,boxes:{MAX_BATCH}x4"
     assert "trt_engine_cache_path" not in options
     kept = provider_options("tensorrt", network, "fp32", 0, tmp_path)
-    assert kept["trt_engine_cache_enable"] == "1"
+    # "1", which the C API takes, is refused.
+    assert kept["trt_engine_cache_enable"] == "True"
     assert kept["trt_engine_cache_path"] == str(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("precision", "half", "quantised"), [("fp32", "0", "0"), ("fp16", "1", "0"), ("int8", "1", "1")]
+    ("precision", "half", "quantised"),
+    [("fp32", "False", "False"), ("fp16", "True", "False"), ("int8", "True", "True")],
 )
 def test_tensorrt_is_told_the_precision(painter, precision, half, quantised):
     options = provider_options("tensorrt", painter, precision, 0, None)
@@ -307,8 +311,56 @@ def test_an_engine_that_the_runtime_refuses_is_built_again(folder, tmp_path, mon
     monkeypatch.setattr("segan_ros.inference.provider_options", refused_once(real))
     with caplog.at_level(logging.INFO):
         assert Model(folder, "openvino", engines=cache).provider == "openvino"
-    assert "the engines are built again: its library or device is missing" in caplog.text
+    assert "the engines are built again: " in caplog.text
     assert f"building the fp32 engine of {folder / 'segmentor.onnx'}" in caplog.text
+
+
+@COMPILES
+def test_an_engine_that_loads_but_does_not_run_is_built_again(
+    folder, tmp_path, monkeypatch, caplog
+):
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    Model(folder, "openvino", engines=cache)
+    real, failures = Model._run, ["out of memory"]
+
+    def run(session, feeds):
+        if failures:
+            raise RuntimeError(failures.pop())
+        return real(session, feeds)
+
+    monkeypatch.setattr(Model, "_run", staticmethod(run))
+    with caplog.at_level(logging.INFO):
+        assert Model(folder, "openvino", engines=cache).provider == "openvino"
+    assert "the engines are built again: it loads but does not run: out of memory" in caplog.text
+    assert f"building the fp32 engine of {folder / 'segmentor.onnx'}" in caplog.text
+
+
+@COMPILES
+def test_provider_that_loads_but_does_not_run_is_skipped(folder, monkeypatch):
+    real = Model._run
+
+    def run(session, feeds):
+        if session.get_providers()[0] == PROVIDERS["openvino"]:
+            raise RuntimeError("no kernel image for this device")
+        return real(session, feeds)
+
+    monkeypatch.setattr(Model, "_run", staticmethod(run))
+    assert Model(folder, "auto").provider == "cpu"
+    with pytest.raises(ModelError, match=r"openvino: it loads but does not run: no kernel image"):
+        Model(folder, "openvino")
+
+
+@COMPILES
+def test_failure_of_a_later_run_is_no_secret_change_to_the_cpu(painter):
+    session = open_session(painter, "openvino", {"device_type": "CPU"}, 1)
+
+    class Broken:
+        def run(self, *_):
+            raise EPFail("no memory")
+
+    session._sess = Broken()
+    with pytest.raises(EPFail, match="no memory"):
+        session.run(["appearance"], {"canvas": canvases()})
 
 
 def refused_once(real):

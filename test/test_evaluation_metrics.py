@@ -204,6 +204,11 @@ def test_mutual_occlusion_goes_by_the_larger_overlap():
     assert score_edges({(1, 2): 9, (2, 1): 9}, (1, 2), graph()).pairs_right == 0
 
 
+def test_true_edge_without_overlap_has_a_direction_too():
+    assert score_edges({(1, 2): 0}, (1, 2), graph((2, 1, 0.9))).pairs_right == 0
+    assert score_edges({(1, 2): 0}, (1, 2), graph((1, 2, 0.9))).pairs_right == 1
+
+
 def test_no_edges_leave_the_ratios_undefined():
     nothing = score_edges({}, (1, 2), graph())
     assert all(

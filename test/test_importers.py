@@ -271,6 +271,19 @@ def test_two_annotators_of_one_picture_are_two_scenes(coco):
     assert names == ["val_p", "val_p+2"]
 
 
+def test_names_that_look_like_those_of_other_annotators_replace_nothing(coco):
+    entries = []
+    for number, stem in enumerate(("a+b", "x", "x+2")):
+        size = {"height": SIZE[0], "width": SIZE[1]}
+        entries.append({"id": number, "file_name": f"{stem}.jpg", **size})
+    path = coco([{**cocoa(True)[0], "image_id": n} for n in (0, 0, 1, 1, 2)], images=entries)
+    for entry in entries:
+        cv2.imwrite(str(path.parent / "photos" / entry["file_name"]), PHOTO)
+    run_coco(path)
+    names = [f.name for f in iterate_scenes(path.parent / "out")]
+    assert sorted(names) == ["a+b", "a+b+2", "x", "x+2", "x+2+2"]
+
+
 def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
     good, *bad = cocoa(True)[0]["regions"]
     bad[0]["visible_mask"]["size"] = [9, 9]

@@ -16,7 +16,9 @@ from segan_ros.frame import OcclusionEdge
 from segan_ros.inference import Model
 from segan_ros.occlusion import build_graph
 from segan_ros.pictures import DARK, FREE, _label, completed_sheet, graph_svg, overlay
-from segan_ros.scenes import write_scene
+from segan_ros.scenes import encoded, write_scene
+
+MANY = np.arange(24 * 37, dtype=np.uint16).reshape(24, 37) % 301
 
 
 @pytest.fixture(scope="module")
@@ -132,15 +134,22 @@ def test_complete_a_folder_of_scenes(tmp_path, folder):
     assert sorted(p.name for p in out.iterdir()) == ["a", "b"]
 
 
-def test_one_bad_scene_does_not_end_the_run(tmp_path, folder, capsys):
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [
+        (b"broken", "a/labels.png: not a readable image"),
+        (encoded(MANY), "scenes/a: the labels hold 300 objects, max_objects is 255"),
+    ],
+)
+def test_one_bad_scene_does_not_end_the_run(tmp_path, folder, capsys, broken, text):
     for name in ("a", "b"):
         write_scene(tmp_path / "scenes" / name, labelled_scene())
-    (tmp_path / "scenes" / "a" / "labels.png").write_bytes(b"broken")
+    (tmp_path / "scenes" / "a" / "labels.png").write_bytes(broken)
     out = tmp_path / "out"
     arguments = ["--scenes", str(tmp_path / "scenes"), "--model", str(folder), "--out", str(out)]
     assert main(["complete", *arguments]) == 1
     assert [p.name for p in out.iterdir()] == ["b"]
-    assert "a/labels.png: not a readable image" in capsys.readouterr().err
+    assert text in capsys.readouterr().err
 
 
 def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):

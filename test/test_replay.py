@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from small_bag import START, Contents, two_cards, write_bag
+from small_bag import START, Contents, two_cards, write_bag, write_frames
 
 from segan_ros import cli
 from segan_ros.completion import SceneCompleter
@@ -116,17 +116,19 @@ def test_run_against_itself_is_no_different(bag, model, tmp_path, capsys):
     assert "Worse in 0 of 3 frames." in printed
 
 
-def test_run_against_a_better_one_names_the_frames_that_got_worse(bag, model, tmp_path, capsys):
+def test_run_against_a_better_one_names_the_frames_that_got_worse(model, tmp_path, capsys):
+    bag = write_bag(tmp_path / "six", Contents(frames=6))
     replay(bag, "--model", model, "--out", tmp_path / "a")
     earlier = json.loads((tmp_path / "a" / "replay.json").read_text())
-    earlier["frames"][1]["frame_score"] += 0.1
-    earlier["frames"][2]["frame_score"] += 0.2
+    for i, more in enumerate((0.1, None, 0.5, 0, None, 0.9)):
+        score = earlier["frames"][i]["frame_score"]
+        earlier["frames"][i]["frame_score"] = None if more is None else score + more
     earlier["summary"]["scores"]["segan"]["sf"] += 0.125
     (tmp_path / "a" / "replay.json").write_text(json.dumps(earlier))
     capsys.readouterr()
     assert replay(bag, "--model", model, "--against", tmp_path / "a" / "replay.json") == 0
     printed = capsys.readouterr().out
-    assert "Worse in 2 of 3 frames, most in 2 (-0.20), 1 (-0.10)." in printed
+    assert "Worse in 3 of 6 frames, most in 5 (-0.90), 2 (-0.50), 0 (-0.10)." in printed
     assert "-0.125 |" in printed
 
 
@@ -142,6 +144,43 @@ def test_recording_for_rerun_needs_its_sdk(bag, model, tmp_path, capsys, monkeyp
     monkeypatch.setitem(sys.modules, "rerun", None)
     assert replay(bag, "--model", model, "--rrd", tmp_path / "run.rrd") == 2
     assert "--rrd needs the Rerun SDK" in capsys.readouterr().err
+
+
+def test_renamed_topics_of_bag_and_truth_do_not_get_in_each_others_way(tmp_path, model, capsys):
+    bag = write_bag(tmp_path / "bag", Contents(prefix="/cam", without=("objects",)))
+    truth = write_bag(tmp_path / "truth", Contents(without=("image", "instance_mask", "depth")))
+    names = ("--image-topic", "/cam/image", "--instance-mask-topic", "/cam/instance_mask")
+    assert replay(bag, "--model", model, *names, "--truth", truth) == 0
+    assert "3 of 3 frames answered: 6 objects, 6 of them occluded" in capsys.readouterr().out
+
+
+def test_frame_with_too_many_objects_is_named_and_the_others_are_answered(tmp_path, model, capsys):
+    frame, many = two_cards().frame, np.arange(60 * 80).reshape(60, 80) % 400
+    frames = [(frame.rgb, labels) for labels in (frame.labels, many, frame.labels)]
+    path = write_frames(tmp_path / "bag", frames)
+    assert replay(path, "--model", model) == 1
+    printed = capsys.readouterr().out
+    assert "2 of 3 frames answered" in printed and "UNANSWERED frames: 1" in printed
+    assert "399 objects, max_objects is 255" in printed
+
+
+def test_images_of_one_stamp_are_counted_and_fail(tmp_path, model, capsys):
+    frame = two_cards().frame
+    path = write_frames(tmp_path / "bag", [(frame.rgb, frame.labels)] * 3, period=0)
+    assert replay(path, "--model", model) == 1
+    assert "2 images were left out: an earlier one has their stamp" in capsys.readouterr().out
+
+
+def test_lost_object_is_left_out_of_hallucination(tmp_path, model):
+    """Of two cards the segmenter sees one, the front one, of which nothing is hidden."""
+    scene = two_cards()
+    bag = write_bag(tmp_path / "all", Contents(frames=1))
+    seen = np.where(scene.frame.labels == 1, 0, scene.frame.labels)
+    poor = write_frames(tmp_path / "poor", [(scene.frame.rgb, seen)])
+    assert replay(poor, "--model", model, "--truth", bag, "--out", tmp_path / "out") == 0
+    scores = json.loads((tmp_path / "out" / "replay.json").read_text())["summary"]["scores"]
+    assert scores["segan"]["unoccluded_objects"] == 1
+    assert scores["segan"]["hallucination"] is None
 
 
 def test_unanswered_frame_is_named_and_fails(tmp_path, model, capsys):

@@ -20,6 +20,7 @@ from small_bag import (
 )
 
 from segan_ros.evaluation.bags import BagError, BagFrame, Topics, open_bag
+from segan_ros.evaluation.messages import without_depth
 from segan_ros.evaluation.truth import open_truth
 from segan_ros.frame import Frame
 from segan_ros.scenes import LabelledScene, TrueObject, write_scene
@@ -94,6 +95,29 @@ def test_jpeg_labels_are_a_problem_of_their_frame(tmp_path):
     assert "instance_mask" in found.problem and "png" in found.problem
     with open_bag(path) as bag:
         assert [m.name for m in bag.inputs()] == ["image"]
+
+
+@pytest.mark.parametrize("depth", ["small", "colour", "cut"])
+def test_depth_that_cannot_be_used_is_left_out_as_at_the_node(tmp_path, caplog, depth):
+    scene = two_cards()
+    sent = {
+        "small": image(scene.frame.depth[::2, ::2].copy(), "32FC1", HEADER),
+        "colour": image(scene.frame.rgb, "rgb8", HEADER),
+        "cut": TYPES["sensor_msgs/msg/CompressedImage"](
+            HEADER, "16UC1; compressedDepth png", np.zeros(30, np.uint8)
+        ),
+    }
+    path = write_messages(
+        tmp_path / "bag",
+        ("/camera/image", image(scene.frame.rgb, "rgb8", HEADER)),
+        ("/camera/instance_mask", image(scene.frame.labels.astype(np.uint16), "16UC1", HEADER)),
+        ("/camera/depth", sent[depth]),
+    )
+    without_depth.cache_clear()
+    (found,) = frames_of(path)
+    assert found.frame is not None and found.frame.depth is None
+    assert np.array_equal(found.frame.labels, scene.frame.labels)
+    assert "frames are completed without depth" in caplog.text
 
 
 def test_true_visible_masks_are_those_of_the_truth(tmp_path):

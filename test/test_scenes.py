@@ -101,12 +101,26 @@ def test_masks_that_do_not_fit_are_refused(tmp_path):
         ("scene.json", b"{not json"),
         ("scene.json", b'{"objects": [{}, {}]}'),
         ("scene.json", b'{"objects": [{"id": 1}, {"id": 2}], "occ": [[1]]}'),
+        ("scene.json", b'{"camera_matrix": {"fx": 600}}'),
+        ("scene.json", b'{"camera_matrix": [600, 600, 160, 120]}'),
         ("amodal.npz", b"junk"),
+        ("amodal.npz", b""),
     ],
 )
 def test_malformed_truth_is_one_clear_error(tmp_path, name, content):
     write_scene(tmp_path / "scene", labelled_scene())
     (tmp_path / "scene" / name).write_bytes(content)
+    with pytest.raises(ValueError, match=str(tmp_path / "scene")):
+        read_scene(tmp_path / "scene")
+
+
+def test_damaged_truth_is_one_clear_error(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    packed = tmp_path / "scene" / "amodal.npz"
+    content = bytearray(packed.read_bytes())
+    start = content.index(b"masks.npy") + 30
+    content[start : start + 20] = b"\xff" * 20
+    packed.write_bytes(content)
     with pytest.raises(ValueError, match=str(tmp_path / "scene")):
         read_scene(tmp_path / "scene")
 

@@ -240,6 +240,14 @@ def test_folder_of_another_run_is_not_overwritten(config):
         train(replace(config, data=replace(config.data, photographs="somewhere")))
 
 
+def test_validation_without_truth_is_refused_before_the_first_step(config, tmp_path):
+    scene = discs(0)
+    write_scene(tmp_path / "bare" / "000", replace(scene, objects=()))
+    with pytest.raises(ValueError, match="bare: its scenes have no true objects"):
+        train(replace(config, data=replace(config.data, val=str(tmp_path / "bare"))))
+    assert not (Path(config.out) / "curves.csv").exists()
+
+
 def test_run_goes_on_with_other_workers(config):
     train(config, until=(0, 1))
     assert train(replace(config, workers=1), until=(0, 2)).exists()

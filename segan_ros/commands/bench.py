@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"--{name} is {getattr(args, name)}; it must lie in 1..1000")
     with TemporaryDirectory() as scratch:
         ours = Model(model_folder(args.model), args.provider, args.threads, args.precision)
+        ours.require(args.precision)
         other = _paper(Path(scratch)) if args.against is None else model_folder(args.against)
         theirs = Model(other, ours.provider, args.threads)
         result = compare(ours, theirs, args.objects, args.repeat)
@@ -75,7 +76,12 @@ def compare(ours: Model, theirs: Model, objects: int, repeat: int) -> dict[str, 
                 call()
                 if turn:
                     seconds.setdefault((who, stage), []).append(time.perf_counter() - start)
-    result: dict[str, Any] = {"provider": ours.provider, "objects": objects, "runs": repeat}
+    result: dict[str, Any] = {
+        "provider": ours.provider,
+        "precision": ours.precision,
+        "objects": objects,
+        "runs": repeat,
+    }
     for who, model in (("ours", ours), ("theirs", theirs)):
         times = {s: round(1000 * median(seconds[who, s]), 2) for s in STAGES}
         result[who] = {"model": model.spec.name, **times, "total": round(sum(times.values()), 2)}
@@ -110,7 +116,8 @@ def _paper(folder: Path) -> Path:
 def _table(result: dict[str, Any]) -> str:
     ours, theirs, ratio = result["ours"], result["theirs"], result["ratio"]
     return (
-        f"Networks alone, {result['objects']} objects, all painted; {result['provider']}; median "
+        f"Networks alone, {result['objects']} objects, all painted; {result['provider']} "
+        f"{result['precision']}; median "
         f"of {result['runs']} runs in turns.\n\n"
     ) + markdown_table(
         ("ms", ours["model"], theirs["model"], "ratio"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from segan_ros.completion import SceneCompleter
+from segan_ros.completion import SceneCompleter, TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.inference import PROVIDERS, Model, model_folder
 from segan_ros.pictures import completed_sheet, graph_svg, overlay
@@ -58,7 +58,11 @@ def run(args: argparse.Namespace) -> int:
             failed += 1
             tqdm.write(f"segan: error: {error}", file=sys.stderr)
             continue
-        _complete(completer, frame, args.out / folder.name)
+        try:
+            _complete(completer, frame, args.out / folder.name)
+        except TooManyObjectsError as error:
+            failed += 1
+            tqdm.write(f"segan: error: {folder}: {error}", file=sys.stderr)
     done = len(folders) - failed
     print(f"{done} scenes completed in {args.out} with {completer.model.provider}, {failed} failed")
     return 1 if failed else 0

@@ -29,6 +29,7 @@ from segan_ros.evaluation.messages import (
     decompressed,
     stamp_of,
     typestore,
+    without_depth,
 )
 from segan_ros.frame import Frame
 from segan_ros.image_messages import MessageError
@@ -97,7 +98,11 @@ class Bag:
         reader: opened.
         topics: where to look; those of the defaults that a bag lacks are only missed if required.
         required: fields of `Topics`.
+
+    `repeated` images were left out, as an earlier one has their stamp.
     """
+
+    repeated: int
 
     def __init__(
         self, path: Path, reader: Reader, topics: Topics, required: Sequence[str] = REQUIRED
@@ -164,7 +169,17 @@ class Bag:
             for n in names
             if n in self._sorted
         }
-        return {n: self._message(n, s) for n, s in near.items() if s is not None}
+        found = {}
+        for name, time in near.items():
+            if time is None:
+                continue
+            try:
+                found[name] = self._message(name, time)
+            except MessageError as error:
+                if name != "depth":
+                    raise
+                without_depth(str(error))
+        return found
 
     def _find(self, topics: Topics, required: Sequence[str]) -> dict[str, list[Connection]]:
         """Connections by field of `Topics`: one for each publisher that was recorded."""
@@ -197,12 +212,15 @@ class Bag:
     def _look_through(self) -> dict[str, dict[int, int]]:
         """Field of `Topics` -> stamp -> recording time; of messages with one stamp, the first."""
         index: dict[str, dict[int, int]] = {name: {} for name in self._connections}
+        images = 0
         for name, time, data in self._raw(*self._connections):
             try:
                 index[name].setdefault(stamp_of(data), time)
+                images += name == "image"
             except ValueError as error:
                 topic = self._connections[name][0].topic
                 raise BagError(f"{self.path}: on {topic} {error}") from error
+        self.repeated = images - len(index.get("image", {}))
         return index
 
     def _message(self, name: str, stamp: int) -> Any:

@@ -94,8 +94,9 @@ def comparison(earlier: EarlierRun, frames: list[ReplayedFrame]) -> str:
         for title, name in names.items() if now_all and then_all else ():
             now, was = getattr(now_all, name), _nan(then_all.get(name))
             rows.append([title, number(now), number(was), f"{now - was:+.3f}".replace("+nan", "–")])
-    fell = sorted((f.frame_score - earlier.score(f.stamp), f.index) for f in frames)
-    worse = [f"{i} ({d:+.2f})" for d, i in fell if d < -0.005]
+    changes = ((f.frame_score - earlier.score(f.stamp), f.index) for f in frames)
+    # NaN, where a frame has no score, is no change, and would spoil the sorting.
+    worse = [f"{i} ({d:+.2f})" for d, i in sorted(c for c in changes if c[0] < -0.005)]
     parts = [
         f"Against {earlier.content['heading']}",
         markdown_table(("score", "this run", "earlier run", "difference"), rows),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from segan_ros.completion import SceneCompleter
+from segan_ros.completion import SceneCompleter, TooManyObjectsError
 from segan_ros.evaluation import tables_command
 from segan_ros.evaluation.matching import count_masks
 from segan_ros.evaluation.metrics import SceneScore, score_scene
@@ -136,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
         args.noisy_masks = 1
     segmenter, source = _segmenter(args)
     model = Model(model_folder(args.model), args.provider, precision=args.precision)
+    model.require(args.precision)
     completer = SceneCompleter(model)
     if args.tables:
         assert segmenter is not None
@@ -185,7 +186,11 @@ def evaluate(
         scene = read_with_truth(folder)
         if not use_depth:
             scene = replace(scene, frame=replace(scene.frame, depth=None))
-        for method, score in score_methods(completer, scene).items():
+        try:
+            found = score_methods(completer, scene)
+        except TooManyObjectsError as error:
+            raise ValueError(f"{folder}: {error}") from None
+        for method, score in found.items():
             scores[method].append(score)
         pixels.append(decided_pixels(scene, all_pixels.complete(scene.frame, paint=False)))
         if segmenter is not None:

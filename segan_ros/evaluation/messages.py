@@ -5,6 +5,7 @@ A message is anything with the fields of the ``.msg`` file: rclpy's classes and 
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from struct import unpack_from
 from typing import Any
@@ -27,7 +28,9 @@ from segan_ros.frame import (
     OcclusionGraph,
 )
 from segan_ros.image_messages import (
+    MessageError,
     check,
+    check_same_size,
     to_camera_matrix,
     to_depth,
     to_labels,
@@ -35,6 +38,8 @@ from segan_ros.image_messages import (
 )
 from segan_ros.resources import resource_path
 from segan_ros.scenes import TrueObject, tight_box
+
+LOG = logging.getLogger(__name__)
 
 OBJECTS, GRAPH = "segan_ros/msg/AmodalObjectArray", "segan_ros/msg/OcclusionGraph"
 IMAGE, CAMERA_INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
@@ -88,10 +93,17 @@ def decompressed(message: Any, name: str) -> Any:
     )
 
 
+@cache
+def without_depth(reason: str) -> None:
+    """Say, once for each `reason`, that frames are completed without their depth."""
+    LOG.warning("%s; such frames are completed without depth", reason)
+
+
 def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) -> Frame:
     """A frame from ``sensor_msgs/Image`` messages and a ``CameraInfo``; the last two may be None.
 
-    As at the node, a camera that is not calibrated or has another resolution is an unknown one.
+    As at the node, a camera that is not calibrated or has another resolution is an unknown one, and
+    depth that cannot be used is left out, with a warning.
 
     Raises:
         ValueError: an encoding is not supported, a message is cut short, or sizes differ.
@@ -100,8 +112,12 @@ def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) 
     check(mask, "instance_mask")
     metres = None
     if depth is not None:
-        check(depth, "depth")
-        metres = to_depth(depth)
+        try:
+            check(depth, "depth")
+            check_same_size(image, depth, "depth")
+            metres = to_depth(depth)
+        except MessageError as error:
+            without_depth(str(error))
     stamp = image.header.stamp.sec * 1_000_000_000 + image.header.stamp.nanosec
     matrix = to_camera_matrix(camera_info, image)
     return Frame(to_rgb(image), to_labels(mask), metres, matrix, stamp)

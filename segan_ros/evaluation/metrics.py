@@ -254,7 +254,8 @@ def score_edges(truth: TrueEdges, object_ids: Iterable[int], graph: OcclusionGra
     pairs = {(min(edge), max(edge)) for edge in truth}
     right = 0
     for a, b in pairs:
-        forward, backward = truth.get((a, b), 0), truth.get((b, a), 0)
+        # A true edge may come without an overlap: found by depth, or drawn by hand.
+        forward, backward = truth.get((a, b), -1), truth.get((b, a), -1)
         said = predicted.get((a, b), (0.0, 0)), predicted.get((b, a), (0.0, 0))
         if forward == backward:
             right += said[0] != said[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,9 +85,12 @@ def run(args: argparse.Namespace) -> int:
     page = args.report or (args.out and args.out / "report.html")
     model = model_folder(args.model)
     topics = Topics(**{f.name: getattr(args, f"{f.name}_topic") for f in fields(Topics)})
+    own = topics
+    if args.truth is not None:
+        own = replace(topics, true_objects=Topics.true_objects, true_graph=Topics.true_graph)
     answers: Answers | None = None
     with (
-        open_bag(args.bag or _demo(), topics) as bag,
+        open_bag(args.bag or _demo(), own) as bag,
         open_truth(args.truth, topics) as truth,
         TemporaryDirectory() as scratch,
     ):
@@ -104,6 +107,11 @@ def run(args: argparse.Namespace) -> int:
         frames = job.run(answer)
         heading = _heading(bag, args, model.name)
     text = report(frames, heading)
+    if bag.repeated:
+        text += (
+            f"\n{bag.repeated} images were left out: an earlier one has their stamp. Unless the bag"
+            " was recorded in a loop, their publisher must set header.stamp."
+        )
     if earlier is not None:
         text += "\n\n" + comparison(earlier, frames)
     if answers is not None and any(f.problem == NO_ANSWER for f in frames):
@@ -124,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
     if answers is not None and answers.trouble:
         print(f"\n{answers.trouble}")
         return 1
-    return int(any(f.answer is None for f in frames))
+    return int(bag.repeated > 0 or any(f.answer is None for f in frames))
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from segan_ros.completion import TooManyObjectsError
 from segan_ros.evaluation.bag_frame import BagFrame, Truth
 from segan_ros.evaluation.bags import Bag
 from segan_ros.evaluation.earlier import EarlierRun
 from segan_ros.evaluation.label_free import Moment, step
 from segan_ros.evaluation.metrics import SceneScore, score_edges, score_scene
 from segan_ros.evaluation.page_layers import layers, picture
+from segan_ros.evaluation.predicted import without_lost
 from segan_ros.evaluation.references import convex_hulls, input_masks, true_masks
 from segan_ros.evaluation.replay_page import Gallery
 from segan_ros.evaluation.replay_report import write_frame
@@ -77,12 +79,21 @@ class Replay:
             self._bag.frames(self._truth), "scoring", total=len(self._bag.stamps), unit="frame"
         )
         for bag_frame in bar:
-            scene, latency = (None, float("nan")) if bag_frame.frame is None else answer(bag_frame)
-            frames.append(self._judge(bag_frame, scene, latency))
-            self._show(bag_frame, scene, frames[-1])
+            frames.append(self._replay(bag_frame, answer))
         if self._rerun is not None:
             self._rerun.close()
         return frames
+
+    def _replay(self, bag_frame: BagFrame, answer: Callable[[BagFrame], Answer]) -> ReplayedFrame:
+        scene, latency = None, float("nan")
+        if bag_frame.frame is not None:
+            try:
+                scene, latency = answer(bag_frame)
+            except TooManyObjectsError as error:
+                bag_frame = replace(bag_frame, problem=str(error))
+        result = self._judge(bag_frame, scene, latency)
+        self._show(bag_frame, scene, result)
+        return result
 
     def _judge(
         self, bag_frame: BagFrame, answer: CompletedScene | None, latency: float
@@ -135,7 +146,8 @@ class Replay:
 def score(bag_frame: BagFrame, answer: CompletedScene) -> SceneScore | None:
     """Against the true whole masks or, without any, the true graph; None without either."""
     if bag_frame.truth is not None:
-        return score_scene(bag_frame.truth, answer)
+        found = {o.id for o in answer.objects}
+        return without_lost(score_scene(bag_frame.truth, answer), found)
     if bag_frame.true_graph is None:
         return None
     graph = bag_frame.true_graph

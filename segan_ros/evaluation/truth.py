@@ -29,7 +29,8 @@ def open_truth(path: Path | None, topics: Topics) -> Iterator[Truth | None]:
     elif path.is_dir() and not (path / "metadata.yaml").exists():
         yield SceneTruth(path)
     else:
-        with open_bag(path, topics, required=("true_objects",)) as bag:
+        only = Topics(true_objects=topics.true_objects, true_graph=topics.true_graph)
+        with open_bag(path, only, required=("true_objects",)) as bag:
             yield bag.truth
 
 

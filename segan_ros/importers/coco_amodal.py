@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,10 @@ def coco_amodal_scenes(
             continue
         name = scene_name(str(picture["file_name"]))
         # One picture may be annotated by several people: each is a scene of its own.
-        count = 1 + sum(u.partition("+")[0] == name for u in used)
-        used.add(name if count == 1 else f"{name}+{count}")
-        yield name if count == 1 else f"{name}+{count}", scene
+        candidates = chain([name], (f"{name}+{i}" for i in count(2)))
+        free = next(n for n in candidates if n not in used)
+        used.add(free)
+        yield free, scene
 
 
 def _read(path: Path) -> Json:

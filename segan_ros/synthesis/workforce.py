@@ -64,7 +64,7 @@ class Workforce:
         taken = 0
         try:
             while True:
-                waiting += islice(source, width * AHEAD - len(waiting))
+                waiting += islice(source, max(width * AHEAD - len(waiting), 0))
                 if not waiting:
                     return
                 try:

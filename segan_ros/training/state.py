@@ -212,7 +212,9 @@ def resume(state: Run, path: Path) -> None:
     Raises:
         TrainingError: the checkpoint is of another config.
     """
-    saved = torch.load(path, map_location=device(), weights_only=True)
+    # To the CPU: loading moves what belongs elsewhere, but not Adam's counters, which on a GPU
+    # would be waited for in every step.
+    saved = torch.load(path, map_location="cpu", weights_only=True)
     ours, theirs = (_lasting(c) for c in (state.config.as_dict(), saved["config"]))
     if ours != theirs:
         differ = ", ".join(k for k in ours if ours[k] != theirs.get(k))

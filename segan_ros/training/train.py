@@ -13,6 +13,7 @@ import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,7 @@ from segan_ros.model.losses import (
     total_loss,
 )
 from segan_ros.model.segan import SeGAN, canvas
-from segan_ros.scenes import iterate_scenes
+from segan_ros.scenes import iterate_scenes, read_description
 from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config, Stage, read_config
 from segan_ros.training.data import Batch, Batches, Library
@@ -122,12 +123,13 @@ def train(
         data.train_scenes,
         photographs=data.photographs,
     )
+    _check_validation(config)
     with _curves(state) as curves:
         while state.stage < len(config.stages):
             stage = config.stages[state.stage]
             _train_stage(state, library, curves, until)
+            save(state, checkpoint)
             if until and (state.stage, state.step) == until:
-                save(state, checkpoint)
                 return checkpoint
             if stage.trains in ("segmentor", "joint") and processes.leads:
                 state.scores = asdict(_validate(state))
@@ -135,6 +137,17 @@ def train(
             state.stage, state.step, state.optimisers = state.stage + 1, 0, None
             save(state, checkpoint)
     return checkpoint
+
+
+def _check_validation(config: Config) -> None:
+    """Raise ValueError where there is no truth to validate on: now, not hours later."""
+    folder, count = config.data.val, config.data.val_scenes
+    scenes = islice(iterate_scenes(folder), count or None)
+    if not any(read_description(scene).get("objects") for scene in scenes):
+        raise ValueError(
+            f"data.val is {folder}: its scenes have no true objects (scene.json, amodal.npz); make "
+            "some with `segan generate --split val`"
+        )
 
 
 def _train_stage(
@@ -209,7 +222,13 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
     assert optimisers is not None
     regions = Regions(batch.whole, batch.visible, batch.others)
     mask: torch.Tensor | None = None
-    with torch.autocast(device().type, torch.bfloat16, enabled=state.config.bf16 and has_bf16()):
+    # Without its cache: the discriminator changes within a step, and is asked again afterwards.
+    with torch.autocast(
+        device().type,
+        torch.bfloat16,
+        enabled=state.config.bf16 and has_bf16(),
+        cache_enabled=False,
+    ):
         if not stage.paints:
             logits = model.segmentor.logits(batch.planes, batch.boxes)
             mask = mask_loss(logits[:, :1], regions, weights)

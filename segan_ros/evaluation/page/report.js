@@ -135,7 +135,7 @@ function drawList() {
   $("sort").replaceChildren(...Object.keys(SORTS).map((name) => make("button", {
     "aria-pressed": name === state.sort, onclick: () => update({sort: name})}, name)));
   $("list").replaceChildren(...SORTS[state.sort].map((i) => make("li", {}, entry(i))));
-  const current = $("list").querySelector("[aria-current]"), list = $("list");
+  const current = $("list").querySelector('[aria-current="true"]'), list = $("list");
   const top = current.offsetTop - list.offsetTop, bottom = top + current.offsetHeight;
   if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight)
     list.scrollTop = top - list.clientHeight / 3;
