@@ -37,7 +37,8 @@ class CompressedPicture:
         self.header, self._topic, self._name = message.header, topic, name
         self._bytes, self._quantization = bytes(message.data), None
         source, _, transport = message.format.partition(";")
-        if "compressedDepth" in transport:
+        plugin = "compressedDepth" if "compressedDepth" in transport else "compressed"
+        if plugin == "compressedDepth":
             if topic != "depth":
                 raise MessageError(
                     "bad_encoding", f"{name} is {message.format!r}, which is for depth alone"
@@ -53,8 +54,8 @@ class CompressedPicture:
                 + (
                     "publish it as jpeg or png"
                     if topic == "image"
-                    else "jpeg changes the values, publish it as png: the publisher's parameter "
-                    f"{name}.{'compressedDepth' if topic == 'depth' else 'compressed'}.format"
+                    else "other formats change the values, publish it as png: the publisher's "
+                    f"parameter {name}.{plugin}.format"
                 ),
             )
         if kind == "png":

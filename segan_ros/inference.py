@@ -126,10 +126,10 @@ class Model:
 
     def require(self, precision: str) -> None:
         """Raise `ModelError` if `precision` was asked for and the provider lacks it: where another
-        one will not do. It is taken for there while its engines are built."""
-        if precision not in ("auto", self.precision) and not self.engine:
+        one will not do."""
+        if precision not in ("auto", self.precision):
             raise ModelError(
-                f"precision is {precision} but {self.provider} runs {self.precision} alone; choose "
+                f"precision is {precision} but {self.provider} would run {self.precision}; choose "
                 "another provider or precision"
             )
 
@@ -200,6 +200,9 @@ class Model:
             try:
                 return self._open(provider)
             except ProviderError as error:
+                # Here nothing else of ours holds the GPU: it is the engines that are bad.
+                for network in self._networks(precision):
+                    self._engines.forget(network, precision)
                 LOG.warning("the engines are built again: %s", error)
         if self._engines.background:
             return None
@@ -247,9 +250,6 @@ class Model:
         except ModelError:
             raise
         except Exception as error:  # those of ONNX Runtime have no class in common
-            if provider == self._engines.provider:
-                for network in self._networks(precision):
-                    self._engines.forget(network, precision)
             raise ProviderError(f"it loads but does not run: {first_line(error)}") from None
         if provider == self._engines.provider:
             for network in self._networks(precision):

@@ -111,15 +111,16 @@ def write_bag(folder: Path, contents: Contents | None = None) -> Path:
 
 
 def write_frames(
-    folder: Path, frames: list[tuple[np.ndarray, np.ndarray]], period: int = PERIOD
+    folder: Path, frames: list[tuple[np.ndarray, np.ndarray]], period: int = PERIOD, loop: int = 99
 ) -> Path:
-    """A bag of pictures and masks alone, `period` nanoseconds apart."""
+    """A bag of pictures and masks alone, `period` nanoseconds apart; stamps start again after every
+    `loop` of them."""
     with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         kind = "sensor_msgs/msg/Image"
         topics = ("/camera/image", "/camera/instance_mask")
         out = [writer.add_connection(topic, kind, typestore=STORE) for topic in topics]
         for i, (rgb, labels) in enumerate(frames):
-            header = header_of(START + i * period)
+            header = header_of(START + i % loop * period)
             masks = image(labels.astype(np.uint16), "16UC1", header)
             for connection, sent in zip(out, (image(rgb, "rgb8", header), masks), strict=True):
                 writer.write(connection, START + i, STORE.serialize_cdr(sent, kind))

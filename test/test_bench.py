@@ -51,7 +51,7 @@ def test_precision_that_the_provider_lacks_is_refused(command, tmp_path, capsys)
     other = str(model if command[0] == "bench" else tmp_path / "s")
     options = ["--model", str(model), "--provider", "cpu", "--precision", "fp16"]
     assert main([*command, other, *options]) == 2
-    assert "precision is fp16 but cpu runs fp32 alone" in capsys.readouterr().err
+    assert "precision is fp16 but cpu would run fp32" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--objects", "--repeat"])

@@ -92,9 +92,15 @@ def test_depth_in_metres_is_inverse_in_compressed_depth():
 @pytest.mark.parametrize(
     "sent, topic, reason, text",
     [
-        (message(RGB, "jpg"), "instance_mask", "bad_encoding", "jpeg changes the values, publish"),
+        (message(RGB, "jpg"), "instance_mask", "bad_encoding", "other formats change the values"),
         (
             message(RGB, "jpg"),
+            "depth",
+            "bad_encoding",
+            "the publisher's parameter depth.compressed.format",
+        ),
+        (
+            message(RGB, "bmp", format="16UC1; compressedDepth rvl"),
             "depth",
             "bad_encoding",
             "the publisher's parameter depth.compressedDepth.format",

@@ -168,7 +168,14 @@ def test_images_of_one_stamp_are_counted_and_fail(tmp_path, model, capsys):
     frame = two_cards().frame
     path = write_frames(tmp_path / "bag", [(frame.rgb, frame.labels)] * 3, period=0)
     assert replay(path, "--model", model) == 1
-    assert "2 images were left out: an earlier one has their stamp" in capsys.readouterr().out
+    assert "2 images were left out: the one before has their stamp" in capsys.readouterr().out
+
+
+def test_bag_that_was_recorded_in_a_loop_is_replayed_once(tmp_path, model, capsys):
+    frame = two_cards().frame
+    path = write_frames(tmp_path / "bag", [(frame.rgb, frame.labels)] * 4, loop=2)
+    assert replay(path, "--model", model) == 0
+    assert "2 of 2 frames answered" in capsys.readouterr().out
 
 
 def test_lost_object_is_left_out_of_hallucination(tmp_path, model):

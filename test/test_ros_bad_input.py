@@ -144,10 +144,10 @@ def test_stale_frame_is_dropped_before_any_work(start_node, robot):
 
 
 def test_frame_whose_depth_has_another_size_is_dropped_where_depth_is_a_must(start_node, robot):
-    node = start_node(use_depth="always")
+    node = start_node(use_depth="always", sync_timeout=10.0)
     robot.camera("depth").publish(image_message(np.full((30, 40), 1250, np.uint16), "16UC1", START))
     robot.send(*image_and_mask(START))
-    robot.wait(lambda: node.tally().lost, "the frame to be dropped")
+    robot.wait(lambda: node.tally("depth").lost, "the frame to be dropped")
     for stream in ("image", "instance_mask", "depth"):
         assert node.tally(stream).dropped == {"size_mismatch": 1}
     assert "depth is 40x30 but the image is 80x60" in level_and_text(node)[1]

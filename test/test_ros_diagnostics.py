@@ -96,6 +96,34 @@ def verdict(image=None, mask=None, depth=None, **report):
             WARN,
             "9 dropped: 400 objects, max_objects is 255",
         ),
+        (
+            {"image": Tally(300, 0, {"superseded": 298, "truncated": 1})},
+            ERROR,
+            "none of 300 frames was finished",
+        ),
+        (
+            {
+                "image": Tally(100, 60, {"no_depth": 40}),
+                "mask": Tally(100, 60, {"no_partner": 40}),
+                "depth": Tally(60, 60),
+            },
+            WARN,
+            "images get lost on the way",
+        ),
+        (
+            {"image": Tally(90, 0, {"queue_full": 60}), "mask": Tally()},
+            WARN,
+            "nobody publishes /cam/ids",
+        ),
+        (
+            {
+                "image": Tally(90, 0, {"queue_full": 60}),
+                "mask": Tally(60, 0, {"no_partner": 60}),
+                "texts": {"queue_full": "more of image wait than sync_queue holds"},
+            },
+            WARN,
+            "60 dropped: more of image wait than sync_queue holds",
+        ),
         ({"jumps": 3}, WARN, "stamps jumped back 3 times; does one input have two publishers"),
         ({"jumps": 2}, OK, "100 of 100 frames published"),
         ({"camera_problem": "camera_info is for 9x9"}, WARN, "camera_info is for 9x9"),

@@ -177,7 +177,7 @@ class TestMasks:
         self, start_node, robot
     ):
         node = start_node(
-            sync_queue=2, sync_timeout=0.3, input_reliability="reliable", input_depth=20
+            sync_queue=2, sync_timeout=2.0, input_reliability="reliable", input_depth=20
         )
         events = [("image", 0), ("image", 1), ("image", 2), ("instance_mask", 0)]
         assert self.play(robot, node, events) == []

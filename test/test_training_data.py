@@ -214,7 +214,9 @@ def test_warp_turns_picture_masks_and_truth_together():
         assert not np.array_equal(after.labels, before.labels)
         seen = cv2.erode((after.labels == 1).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         assert seen.any() and np.all(after.rgb[seen] == GREEN)
-        assert np.all(after.whole[seen]) and np.all(after.appearance[seen] == GREEN)
+        assert np.all(after.whole[seen])
+        colours = after.appearance[after.whole].astype(int)
+        assert np.abs(colours - GREEN).max() <= 2  # to the border: nothing of what is around it
         assert np.count_nonzero(after.whole) == pytest.approx(before.whole.sum(), rel=0.05)
 
 

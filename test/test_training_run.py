@@ -241,8 +241,8 @@ def test_folder_of_another_run_is_not_overwritten(config):
 
 
 def test_validation_without_truth_is_refused_before_the_first_step(config, tmp_path):
-    scene = discs(0)
-    write_scene(tmp_path / "bare" / "000", replace(scene, objects=()))
+    write_scene(tmp_path / "bare" / "000", discs(0))
+    (tmp_path / "bare" / "000" / "amodal.npz").unlink()
     with pytest.raises(ValueError, match="bare: its scenes have no true objects"):
         train(replace(config, data=replace(config.data, val=str(tmp_path / "bare"))))
     assert not (Path(config.out) / "curves.csv").exists()

@@ -64,8 +64,8 @@ def compare(ours: Model, theirs: Model, objects: int, repeat: int) -> dict[str, 
         repeat: turns; one more goes before them and does not count.
 
     Returns:
-        ``{"ours", "theirs": {"model", "segmentor", "painter", "total"}, "ratio": ...}``, ratio is
-        theirs over ours.
+        ``{"ours", "theirs": {"model", "precision", "segmentor", "painter", "total"},
+        "ratio": ...}``, ratio is theirs over ours.
     """
     calls = {"ours": _calls(ours, objects), "theirs": _calls(theirs, objects)}
     seconds: dict[tuple[str, str], list[float]] = {}
@@ -78,13 +78,13 @@ def compare(ours: Model, theirs: Model, objects: int, repeat: int) -> dict[str, 
                     seconds.setdefault((who, stage), []).append(time.perf_counter() - start)
     result: dict[str, Any] = {
         "provider": ours.provider,
-        "precision": ours.precision,
         "objects": objects,
         "runs": repeat,
     }
     for who, model in (("ours", ours), ("theirs", theirs)):
         times = {s: round(1000 * median(seconds[who, s]), 2) for s in STAGES}
-        result[who] = {"model": model.spec.name, **times, "total": round(sum(times.values()), 2)}
+        named = {"model": model.spec.name, "precision": model.precision}
+        result[who] = {**named, **times, "total": round(sum(times.values()), 2)}
     result["ratio"] = {
         s: round(result["theirs"][s] / result["ours"][s], 2) for s in (*STAGES, "total")
     }
@@ -116,10 +116,9 @@ def _paper(folder: Path) -> Path:
 def _table(result: dict[str, Any]) -> str:
     ours, theirs, ratio = result["ours"], result["theirs"], result["ratio"]
     return (
-        f"Networks alone, {result['objects']} objects, all painted; {result['provider']} "
-        f"{result['precision']}; median "
+        f"Networks alone, {result['objects']} objects, all painted; {result['provider']}; median "
         f"of {result['runs']} runs in turns.\n\n"
     ) + markdown_table(
-        ("ms", ours["model"], theirs["model"], "ratio"),
+        ("ms", *(f"{m['model']} {m['precision']}" for m in (ours, theirs)), "ratio"),
         [[s, f"{ours[s]:.1f}", f"{theirs[s]:.1f}", f"{ratio[s]:.1f}"] for s in (*STAGES, "total")],
     )

@@ -99,7 +99,8 @@ class Bag:
         topics: where to look; those of the defaults that a bag lacks are only missed if required.
         required: fields of `Topics`.
 
-    `repeated` images were left out, as an earlier one has their stamp.
+    `repeated` images were left out, as the one just before has their stamp: a sign of a publisher
+    that does not set it, not of a bag that was recorded in a loop.
     """
 
     repeated: int
@@ -212,15 +213,17 @@ class Bag:
     def _look_through(self) -> dict[str, dict[int, int]]:
         """Field of `Topics` -> stamp -> recording time; of messages with one stamp, the first."""
         index: dict[str, dict[int, int]] = {name: {} for name in self._connections}
-        images = 0
+        before, self.repeated = -1, 0
         for name, time, data in self._raw(*self._connections):
             try:
-                index[name].setdefault(stamp_of(data), time)
-                images += name == "image"
+                stamp = stamp_of(data)
             except ValueError as error:
                 topic = self._connections[name][0].topic
                 raise BagError(f"{self.path}: on {topic} {error}") from error
-        self.repeated = images - len(index.get("image", {}))
+            index[name].setdefault(stamp, time)
+            if name == "image":
+                self.repeated += stamp == before
+                before = stamp
         return index
 
     def _message(self, name: str, stamp: int) -> Any:

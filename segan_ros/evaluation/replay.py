@@ -109,8 +109,8 @@ def run(args: argparse.Namespace) -> int:
     text = report(frames, heading)
     if bag.repeated:
         text += (
-            f"\n{bag.repeated} images were left out: an earlier one has their stamp. Unless the bag"
-            " was recorded in a loop, their publisher must set header.stamp."
+            f"\n{bag.repeated} images were left out: the one before has their stamp. Their"
+            " publisher must set header.stamp."
         )
     if earlier is not None:
         text += "\n\n" + comparison(earlier, frames)

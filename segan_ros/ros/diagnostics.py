@@ -21,7 +21,7 @@ RECENT = 10
 """Messages over which drops are judged."""
 
 EXPECTED = (
-    *("superseded", "no_subscriber", "no_partner", "late", "clock_jump", "no_depth"),
+    *("superseded", "no_subscriber", "no_partner", "late", "clock_jump", "no_depth", "queue_full"),
     *("disabled", "deactivated", "internal_error"),
 )
 """Reasons that are part of good work, or have a complaint of their own."""
@@ -143,7 +143,7 @@ def _failures(
     if errors:
         last = report.texts.get("internal_error", "")
         yield f"{errors} frames failed: {last}; the log has the traceback, please report it"
-    failing = any(reason not in EXPECTED for reason in image.dropped)
+    failing = _unexpected(image) > LOSSY * image.received
     if full and image.dropped.get("superseded") and not image.done and not failing:
         yield (
             f"none of {image.received} frames was finished in {report.at - before.at:.0f} s on "
@@ -151,9 +151,13 @@ def _failures(
         )
 
 
+def _unexpected(tally: Tally) -> int:
+    return sum(count for reason, count in tally.dropped.items() if reason not in EXPECTED)
+
+
 def _complaints(report: Report, recent: dict[str, Tally], jumps: int) -> Iterator[str]:
     yield from _complaints_of_model(report)
-    image, mask, depth = (recent[s] for s in STREAMS)
+    image, mask = recent[IMAGE], recent[MASK]
     for tally in recent.values():
         for reason, count in sorted(tally.dropped.items()):
             if reason not in EXPECTED:
@@ -166,10 +170,22 @@ def _complaints(report: Report, recent: dict[str, Tally], jumps: int) -> Iterato
             f"stamps jumped back {jumps} times; does one input have two publishers, or publishers "
             f"with different clocks? ros2 topic info -v {report.topics.get(IMAGE, IMAGE)}"
         )
-    if "no_depth" in image.dropped:
+    for tally in recent.values():
+        if count := tally.dropped.get("queue_full"):
+            yield f"{count} dropped: {report.texts.get('queue_full', 'queue_full')}"
+    yield from _complaints_of_partners(report, recent)
+    if report.lost_share > LOSSY:
+        yield f"about {report.lost_share:.0%} of the images never came, {TRANSPORT_HINT}"
+    yield from _without_depth(report, image)
+    if report.camera_problem:
+        yield report.camera_problem
+
+
+def _complaints_of_partners(report: Report, recent: dict[str, Tally]) -> Iterator[str]:
+    image, mask, depth = (recent[s] for s in STREAMS)
+    if not depth.done:
         # Before what is said of masks: those of these images find no partner either.
-        topic = report.topics.get(DEPTH, DEPTH)
-        yield f"{image.dropped['no_depth']} dropped: no depth on {topic}; or set use_depth to auto"
+        yield from _without_depth(report, image)
     slop, timeout = (report.parameters.get(n, "?") for n in ("sync_slop", "sync_timeout"))
     if mask.dropped.get("no_partner") and not mask.done:
         yield (
@@ -185,10 +201,12 @@ def _complaints(report: Report, recent: dict[str, Tally], jumps: int) -> Iterato
             f"({timeout} s), and sync_queue with it, if some come later than that; else "
             f"{TRANSPORT_HINT}"
         )
-    if report.lost_share > LOSSY:
-        yield f"about {report.lost_share:.0%} of the images never came, {TRANSPORT_HINT}"
-    if report.camera_problem:
-        yield report.camera_problem
+
+
+def _without_depth(report: Report, image: Tally) -> Iterator[str]:
+    if count := image.dropped.get("no_depth"):
+        topic = report.topics.get(DEPTH, DEPTH)
+        yield f"{count} dropped: no depth on {topic}; or set use_depth to auto"
 
 
 def _complaints_of_model(report: Report) -> Iterator[str]:

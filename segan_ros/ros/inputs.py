@@ -184,22 +184,21 @@ class Inputs:
         depth = match.depth
         try:
             check_same_size(match.image, match.mask, MASK)
-            if depth is not None and self._parameters["use_depth"] == "always":
-                check_same_size(match.image, depth, DEPTH)
         except MessageError as error:
-            self._accounts.drop(IMAGE, error.reason, str(error))
-            self._accounts.drop(MASK, error.reason)
-            if depth is not None:
-                self._accounts.drop(DEPTH, error.reason)
+            self._refuse(match, error)
             return
-        self._accounts.finish(MASK)
         if depth is not None:
             try:
                 check_same_size(match.image, depth, DEPTH)
-                self._accounts.finish(DEPTH)
             except MessageError as error:
+                if self._parameters["use_depth"] == "always":
+                    self._refuse(match, error)
+                    return
                 self._accounts.drop(DEPTH, error.reason, str(error))
                 depth = None
+            else:
+                self._accounts.finish(DEPTH)
+        self._accounts.finish(MASK)
         camera, image = self._camera, match.image
         if camera and any(camera.k):
             if (camera.width, camera.height) != (image.width, image.height):
@@ -211,6 +210,13 @@ class Inputs:
             elif is_calibrated(camera):
                 self.camera_problem = ""
         self._deliver(Snapshot(image, match.mask, depth, camera, match.arrived))
+
+    def _refuse(self, match: Match, error: MessageError) -> None:
+        """Drop all of `match`."""
+        self._accounts.drop(IMAGE, error.reason, str(error))
+        self._accounts.drop(MASK, error.reason)
+        if match.depth is not None:
+            self._accounts.drop(DEPTH, error.reason)
 
     def _on_camera(self, message: CameraInfo) -> None:
         before, self._camera = self._camera, message

@@ -147,16 +147,20 @@ def _warped(view: View, rng: np.random.Generator) -> View:
     affine = np.column_stack([matrix, middle - matrix @ middle])
     size = view.labels.shape[::-1]
 
-    def warped(array: NDArray[Any]) -> NDArray[Any]:
-        way = cv2.INTER_LINEAR if array.ndim == 3 else cv2.INTER_NEAREST
-        given = array.view(np.uint8) if array.dtype == bool else array
-        result = cv2.warpAffine(given, affine, size, flags=way, borderMode=cv2.BORDER_REFLECT_101)
-        return result.view(bool) if array.dtype == bool else result
+    def warped(array: NDArray[Any], way: int = cv2.INTER_LINEAR) -> NDArray[Any]:
+        return cv2.warpAffine(array, affine, size, flags=way, borderMode=cv2.BORDER_REFLECT_101)
 
-    result = view.each(warped)
-    seen = np.count_nonzero(view.labels == view.id)
-    # A sliver may fall between the pixels.
-    return result if np.count_nonzero(result.labels == view.id) > 0.5 * seen else view
+    labels = warped(view.labels, cv2.INTER_NEAREST)
+    seen, left = (np.count_nonzero(a == view.id) for a in (view.labels, labels))
+    if left <= 0.5 * seen:
+        return view  # a sliver that fell between the pixels
+    covered = warped(view.whole.astype(np.float32))
+    # What lies around the object is no colour of it.
+    alone = warped(view.appearance * view.whole[..., None]) / np.maximum(covered, 0.5)[..., None]
+    appearance = alone.round().clip(0, 255).astype(np.uint8)
+    return replace(
+        view, rgb=warped(view.rgb), labels=labels, whole=covered > 0.5, appearance=appearance
+    )
 
 
 def _colours(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

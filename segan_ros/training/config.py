@@ -179,7 +179,7 @@ def read_config(path: str | Path, **replaced: str | int | None) -> Config:
         raise ValueError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(text, dict):
         raise ValueError(f"{path}: holds no mapping of keys; see config/train/tabletop.yaml")
-    text |= {k: replaced[k] for k in ("out", "workers") if replaced.get(k) is not None}
+    text |= {k: replaced[k] for k in ("out", "workers") if replaced.get(k) not in (None, "")}
     folders = {k: v for k, v in replaced.items() if k in PLACES and v is not None}
     if folders:
         text["data"] = {**(text.get("data") or {}), **folders}

@@ -25,6 +25,8 @@ from segan_ros.training.photographs import on_photograph, photograph_part, read_
 from segan_ros.training.processes import ALONE, Processes
 
 Floats = NDArray[np.float32]
+Seen = tuple[View, Mask, Mask]
+"""What is looked at; there the visible mask, and where hidden pixels may lie."""
 
 
 class Batch(NamedTuple):
@@ -218,7 +220,8 @@ class Batches(Dataset[Batch]):
 
     def _sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
         true, view, roi = self._drawn(index, rng)
-        return self._segmentors_side(true, view, roi) + self._painters_side(view, roi)
+        seen = self._seen(view, roi)
+        return self._segmentors_side(true, view, roi, seen) + self._painters_side(seen)
 
     def _drawn(self, index: int, rng: np.random.Generator) -> tuple[View, View, Box]:
         """The object with its true visible masks, with those that a segmenter sees, and the part of
@@ -249,11 +252,11 @@ class Batches(Dataset[Batch]):
         )
         return true, view, roi
 
-    def _segmentors_side(self, true: View, view: View, roi: Box) -> tuple[Floats, ...]:
+    def _segmentors_side(self, true: View, view: View, roi: Box, seen: Seen) -> tuple[Floats, ...]:
         if self.stage.trains == "painter":
             return (np.zeros(0, np.float32),) * 6
         spec = self.spec.segmentor
-        shown, visible, hideable = self._masks(view, roi)
+        shown, visible, hideable = seen
         planes = view if spec.view == "image" else shown
         height, width = view.labels.shape
         whole = shown.whole | visible
@@ -271,7 +274,7 @@ class Batches(Dataset[Batch]):
             order(shown, set(np.unique(true.labels).tolist()), self.mask_size)[None],
         )
 
-    def _masks(self, view: View, roi: Box) -> tuple[View, Mask, Mask]:
+    def _seen(self, view: View, roi: Box) -> Seen:
         """`view` cut to `roi`; there the visible mask, and where hidden pixels may lie."""
         shown = view.each(lambda a: cut(a, roi))
         hideable = np.ones(shown.labels.shape, bool)
@@ -284,10 +287,10 @@ class Batches(Dataset[Batch]):
         photographs = self.library.photographs
         return photograph_part(photographs[rng.integers(len(photographs))], size, rng)
 
-    def _painters_side(self, view: View, roi: Box) -> tuple[Floats, ...]:
+    def _painters_side(self, seen: Seen) -> tuple[Floats, ...]:
         if not self.stage.paints:
             return (np.zeros(0, np.float32),) * 5
-        shown, visible, hideable = self._masks(view, roi)
+        shown, visible, hideable = seen
         size = self.spec.painter.size
         full = resized(shown.whole | visible, size)[None]
         target = _colours(shown.appearance, size) * full

@@ -33,7 +33,7 @@ from segan_ros.model.losses import (
     total_loss,
 )
 from segan_ros.model.segan import SeGAN, canvas
-from segan_ros.scenes import iterate_scenes, read_description
+from segan_ros.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config, Stage, read_config
 from segan_ros.training.data import Batch, Batches, Library
@@ -115,6 +115,7 @@ def train(
     state.folder.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists():
         resume(state, checkpoint)
+    _check_validation(config)
     data = config.data
     library = Library(
         data.train,
@@ -123,7 +124,6 @@ def train(
         data.train_scenes,
         photographs=data.photographs,
     )
-    _check_validation(config)
     with _curves(state) as curves:
         while state.stage < len(config.stages):
             stage = config.stages[state.stage]
@@ -143,7 +143,7 @@ def _check_validation(config: Config) -> None:
     """Raise ValueError where there is no truth to validate on: now, not hours later."""
     folder, count = config.data.val, config.data.val_scenes
     scenes = islice(iterate_scenes(folder), count or None)
-    if not any(read_description(scene).get("objects") for scene in scenes):
+    if not any(read_scene(scene).objects for scene in scenes):
         raise ValueError(
             f"data.val is {folder}: its scenes have no true objects (scene.json, amodal.npz); make "
             "some with `segan generate --split val`"
