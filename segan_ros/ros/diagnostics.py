@@ -171,8 +171,8 @@ def _complaints(report: Report, recent: dict[str, Tally], jumps: int) -> Iterato
             f"with different clocks? ros2 topic info -v {report.topics.get(IMAGE, IMAGE)}"
         )
     for tally in recent.values():
-        if count := tally.dropped.get("queue_full"):
-            yield f"{count} dropped: {report.texts.get('queue_full', 'queue_full')}"
+        if full := tally.dropped.get("queue_full"):
+            yield f"{full} dropped: {report.texts.get('queue_full', 'queue_full')}"
     yield from _complaints_of_partners(report, recent)
     if report.lost_share > LOSSY:
         yield f"about {report.lost_share:.0%} of the images never came, {TRANSPORT_HINT}"
