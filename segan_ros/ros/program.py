@@ -20,7 +20,7 @@ from segan_ros.ros.notices import RosHandler
 if TYPE_CHECKING:
     from segan_ros.ros.node import SeganNode
 
-LAST_ANSWERS, LAST_REQUESTS, QUIET = 5.0, 1.0, 0.3
+LAST_ANSWERS, LAST_REQUESTS, QUIET = 5.0, 2.0, 1.0
 """Seconds: at its end the program answers open requests for so long at most, takes new ones for so
 long at most, and ends when for so long none came in and none was answered."""
 
