@@ -216,7 +216,7 @@ def read_frame(
     rgb: str | Path | PackedFile,
     labels: str | Path | PackedFile,
     depth: str | Path | PackedFile | None = None,
-    camera_matrix: Any = None,
+    camera_matrix: NDArray[np.float64] | None = None,
 ) -> Frame:
     """Read a picture, its label image (8 or 16 bit) and its depth (16 bit, millimetres, 0 unknown).
 
@@ -239,9 +239,8 @@ def read_frame(
         metres = np.where(
             millimetres > 0, millimetres.astype(np.float32) / 1000, np.float32(np.nan)
         )
-    matrix = None if camera_matrix is None else np.asarray(camera_matrix, np.float64).reshape(3, 3)
     try:
-        return Frame(np.ascontiguousarray(bgr[..., ::-1]), ids, metres, matrix)
+        return Frame(np.ascontiguousarray(bgr[..., ::-1]), ids, metres, camera_matrix)
     except ValueError as error:
         raise ValueError(f"{rgb}, {labels}: {error}") from None
 

@@ -31,27 +31,29 @@ def test_table_names_both_models(tmp_path, capsys):
     assert capsys.readouterr().out.count("dummy") == 2
 
 
-@pytest.mark.skipif(
-    "OpenVINOExecutionProvider" not in ort.get_available_providers(), reason="no OpenVINO"
+HAS_OPENVINO = "OpenVINOExecutionProvider" in ort.get_available_providers()
+
+
+@pytest.mark.parametrize("command", [["bench", "--against"], ["evaluate", "--scenes"]])
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        pytest.param(
+            ("openvino", "int8"),
+            "int8",
+            marks=pytest.mark.skipif(not HAS_OPENVINO, reason="no OpenVINO"),
+        ),
+        (("cpu", "fp16"), "precision is fp16 but cpu would run fp32"),
+    ],
 )
-@pytest.mark.parametrize("command", [["bench", "--against"], ["evaluate", "--scenes"]])
-def test_precision_that_the_model_lacks_is_refused(command, tmp_path, capsys):
+def test_precision_that_model_or_provider_lacks_is_refused(command, asked, text, tmp_path, capsys):
+    provider, precision = asked
     model = write_dummy_model(tmp_path / "m")
     write_scene(tmp_path / "s" / "0", labelled_scene())
     other = str(model if command[0] == "bench" else tmp_path / "s")
-    options = ["--model", str(model), "--provider", "openvino", "--precision", "int8"]
+    options = ["--model", str(model), "--provider", provider, "--precision", precision]
     assert main([*command, other, *options]) == 2
-    assert "int8" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", [["bench", "--against"], ["evaluate", "--scenes"]])
-def test_precision_that_the_provider_lacks_is_refused(command, tmp_path, capsys):
-    model = write_dummy_model(tmp_path / "m")
-    write_scene(tmp_path / "s" / "0", labelled_scene())
-    other = str(model if command[0] == "bench" else tmp_path / "s")
-    options = ["--model", str(model), "--provider", "cpu", "--precision", "fp16"]
-    assert main([*command, other, *options]) == 2
-    assert "precision is fp16 but cpu would run fp32" in capsys.readouterr().err
+    assert text in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--objects", "--repeat"])

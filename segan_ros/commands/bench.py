@@ -76,11 +76,7 @@ def compare(ours: Model, theirs: Model, objects: int, repeat: int) -> dict[str, 
                 call()
                 if turn:
                     seconds.setdefault((who, stage), []).append(time.perf_counter() - start)
-    result: dict[str, Any] = {
-        "provider": ours.provider,
-        "objects": objects,
-        "runs": repeat,
-    }
+    result: dict[str, Any] = {"provider": ours.provider, "objects": objects, "runs": repeat}
     for who, model in (("ours", ours), ("theirs", theirs)):
         times = {s: round(1000 * median(seconds[who, s]), 2) for s in STAGES}
         named = {"model": model.spec.name, "precision": model.precision}
