@@ -18,6 +18,7 @@ COMMANDS = {
     ),
     "assets": ("segan_ros.synthesis.assets.command", "fetch real meshes for `segan generate`"),
     "generate": ("segan_ros.synthesis.generate", "render labelled tabletop scenes"),
+    "collage": ("segan_ros.synthesis.collage", "paste photographed cut-outs into labelled scenes"),
     "inspect": ("segan_ros.synthesis.inspection", "draw scenes and their distribution"),
     "train": ("segan_ros.training.train", "train a model on scenes"),
     "evaluate": ("segan_ros.evaluation.evaluate", "score a model on scenes"),

@@ -96,5 +96,5 @@ def test_training_reads_shards(shard):
     pytest.importorskip("torch")
     from segan_ros.training.data import Library
 
-    library = Library(str(shard))
+    library = Library([str(shard)])
     assert [(s.picture, s.id) for s in library.subjects] == [(0, 2), (1, 2)]

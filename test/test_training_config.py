@@ -72,8 +72,8 @@ def test_papers_config_has_the_papers_coefficients():
 
 
 def test_command_line_replaces_folders(tmp_path):
-    config = read_config(written(tmp_path, SMALL), train="x", val=None, out="z")
-    assert (config.data.train, config.data.val, config.out) == ("x", "b", "z")
+    config = read_config(written(tmp_path, SMALL), train=["x", "y"], val=None, out="z")
+    assert (config.data.train, config.data.val, config.out) == (("x", "y"), "b", "z")
 
 
 def test_command_line_replaces_the_number_of_workers(tmp_path):
@@ -102,6 +102,11 @@ def stage(**changes):
         (changed(speed=3), "speed is unknown; known are name, out, data"),
         ({k: v for k, v in SMALL.items() if k != "name"}, "name is missing; add it"),
         (changed(data={"train": "a"}), "data.val is missing; add it"),
+        (changed(data={"train": [], "val": "a"}), r"data.train is \[\]; name at least one folder"),
+        (
+            changed(data={"train": ["a", 3], "val": "a"}),
+            r"data.train\[1\] is 3; it must be of type",
+        ),
         (changed(seed="one"), "seed is 'one'; it must be of type int"),
         (changed(data=3), "data is 3; it must be a mapping of keys"),
         (

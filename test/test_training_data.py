@@ -13,15 +13,18 @@ from segan_ros.evaluation.metrics import least_overlap  # noqa: E402
 from segan_ros.frame import Frame  # noqa: E402
 from segan_ros.mask_noise import MaskNoise  # noqa: E402
 from segan_ros.model.segan import SPECS  # noqa: E402
+from segan_ros.photographs import photograph_part, read_photographs  # noqa: E402
 from segan_ros.scenes import LabelledScene, TrueObject, tight_box, write_scene  # noqa: E402
-from segan_ros.training.augment import PASTED, Cutout, View, augmented, spoilt  # noqa: E402
+from segan_ros.training.augment import (  # noqa: E402
+    PASTED,
+    Cutout,
+    View,
+    augmented,
+    on_photograph,
+    spoilt,
+)
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batch, Batches, Library, jittered, order  # noqa: E402
-from segan_ros.training.photographs import (  # noqa: E402
-    on_photograph,
-    photograph_part,
-    read_photographs,
-)
 
 pytestmark = pytest.mark.torch
 
@@ -62,13 +65,13 @@ def batches(folder, chances=NONE, size="tabletop", trains="joint", batch=4, *, p
     config = Config(
         "toy",
         "out",
-        Data(str(folder), str(folder)),
+        Data((str(folder),), str(folder)),
         (Stage(trains, 5, batch, 1e-3),),
         model=ModelChoice(size),
         augmentation=chances,
     )
     side = 58 if size == "paper" else 96
-    library = Library(str(folder), photographs=photographs)
+    library = Library([str(folder)], photographs=photographs)
     return Batches(library, config, 0, SPECS[size], (side, side))
 
 
@@ -77,20 +80,20 @@ def arrays(dataset, step=0):
 
 
 def test_library_knows_what_is_hidden_and_what_has_neighbours(scenes):
-    library = Library(str(scenes))
+    library = Library([str(scenes)])
     assert len(library.subjects) == 9
     assert {library.subjects[i].id for i in library.occluded} == {1}
     assert {library.subjects[i].id for i in library.clear} == {2}
 
 
 def test_library_can_be_cut_to_the_first_scenes(scenes):
-    assert len(Library(str(scenes), limit=2).pictures) == 2
+    assert len(Library([str(scenes)], limit=2).pictures) == 2
 
 
 def test_folder_without_truth_is_refused(tmp_path):
     write_scene(tmp_path / "000", replace(disc_behind_bar(), objects=()))
     with pytest.raises(ValueError, match="no object with a true whole mask"):
-        Library(str(tmp_path))
+        Library([str(tmp_path)])
 
 
 def test_batch_is_a_function_of_seed_and_step(scenes):
@@ -300,7 +303,7 @@ def test_photographs_are_behind_objects_and_in_what_is_pasted(scenes, photograph
 
 
 def test_photograph_is_kept_small_and_of_many_some(tmp_path, monkeypatch):
-    monkeypatch.setattr("segan_ros.training.photographs.MOST", 3)
+    monkeypatch.setattr("segan_ros.photographs.MOST", 3)
     for i in range(5):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((4, 2000, 3), (0, 0, 50 * i), np.uint8))
     found = read_photographs(str(tmp_path))
@@ -349,9 +352,9 @@ def test_each_side_of_the_box_is_widened_by_its_own_share_of_it():
 
 def test_a_stage_may_see_its_objects_smaller(scenes):
     config = Config(
-        "toy", "out", Data(str(scenes), str(scenes)), (Stage("segmentor", 5, 4, 1e-3, side=64),)
+        "toy", "out", Data((str(scenes),), str(scenes)), (Stage("segmentor", 5, 4, 1e-3, side=64),)
     )
     spec = SPECS["tabletop"]
-    batch = Batches(Library(str(scenes)), config, 0, spec, spec.segmentor.size)[0]
+    batch = Batches(Library([str(scenes)]), config, 0, spec, spec.segmentor.size)[0]
     assert batch.planes.shape == (4, 6, 64, 64)
     assert batch.whole.shape == batch.visible.shape == batch.others.shape == (4, 1, 64, 64)

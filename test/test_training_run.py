@@ -67,7 +67,7 @@ def config(scenes, tmp_path):
     return Config(
         "tiny",
         str(tmp_path / "run"),
-        Data(str(scenes), str(scenes), val_scenes=2),
+        Data((str(scenes),), str(scenes), val_scenes=2),
         STAGES,
         model=ModelChoice("tabletop", sizes=TINY),
         bf16=False,
@@ -215,7 +215,7 @@ def test_processes_average_gradients_and_take_over_the_weights_of_the_first(tmp_
 
 
 def test_processes_split_each_batch_between_them(config, scenes):
-    library = Library(str(scenes))
+    library = Library([str(scenes)])
     spec, size = SPECS["tabletop"], (96, 96)
     whole = Batches(library, config, 0, spec, size)[3]
     parts = [Batches(library, config, 0, spec, size, processes=Processes(i, 2))[3] for i in (0, 1)]

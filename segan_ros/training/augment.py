@@ -100,6 +100,15 @@ def spoilt(view: View, chances: Augmentation, rng: np.random.Generator) -> View:
     return replace(view, labels=labels) if found else view
 
 
+def on_photograph(view: View, ground: Image) -> View:
+    """`view` with `ground`, of its size, where no object is seen. What hides an object and has no
+    label goes with it."""
+    # Half a pixel of both at the borders, as a lens gives.
+    kept = cv2.GaussianBlur((view.labels > 0).astype(np.float32), (3, 3), 0)[..., None]
+    mixed = kept * view.rgb + (1 - kept) * ground
+    return replace(view, rgb=mixed.round().astype(np.uint8))
+
+
 def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
     """`view` with `cutout` over the object's border; unchanged when that hides too much."""
     x0, y0, x1, y1 = tight_box(view.whole)

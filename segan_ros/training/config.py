@@ -36,18 +36,19 @@ class Data:
     """Where the scenes are, and which of their objects are learned.
 
     Args:
-        train: folder of scene folders.
-        val: the same, to choose the threshold on.
+        train: folders of scene folders; one may be named without a list.
+        val: a folder of them, to choose the threshold on.
         min_visible: objects with fewer visible pixels are left out.
         max_hidden: so are those hidden by more than this share.
-        train_scenes: how many training scenes are read, in order of their names, 0 for all.
+        train_scenes: how many scenes are read of each of `train`, in order of their names, 0 for
+            all.
         photographs: folder of photographs (300 at most are used) to put behind and in front of
             objects, with the chance that `Augmentation` says; empty for none.
         occluded: share of objects in a batch of which a part is hidden; the others teach restraint.
         val_scenes: how many validation scenes are scored, 0 for all.
     """
 
-    train: str
+    train: tuple[str, ...]
     val: str
     min_visible: int = 40
     max_hidden: float = 0.95
@@ -219,6 +220,8 @@ def _value(kind: Any, value: Any, key: str) -> Any:
         return _build(kind, value, key + ".")
     if typing.get_origin(kind) is tuple:
         inner = typing.get_args(kind)
+        if inner[-1] is ... and type(value) is inner[0]:
+            value = [value]
         if not isinstance(value, list) or (inner[-1] is not ... and len(value) != len(inner)):
             count = "" if inner[-1] is ... else f" of {len(inner)}"
             raise ValueError(f"{key} is {value!r}; it must be a list{count}")
@@ -264,6 +267,7 @@ def _check(config: Config) -> None:
     low, high = margin = config.augmentation.margin
     demand(0 <= low <= high <= 2, "augmentation.margin", margin, "low before high, both in 0..2")
     data = config.data
+    demand(len(data.train) > 0, "data.train", [], "name at least one folder")
     demand(0 <= data.occluded <= 1, "data.occluded", data.occluded, "a share lies in 0..1")
     demand(0 < data.max_hidden <= 1, "data.max_hidden", data.max_hidden, "it must lie in 0..1")
     for item in fields(config.losses):

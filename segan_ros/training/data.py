@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +19,10 @@ from segan_ros.crops import Roi, cut, grouped, input_planes, labelled_area, resi
 from segan_ros.evaluation.metrics import least_overlap
 from segan_ros.frame import Box, Image, Mask
 from segan_ros.model_spec import ModelSpec
+from segan_ros.photographs import photograph_part, read_photographs
 from segan_ros.scenes import LabelledScene, TrueObject, iterate_scenes, read_scene, tight_box
-from segan_ros.training.augment import Cutout, View, augmented, spoilt
+from segan_ros.training.augment import Cutout, View, augmented, on_photograph, spoilt
 from segan_ros.training.config import Augmentation, Config, Stage
-from segan_ros.training.photographs import on_photograph, photograph_part, read_photographs
 from segan_ros.training.processes import ALONE, Processes
 
 Floats = NDArray[np.float32]
@@ -80,12 +81,12 @@ class Subject:
 
 
 class Library:
-    """The scenes of a folder in memory.
+    """The scenes of some folders in memory.
 
     Args:
-        folder: holds scene folders.
+        folders: hold scene folders.
         min_visible, max_hidden: see `Data`.
-        limit: read so many scenes, 0 for all.
+        limit: read so many scenes of each, 0 for all.
         photographs: folder of them; empty for none.
 
     Raises:
@@ -94,18 +95,18 @@ class Library:
 
     def __init__(
         self,
-        folder: str,
+        folders: Sequence[str],
         min_visible: int = 40,
         max_hidden: float = 0.95,
         limit: int = 0,
         *,
         photographs: str = "",
     ) -> None:
-        self.photographs = read_photographs(photographs) if photographs else []
+        self.photographs = _photographs(photographs) if photographs else []
         self.pictures: list[Picture] = []
         self.subjects: list[Subject] = []
-        paths = list(iterate_scenes(folder))
-        for path in tqdm(paths[: limit or None], desc=f"reading {folder}", unit="scene"):
+        paths = [p for f in folders for p in islice(iterate_scenes(f), limit or None)]
+        for path in tqdm(paths, desc=f"reading {', '.join(folders)}", unit="scene"):
             scene = read_scene(path)
             labels = scene.frame.labels.astype(np.uint16)
             found = (_subject(scene, item, len(self.pictures)) for item in scene.objects)
@@ -120,7 +121,7 @@ class Library:
             self.pictures.append(Picture(scene.frame.rgb, labels))
         if not self.subjects:
             raise ValueError(
-                f"{folder}: no object with a true whole mask and appearance; "
+                f"{', '.join(folders)}: no object with a true whole mask and appearance; "
                 "make scenes with `segan generate`"
             )
         self.occluded = [i for i, s in enumerate(self.subjects) if s.hidden >= 0.03]
@@ -135,6 +136,13 @@ class Library:
         cut(appearance, subject.box)[:] = subject.appearance
         view = View(picture.rgb, picture.labels, whole, appearance, subject.id, subject.occluders)
         return view.each(lambda a: cut(a, window))
+
+
+def _photographs(folder: str) -> list[Image]:
+    try:
+        return read_photographs(folder)
+    except ValueError as error:
+        raise ValueError(f"data.photographs: {error}, or none with ''") from None
 
 
 def _subject(scene: LabelledScene, item: TrueObject, picture: int) -> Subject | None:

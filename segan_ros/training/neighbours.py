@@ -83,9 +83,9 @@ def _batches(folder: str | Path, margin: float, count: int) -> Iterator[Batch]:
     chances = replace(AS_THEY_ARE, margin=(margin, margin))
     stage = Stage("painter", max(count // BATCH, 1), min(BATCH, count), 1e-3)
     config = Config(
-        "neighbours", "", Data(str(folder), str(folder)), (stage,), augmentation=chances
+        "neighbours", "", Data((str(folder),), str(folder)), (stage,), augmentation=chances
     )
     spec = SPECS["tabletop"]
-    batches = Batches(Library(str(folder)), config, 0, spec, spec.segmentor.size)
+    batches = Batches(Library([str(folder)]), config, 0, spec, spec.segmentor.size)
     for step in trange(stage.steps, desc="features", unit="batch"):
         yield batches[step]

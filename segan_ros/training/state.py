@@ -194,11 +194,15 @@ def _account(state: Run) -> dict[str, Any]:
     config = state.config
     return {
         "command": f"segan train --config config/train/{config.name}.yaml",
-        "data": {k: Path(v).name for k in PLACES if (v := getattr(config.data, k))},
+        "data": {k: _names(v) for k in PLACES if (v := getattr(config.data, k))},
         "seed": config.seed,
         "stages": [_stage(s) for s in config.stages],
         "minutes": round(state.seconds / 60, 1),
     }
+
+
+def _names(places: str | tuple[str, ...]) -> str:
+    return ", ".join(Path(p).name for p in ([places] if isinstance(places, str) else places))
 
 
 def _stage(stage: Stage) -> str:

@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, required=True, metavar="FILE", help="config/train/*.yaml"
     )
-    parser.add_argument("--data", metavar="DIR", help="training scenes, instead of data.train")
+    parser.add_argument(
+        "--data", nargs="+", metavar="DIR", help="training scenes, instead of data.train"
+    )
     parser.add_argument("--val", metavar="DIR", help="validation scenes, instead of data.val")
     parser.add_argument(
         "--photographs", metavar="DIR", help="instead of data.photographs; '' for none"

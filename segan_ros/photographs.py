@@ -1,8 +1,7 @@
-"""Photographs as what lies behind and in front of rendered objects: colours no renderer makes."""
+"""Photographs to put behind and in front of objects: colours no renderer makes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,6 @@ from tqdm import tqdm
 
 from segan_ros.frame import Image
 from segan_ros.scenes import evenly, read_image
-from segan_ros.training.augment import View
 
 LONGEST = 1280
 """Pixels that a photograph is kept at: 3 MB."""
@@ -32,8 +30,7 @@ def read_photographs(folder: str) -> list[Image]:
     paths = [p for p in found if p.suffix.lower() in KINDS and p.is_file() and p.name[0] != "."]
     if not paths:
         raise ValueError(
-            f"data.photographs is {folder}: no {', '.join(KINDS)} there or below it; name another "
-            "folder, or none with ''"
+            f"{folder}: no photograph ({', '.join(KINDS)}) there or below it; name another folder"
         )
     return [_read(p) for p in tqdm(evenly(paths, MOST), desc=f"reading {folder}")]
 
@@ -42,7 +39,7 @@ def _read(path: Path) -> Image:
     try:
         picture = read_image(path, cv2.IMREAD_COLOR)
     except ValueError as error:
-        raise ValueError(f"{error}; take it out of data.photographs") from None
+        raise ValueError(f"{error}; take it out") from None
     scale = LONGEST / max(picture.shape)
     if scale < 1:
         height, width = (max(round(side * scale), 1) for side in picture.shape[:2])
@@ -62,12 +59,3 @@ def photograph_part(photograph: Image, size: tuple[int, ...], rng: np.random.Gen
     cropped = photograph[top : top + high, left : left + wide]
     way = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(cropped, (width, height), interpolation=way), np.uint8)
-
-
-def on_photograph(view: View, ground: Image) -> View:
-    """`view` with `ground`, of its size, where no object is seen. What hides an object and has no
-    label goes with it."""
-    # Half a pixel of both at the borders, as a lens gives.
-    kept = cv2.GaussianBlur((view.labels > 0).astype(np.float32), (3, 3), 0)[..., None]
-    mixed = kept * view.rgb + (1 - kept) * ground
-    return replace(view, rgb=mixed.round().astype(np.uint8))

@@ -1,0 +1,276 @@
+"""`segan collage`: labelled scenes of photographed objects, cut out and pasted over each other.
+
+What hides what is drawn, so that whole masks and colours of hidden parts are known exactly, and
+every pixel comes from a photograph. The scenes look less like a table than rendered ones do, and
+more like a camera's picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from segan_ros.crops import cut
+from segan_ros.frame import Frame, Image, Mask
+from segan_ros.photographs import photograph_part, read_photographs
+from segan_ros.scenes import (
+    LabelledScene,
+    TrueObject,
+    read_image,
+    scene_files,
+    tight_box,
+    true_occlusions,
+)
+from segan_ros.synthesis.folder import SceneFolders, claimed
+from segan_ros.synthesis.generate import parse_size
+
+Floats = NDArray[np.float32]
+
+VERSION = 1
+"""Of the scenes: another one makes others from the same seed and cut-outs."""
+
+TENTHS = {"train": range(3, 10), "val": range(2, 3), "test": range(2)}
+"""Which tenths of the kinds of cut-outs belong to a split."""
+
+PIECES = (4, 11)
+"""Cut-outs in a scene: from, and up to without."""
+
+PLACES = 8
+"""Tries for each of them to find a place."""
+
+SMALLEST = 48
+"""Pixels of the shorter side of a cut-out that is used."""
+
+
+@dataclass(frozen=True, eq=False)
+class CutOut:
+    """A photographed object without what was around it.
+
+    Args:
+        name: of its file, for people.
+        rgba: ``(h, w, 4)`` float32 in 0..1, RGB already multiplied by alpha.
+    """
+
+    name: str
+    rgba: Floats
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `segan collage`."""
+    parser.add_argument(
+        "--cutouts",
+        required=True,
+        metavar="DIR",
+        help="png files of objects on transparent ground, there and below",
+    )
+    parser.add_argument(
+        "--grounds", required=True, metavar="DIR", help="photographs to put them on"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+    parser.add_argument("--scenes", type=int, default=100, metavar="N", help="how many (100)")
+    parser.add_argument("--split", default="train", help="train, val or test (train)")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same scenes (0)")
+    parser.add_argument("--size", default="320x240", metavar="WxH", help="pixels (320x240)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the scenes that are not there yet.
+
+    Raises:
+        ValueError, OSError: an argument cannot be used, or something cannot be read or written.
+    """
+    if args.split not in TENTHS:
+        raise ValueError(f"--split is {args.split!r}; known are {', '.join(TENTHS)}")
+    if args.scenes < 1 or args.seed < 0:
+        raise ValueError(
+            f"--scenes is {args.scenes}, --seed is {args.seed}; at least 1 scene, and a seed of at "
+            "least 0"
+        )
+    size = parse_size(args.size)
+    cut_outs, passed_over = read_cut_outs(args.cutouts, args.split)
+    grounds = read_photographs(args.grounds)
+    identity = {
+        "version": VERSION,
+        "split": args.split,
+        "seed": args.seed,
+        "size": list(size),
+        "objects": "cut-outs",
+        "assets": _digest([*(c.rgba for c in cut_outs), *grounds]),
+    }
+    with claimed(args.out, identity):
+        store = SceneFolders(args.out, args.scenes)
+        for number in tqdm(store.missing(), str(args.out), unit="scene"):
+            rng = np.random.default_rng((list(TENTHS).index(args.split), args.seed, number))
+            scene = collage(cut_outs, grounds[rng.integers(len(grounds))], size, rng)
+            store.add(number, scene_files(scene))
+    print(f"{args.out}: {args.scenes} {args.split} scenes of {len(cut_outs)} cut-outs")
+    for reason, count in passed_over.most_common():
+        print(f"  passed over {count} files: {reason}")
+    return 0
+
+
+def read_cut_outs(folder: str, split: str) -> tuple[list[CutOut], Counter[str]]:
+    """The cut-outs in `folder` and below it that belong to `split`, sorted by name.
+
+    The name of the folder that it lies in decides: things of a kind lie together.
+
+    Returns:
+        The cut-outs, and how many files were passed over by reason.
+
+    Raises:
+        ValueError: there are fewer than a scene takes, or one cannot be read.
+    """
+    found: list[CutOut] = []
+    passed_over: Counter[str] = Counter()
+    for path in tqdm(sorted(Path(folder).rglob("*.png")), f"reading {folder}", leave=False):
+        if _tenth(path.parent.name) not in TENTHS[split]:
+            passed_over["of another split"] += 1
+            continue
+        rgba = read_image(path, cv2.IMREAD_UNCHANGED)
+        if reason := _useless(rgba):
+            passed_over[reason] += 1
+            continue
+        x0, y0, x1, y1 = tight_box(rgba[..., 3] > 0)
+        part = rgba[y0:y1, x0:x1].astype(np.float32) / 255
+        colours = part[..., 2::-1] * part[..., 3:]
+        found.append(CutOut(path.stem, np.concatenate([colours, part[..., 3:]], axis=-1)))
+    if len(found) < PIECES[1]:
+        others = ", ".join(f"{n} {reason}" for reason, n in passed_over.most_common())
+        raise ValueError(
+            f"{folder}: {len(found)} cut-outs for split {split} (passed over: {others or 'none'}); "
+            f"a scene takes up to {PIECES[1] - 1}: add png files with a transparent ground"
+        )
+    return found, passed_over
+
+
+def collage(
+    cut_outs: Sequence[CutOut], ground: Image, size: tuple[int, int], rng: Generator
+) -> LabelledScene:
+    """A scene of some `cut_outs` on `ground`, each over those before it.
+
+    Args:
+        cut_outs: to choose from.
+        ground: ``(H, W, 3)`` uint8, of which a part is taken.
+        size: of the scene, height and width.
+        rng: decides everything else.
+    """
+    rgb = photograph_part(ground, size, rng).astype(np.float32) / 255
+    labels = np.zeros(size, np.int32)
+    pieces: dict[int, tuple[str, Floats]] = {}
+    shadow = rng.uniform(0, 0.5), rng.uniform(-0.03, 0.03, 2) * min(size)
+    for index in rng.permutation(len(cut_outs))[: rng.integers(*PIECES)]:
+        chosen = cut_outs[index]
+        for _ in range(PLACES):
+            piece = _placed(chosen, labels, rng)
+            mask = piece[..., 3] > 0.5
+            if _leaves_something(mask, labels, pieces):
+                break
+        else:
+            continue
+        rgb *= 1 - _shadow(piece[..., 3], *shadow)
+        rgb = piece[..., :3] + (1 - piece[..., 3:]) * rgb
+        labels[mask] = len(pieces) + 1
+        pieces[len(pieces) + 1] = chosen.name, piece
+    objects = [_object(id, name, piece) for id, (name, piece) in pieces.items()]
+    return LabelledScene(
+        Frame((rgb * 255).round().clip(0, 255).astype(np.uint8), labels),
+        tuple(objects),
+        true_occlusions(labels, objects),
+        {"setting": "collage"},
+    )
+
+
+def _placed(chosen: CutOut, labels: NDArray[np.int32], rng: Generator) -> Floats:
+    """`chosen` sized, turned, tinted and put somewhere: near something that is there, mostly.
+    Premultiplied RGBA of the whole scene."""
+    height, width = labels.shape
+    longest = max(chosen.rgba.shape)
+    # Not enlarged: blurred things would stand out.
+    wanted = min(height * 2 ** rng.uniform(-2.2, -0.7), longest)
+    rgba = cv2.resize(
+        chosen.rgba, None, fx=wanted / longest, fy=wanted / longest, interpolation=cv2.INTER_AREA
+    )
+    if rng.random() < 0.5:
+        rgba = rgba[:, ::-1]
+    turn = np.deg2rad(rng.uniform(0, 360) if rng.random() < 0.15 else rng.normal(0, 15))
+    middle = rng.uniform((0.1 * width, 0.1 * height), (0.9 * width, 0.9 * height))
+    there = np.unique(labels[labels > 0])
+    if len(there) and rng.random() < 0.85:
+        x0, y0, x1, y1 = tight_box(labels == rng.choice(there))
+        angle = rng.uniform(0, 2 * np.pi)
+        reach = rng.uniform(0.2, 0.9) * (wanted + np.array([x1 - x0, y1 - y0])) / 2
+        middle = np.array([x0 + x1, y0 + y1]) / 2 + reach * (np.cos(angle), np.sin(angle))
+        middle = middle.clip((0, 0), (width, height))
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    own = np.array(rgba.shape[1::-1]) / 2
+    piece = cv2.warpAffine(
+        rgba, np.column_stack([rotation, middle - rotation @ own]), (width, height)
+    )
+    tint = rng.uniform(0.75, 1.15) * rng.uniform(0.93, 1.07, 3)
+    piece[..., :3] = np.minimum(piece[..., :3] * tint, piece[..., 3:])
+    return np.asarray(piece, np.float32)
+
+
+def _leaves_something(
+    mask: Mask, labels: NDArray[np.int32], pieces: dict[int, tuple[str, Floats]]
+) -> bool:
+    """Whether enough of `mask` lies in the picture, and enough is left to see of the others."""
+    if np.count_nonzero(mask) < 150:
+        return False
+    left = np.bincount(labels[~mask], minlength=len(pieces) + 1)
+    whole = (np.count_nonzero(piece[..., 3] > 0.5) for _, piece in pieces.values())
+    return all(n >= max(60, 0.08 * all_of_it) for n, all_of_it in zip(left[1:], whole, strict=True))
+
+
+def _shadow(alpha: Floats, strength: float, offset: NDArray[np.float64]) -> Floats:
+    """How much darker a piece makes what lies below it, ``(H, W, 1)`` in 0..1."""
+    moved = cv2.warpAffine(alpha, np.column_stack([np.eye(2), offset]), alpha.shape[::-1])
+    soft = cv2.GaussianBlur(moved, (0, 0), 0.02 * min(alpha.shape))
+    return np.asarray(strength * soft, np.float32)[..., None]
+
+
+def _object(id: int, name: str, piece: Floats) -> TrueObject:
+    whole = piece[..., 3] > 0.5
+    part = cut(piece, tight_box(whole))
+    colours = part[..., :3] / np.maximum(part[..., 3:], 0.5)
+    return TrueObject(id, whole, name, (colours * 255).round().clip(0, 255).astype(np.uint8))
+
+
+def _useless(rgba: NDArray[Any]) -> str:
+    """Why this picture is no cut-out of one solid object; empty if it is."""
+    if rgba.dtype != np.uint8 or rgba.ndim != 3 or rgba.shape[2] != 4:
+        return "not 8 bits of red, green, blue and alpha"
+    if min(rgba.shape[:2]) < SMALLEST:
+        return f"a side below {SMALLEST} pixels"
+    alpha = rgba[..., 3]
+    solid, some = np.count_nonzero(alpha > 127), np.count_nonzero(alpha > 25)
+    if solid < 0.8 * some:
+        return "half transparent"
+    if not 0.1 < solid / alpha.size < 0.97:
+        return "empty, or without a transparent ground"
+    _, _, stats, _ = cv2.connectedComponentsWithStats((alpha > 127).astype(np.uint8))
+    if stats[1:, cv2.CC_STAT_AREA].max() < 0.9 * solid:
+        return "in several parts"
+    return ""
+
+
+def _tenth(kind: str) -> int:
+    return int(hashlib.sha256(kind.encode()).hexdigest(), 16) % 10
+
+
+def _digest(pictures: Sequence[NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for picture in pictures:
+        digest.update(np.ascontiguousarray(picture).tobytes())
+    return digest.hexdigest()[:16]
