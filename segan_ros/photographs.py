@@ -20,19 +20,33 @@ MOST = 300
 KINDS = (".jpg", ".jpeg", ".png")
 
 
-def read_photographs(folder: str) -> list[Image]:
-    """The photographs in `folder` and below it, ``(H, W, 3)`` uint8 RGB, sorted by name.
+def picture_paths(folder: str | Path, kinds: tuple[str, ...] = KINDS) -> list[Path]:
+    """Files of these `kinds` in `folder` and below it, sorted; none that a dot hides."""
+    found = sorted(Path(folder).rglob("*"))
+    return [p for p in found if p.suffix.lower() in kinds and p.is_file() and p.name[0] != "."]
+
+
+def photograph_paths(folder: str) -> list[Path]:
+    """The photographs in `folder` and below it that are used, sorted by name.
 
     Raises:
-        ValueError: there is none, or one cannot be read.
+        ValueError: there is none.
     """
-    found = sorted(Path(folder).rglob("*"))
-    paths = [p for p in found if p.suffix.lower() in KINDS and p.is_file() and p.name[0] != "."]
+    paths = picture_paths(folder)
     if not paths:
         raise ValueError(
             f"{folder}: no photograph ({', '.join(KINDS)}) there or below it; name another folder"
         )
-    return [_read(p) for p in tqdm(evenly(paths, MOST), desc=f"reading {folder}")]
+    return evenly(paths, MOST)
+
+
+def read_photographs(folder: str) -> list[Image]:
+    """The photographs of `photograph_paths`, ``(H, W, 3)`` uint8 RGB.
+
+    Raises:
+        ValueError: there is none, or one cannot be read.
+    """
+    return [_read(p) for p in tqdm(photograph_paths(folder), desc=f"reading {folder}")]
 
 
 def _read(path: Path) -> Image:

@@ -10,10 +10,15 @@ import pytest
 from segan_ros.cli import main
 from segan_ros.crops import cut
 from segan_ros.scenes import iterate_scenes, read_scene, tight_box
-
-pytest.importorskip("mujoco")
-
-from segan_ros.synthesis.collage import PIECES, TENTHS, _tenth, read_cut_outs
+from segan_ros.synthesis.collage import (
+    PIECES,
+    TENTHS,
+    CutOut,
+    collage,
+    longest_side,
+    read_cut_outs,
+    tenth,
+)
 
 KINDS = {"train": "tools", "val": "fruit", "test": "flowers"}
 
@@ -60,7 +65,7 @@ def collages(folders, tmp_path_factory):
 
 def test_kinds_of_the_tests_lie_in_their_splits():
     for split, kind in KINDS.items():
-        assert _tenth(kind) in TENTHS[split]
+        assert tenth(kind) in TENTHS[split]
 
 
 def test_every_kind_belongs_to_one_split():
@@ -100,6 +105,61 @@ def test_appearance_is_what_is_seen_where_nothing_lies_over_it(collages):
     assert compared > 5000
 
 
+def test_hidden_colours_are_those_of_the_object_and_go_on_around_it():
+    """Each object has one colour of its own, that tints keep apart from black and from others."""
+    cut_outs = []
+    for i in range(PIECES[1]):
+        alpha = cut_out(i)[..., 3:].astype(np.float32) / 255
+        colour = np.float32([1, 0.1 + 0.05 * i, 0.5])
+        cut_outs.append(CutOut(Path(f"{i}.png"), np.concatenate([alpha * colour, alpha], -1)))
+    ground, rng = np.zeros((300, 400, 3), np.uint8), np.random.default_rng(0)
+    hidden = around = 0
+    for _ in range(5):
+        scene = collage(cut_outs, ground, (240, 320), rng)
+        for item in scene.objects:
+            whole = cut(item.amodal, item.box)
+            own = np.median(item.appearance[whole], axis=0)
+            assert own[0] > 150
+            over = whole & (cut(scene.frame.labels, item.box) != item.id)
+            assert np.abs(item.appearance[over] - own).max(initial=0) <= 1
+            rim = (cv2.dilate(whole.astype(np.uint8), np.ones((3, 3))) > 0) & ~whole
+            assert np.abs(item.appearance[rim] - own).max(initial=0) <= 1
+            hidden, around = hidden + over.sum(), around + rim.sum()
+    assert min(hidden, around) > 1000
+
+
+def test_long_thin_things_are_placed():
+    thin = CutOut(Path("thin.png"), np.ones((4, 1980, 4), np.float32))
+    ground, rng = np.zeros((300, 400, 3), np.uint8), np.random.default_rng(0)
+    scenes = [collage([thin] * 4, ground, (64, 64), rng) for _ in range(20)]
+    assert all(s.frame.size == (64, 64) for s in scenes)
+
+
+def test_large_cut_outs_are_kept_small(tmp_path):
+    for i in range(PIECES[1]):
+        (tmp_path / KINDS["train"]).mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / KINDS["train"] / f"{i}.png"), cut_out(i, 700))
+    cut_outs, _ = read_cut_outs(str(tmp_path), "train", longest_side((240, 320)))
+    assert max(max(c.rgba.shape[:2]) for c in cut_outs) == 148
+
+
+def test_cut_out_in_no_folder_is_a_kind_of_its_own(tmp_path, monkeypatch):
+    """Whatever the folder is called that is named to the command."""
+    (tmp_path / "a").mkdir()
+    for i in range(200):
+        cv2.imwrite(str(tmp_path / "a" / f"thing{i}.png"), cut_out(i, 90))
+    (tmp_path / "b").symlink_to("a")
+    monkeypatch.chdir(tmp_path / "a")
+    found = [
+        {split: {c.path.name for c in read_cut_outs(name, split, 90)[0]} for split in TENTHS}
+        for name in (".", str(tmp_path / "a"), str(tmp_path / "b"))
+    ]
+    assert found[0] == found[1] == found[2]
+    assert (
+        len(set.union(*found[0].values())) == sum(len(names) for names in found[0].values()) > 150
+    )
+
+
 def test_appearance_covers_the_box_of_the_whole_mask(collages):
     for scene in collages:
         for item in scene.objects:
@@ -122,10 +182,8 @@ def test_same_seed_makes_the_same_bytes_and_a_stopped_run_goes_on(folders, tmp_p
 
 
 def test_splits_share_no_cut_out(folders):
-    names = {
-        split: {c.name for c in read_cut_outs(folders / "cutouts", split)[0]} for split in KINDS
-    }
-    for split, found in names.items():
+    for split in KINDS:
+        found = {c.path.stem for c in read_cut_outs(folders / "cutouts", split, 150)[0]}
         assert found == {f"{split}{i}" for i in range(PIECES[1] + 1)}
 
 
@@ -135,28 +193,31 @@ def test_files_that_are_no_cut_outs_are_passed_over_and_counted(folders, tmp_pat
     for i in range(PIECES[1]):
         cv2.imwrite(str(kind / f"{i}.png"), cut_out(i))
     good = cut_out(0)
-    glass, two = good.copy(), np.zeros((100, 240, 4), np.uint8)
-    glass[..., 3] = np.where(glass[..., 3], 90, 0)
+    two = np.zeros((100, 240, 4), np.uint8)
     two[20:80, 10:80] = two[20:80, 160:230] = 255
     full = good.copy()
     full[..., 3] = 255
     for name, picture in {
         "grey": good[..., 0],
         "opaque": full,
-        "small": cut_out(0, 40),
-        "glass": glass,
+        "small": np.pad(cut_out(0, 40), ((50, 50), (50, 50), (0, 0))),
+        "glass": good * np.array([1, 1, 1, 0.35]),
+        "milk": good * np.array([1, 1, 1, 0.55]),
+        "empty": np.zeros((100, 100, 4), np.uint8),
         "two": two,
     }.items():
-        cv2.imwrite(str(kind / f"{name}.png"), picture)
-    cut_outs, passed_over = read_cut_outs(tmp_path / "cutouts", "train")
+        cv2.imwrite(str(kind / f"{name}.png"), np.asarray(picture, np.uint8))
+    (kind / "broken.png").write_bytes(b"\x89PNG")
+    (kind / "._hidden.png").write_bytes(b"")
+    cut_outs, passed_over = read_cut_outs(tmp_path / "cutouts", "train", 150)
     assert len(cut_outs) == PIECES[1]
-    assert sum(passed_over.values()) == 5
-    assert set(passed_over) == {
-        "not 8 bits of red, green, blue and alpha",
-        "empty, or without a transparent ground",
-        "a side below 48 pixels",
-        "half transparent",
-        "in several parts",
+    assert passed_over == {
+        "not 8 bits of red, green, blue and alpha": 1,
+        "without a transparent ground": 1,
+        "a side below 48 pixels": 2,
+        "half transparent": 2,
+        "in several parts": 1,
+        "not a readable image": 1,
     }
 
 
@@ -175,6 +236,12 @@ def test_wrong_arguments_are_named(folders, tmp_path, more, message, capsys):
     assert made(folders, tmp_path / "out", *more) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize("below", ["cutouts/x", "grounds"])
+def test_out_within_what_is_read_is_refused(folders, below, capsys):
+    assert made(folders, folders / below) == 2
+    assert f"--out is {folders / below}, within" in capsys.readouterr().err
 
 
 def test_folder_of_other_scenes_is_refused(folders, tmp_path, capsys):

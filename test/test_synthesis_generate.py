@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("segan_ros.synthesis.gl")
 from segan_ros import cli
 from segan_ros.scenes import iterate_scenes, read_scene
-from segan_ros.synthesis.generate import generate, parse_size
+from segan_ros.synthesis.folder import parse_size
+from segan_ros.synthesis.generate import generate
 from segan_ros.synthesis.piles import Job
 from segan_ros.synthesis.workforce import Workforce
 

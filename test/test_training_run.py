@@ -238,6 +238,8 @@ def test_folder_of_another_run_is_not_overwritten(config):
         train(replace(config, seed=5))
     with pytest.raises(TrainingError, match=r"last.pt is of another config \(data differ\)"):
         train(replace(config, data=replace(config.data, photographs="somewhere")))
+    with pytest.raises(TrainingError, match=r"last.pt is of another config \(data differ\)"):
+        train(replace(config, data=replace(config.data, train=config.data.train * 2)))
 
 
 def test_validation_without_truth_is_refused_before_the_first_step(config, tmp_path):

@@ -23,7 +23,12 @@ from tqdm import tqdm
 
 from segan_ros.crops import cut
 from segan_ros.frame import Frame, Image, Mask
-from segan_ros.photographs import photograph_part, read_photographs
+from segan_ros.photographs import (
+    photograph_part,
+    photograph_paths,
+    picture_paths,
+    read_photographs,
+)
 from segan_ros.scenes import (
     LabelledScene,
     TrueObject,
@@ -32,8 +37,7 @@ from segan_ros.scenes import (
     tight_box,
     true_occlusions,
 )
-from segan_ros.synthesis.folder import SceneFolders, claimed
-from segan_ros.synthesis.generate import parse_size
+from segan_ros.synthesis.folder import SceneFolders, claimed, parse_size
 
 Floats = NDArray[np.float32]
 
@@ -50,7 +54,10 @@ PLACES = 8
 """Tries for each of them to find a place."""
 
 SMALLEST = 48
-"""Pixels of the shorter side of a cut-out that is used."""
+"""Pixels of the shorter side of an object that is used."""
+
+SIZES = (-2.2, -0.7)
+"""Longest side of a piece: two to the power of these times the height of the scene."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +65,11 @@ class CutOut:
     """A photographed object without what was around it.
 
     Args:
-        name: of its file, for people.
+        path: of its file.
         rgba: ``(h, w, 4)`` float32 in 0..1, RGB already multiplied by alpha.
     """
 
-    name: str
+    path: Path
     rgba: Floats
 
 
@@ -98,7 +105,8 @@ def run(args: argparse.Namespace) -> int:
             "least 0"
         )
     size = parse_size(args.size)
-    cut_outs, passed_over = read_cut_outs(args.cutouts, args.split)
+    _refuse_inside(args.out, args.cutouts, args.grounds)
+    cut_outs, passed_over = read_cut_outs(args.cutouts, args.split, longest_side(size))
     grounds = read_photographs(args.grounds)
     identity = {
         "version": VERSION,
@@ -106,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "size": list(size),
         "objects": "cut-outs",
-        "assets": _digest([*(c.rgba for c in cut_outs), *grounds]),
+        "assets": _digest([c.path for c in cut_outs] + photograph_paths(args.grounds)),
     }
     with claimed(args.out, identity):
         store = SceneFolders(args.out, args.scenes)
@@ -120,31 +128,39 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read_cut_outs(folder: str, split: str) -> tuple[list[CutOut], Counter[str]]:
+def longest_side(size: tuple[int, int]) -> int:
+    """Pixels of the longest side that a piece of a scene of `size` may have."""
+    return round(size[0] * 2 ** SIZES[1])
+
+
+def read_cut_outs(folder: str, split: str, longest: int) -> tuple[list[CutOut], Counter[str]]:
     """The cut-outs in `folder` and below it that belong to `split`, sorted by name.
 
-    The name of the folder that it lies in decides: things of a kind lie together.
+    The name of the folder that it lies in decides: things of a kind lie together. One that lies in
+    `folder` itself is a kind of its own.
+
+    Args:
+        folder: of png files.
+        split: a key of `TENTHS`.
+        longest: side in pixels that larger ones are shrunk to.
 
     Returns:
         The cut-outs, and how many files were passed over by reason.
 
     Raises:
-        ValueError: there are fewer than a scene takes, or one cannot be read.
+        ValueError: there are fewer than a scene takes.
     """
     found: list[CutOut] = []
     passed_over: Counter[str] = Counter()
-    for path in tqdm(sorted(Path(folder).rglob("*.png")), f"reading {folder}", leave=False):
-        if _tenth(path.parent.name) not in TENTHS[split]:
-            passed_over["of another split"] += 1
+    for path in tqdm(picture_paths(folder, (".png",)), f"reading {folder}", leave=False):
+        inside = path.relative_to(folder)
+        if tenth(inside.parent.name or inside.stem) not in TENTHS[split]:
+            passed_over["of another split, as the name of its folder decides"] += 1
             continue
-        rgba = read_image(path, cv2.IMREAD_UNCHANGED)
-        if reason := _useless(rgba):
-            passed_over[reason] += 1
-            continue
-        x0, y0, x1, y1 = tight_box(rgba[..., 3] > 0)
-        part = rgba[y0:y1, x0:x1].astype(np.float32) / 255
-        colours = part[..., 2::-1] * part[..., 3:]
-        found.append(CutOut(path.stem, np.concatenate([colours, part[..., 3:]], axis=-1)))
+        try:
+            found.append(CutOut(path, _cut_out(read_image(path, cv2.IMREAD_UNCHANGED), longest)))
+        except ValueError as reason:
+            passed_over[str(reason).removeprefix(f"{path}: ")] += 1
     if len(found) < PIECES[1]:
         others = ", ".join(f"{n} {reason}" for reason, n in passed_over.most_common())
         raise ValueError(
@@ -181,7 +197,7 @@ def collage(
         rgb *= 1 - _shadow(piece[..., 3], *shadow)
         rgb = piece[..., :3] + (1 - piece[..., 3:]) * rgb
         labels[mask] = len(pieces) + 1
-        pieces[len(pieces) + 1] = chosen.name, piece
+        pieces[len(pieces) + 1] = chosen.path.stem, piece
     objects = [_object(id, name, piece) for id, (name, piece) in pieces.items()]
     return LabelledScene(
         Frame((rgb * 255).round().clip(0, 255).astype(np.uint8), labels),
@@ -195,12 +211,10 @@ def _placed(chosen: CutOut, labels: NDArray[np.int32], rng: Generator) -> Floats
     """`chosen` sized, turned, tinted and put somewhere: near something that is there, mostly.
     Premultiplied RGBA of the whole scene."""
     height, width = labels.shape
-    longest = max(chosen.rgba.shape)
     # Not enlarged: blurred things would stand out.
-    wanted = min(height * 2 ** rng.uniform(-2.2, -0.7), longest)
-    rgba = cv2.resize(
-        chosen.rgba, None, fx=wanted / longest, fy=wanted / longest, interpolation=cv2.INTER_AREA
-    )
+    wanted = height * 2 ** rng.uniform(*SIZES)
+    rgba = _shrunk(chosen.rgba, wanted)
+    wanted = max(rgba.shape[:2])
     if rng.random() < 0.5:
         rgba = rgba[:, ::-1]
     turn = np.deg2rad(rng.uniform(0, 360) if rng.random() < 0.15 else rng.normal(0, 15))
@@ -243,34 +257,64 @@ def _shadow(alpha: Floats, strength: float, offset: NDArray[np.float64]) -> Floa
 def _object(id: int, name: str, piece: Floats) -> TrueObject:
     whole = piece[..., 3] > 0.5
     part = cut(piece, tight_box(whole))
-    colours = part[..., :3] / np.maximum(part[..., 3:], 0.5)
+    # Around the object its own colours go on: who resizes the picture mixes them in.
+    around = cv2.GaussianBlur(part, (0, 0), 3) + 1e-6
+    solid = np.where(part[..., 3:] > 0.5, part, around)
+    colours = solid[..., :3] / solid[..., 3:]
     return TrueObject(id, whole, name, (colours * 255).round().clip(0, 255).astype(np.uint8))
 
 
-def _useless(rgba: NDArray[Any]) -> str:
-    """Why this picture is no cut-out of one solid object; empty if it is."""
-    if rgba.dtype != np.uint8 or rgba.ndim != 3 or rgba.shape[2] != 4:
-        return "not 8 bits of red, green, blue and alpha"
-    if min(rgba.shape[:2]) < SMALLEST:
-        return f"a side below {SMALLEST} pixels"
-    alpha = rgba[..., 3]
-    solid, some = np.count_nonzero(alpha > 127), np.count_nonzero(alpha > 25)
-    if solid < 0.8 * some:
-        return "half transparent"
-    if not 0.1 < solid / alpha.size < 0.97:
-        return "empty, or without a transparent ground"
-    _, _, stats, _ = cv2.connectedComponentsWithStats((alpha > 127).astype(np.uint8))
-    if stats[1:, cv2.CC_STAT_AREA].max() < 0.9 * solid:
-        return "in several parts"
-    return ""
+def _cut_out(picture: NDArray[Any], longest: int) -> Floats:
+    """The object of a picture as premultiplied RGBA, no longer than `longest`.
+
+    Raises:
+        ValueError: the picture does not show one solid object on transparent ground.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 4:
+        raise ValueError("not 8 bits of red, green, blue and alpha")
+    part = cut(picture, tight_box(picture[..., 3] > 25))
+    if min(part.shape[:2]) < SMALLEST:
+        raise ValueError(f"a side below {SMALLEST} pixels")
+    alpha = part[..., 3]
+    solid = alpha > 127
+    if np.count_nonzero(alpha > 229) < 0.8 * np.count_nonzero(alpha > 25):
+        raise ValueError("half transparent")
+    if np.count_nonzero(picture[..., 3] > 127) > 0.97 * picture[..., 3].size:
+        raise ValueError("without a transparent ground")
+    _, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8))
+    if stats[1:, cv2.CC_STAT_AREA].max() < 0.9 * np.count_nonzero(solid):
+        raise ValueError("in several parts")
+    rgba: Floats = part[..., [2, 1, 0, 3]].astype(np.float32) / np.float32(255)
+    rgba[..., :3] *= rgba[..., 3:]
+    return _shrunk(rgba, longest)
 
 
-def _tenth(kind: str) -> int:
+def _shrunk(rgba: Floats, longest: float) -> Floats:
+    """`rgba` with its longest side at most `longest`."""
+    scale = longest / max(rgba.shape[:2])
+    if scale >= 1:
+        return rgba
+    width, height = (max(round(side * scale), 1) for side in rgba.shape[1::-1])
+    return np.asarray(cv2.resize(rgba, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def tenth(kind: str) -> int:
+    """Which tenth a kind of cut-outs belongs to."""
     return int(hashlib.sha256(kind.encode()).hexdigest(), 16) % 10
 
 
-def _digest(pictures: Sequence[NDArray[Any]]) -> str:
+def _digest(paths: Sequence[Path]) -> str:
+    """Of names and contents."""
     digest = hashlib.sha256()
-    for picture in pictures:
-        digest.update(np.ascontiguousarray(picture).tobytes())
+    for path in paths:
+        digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _refuse_inside(out: Path, *inputs: str) -> None:
+    for folder in inputs:
+        if out.resolve().is_relative_to(Path(folder).resolve()):
+            raise ValueError(
+                f"--out is {out}, within {folder}: its scenes would be taken for pictures to use; "
+                "choose a folder outside"
+            )

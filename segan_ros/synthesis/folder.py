@@ -127,6 +127,17 @@ def scene_name(number: int) -> str:
     return f"{number:06d}"
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """``"320x240"`` as (height, width). Raises ValueError when it is not that, or out of range."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ValueError(f"--size is {text!r}; write it as WIDTHxHEIGHT, for instance 320x240")
+    size = int(height), int(width)
+    if not all(64 <= side <= 2048 for side in size):
+        raise ValueError(f"--size is {text}; each side must lie in 64..2048 pixels")
+    return size
+
+
 @contextmanager
 def claimed(out: Path, identity: Mapping[str, Any]) -> Iterator[None]:
     """Hold `out` for scenes of `identity`, made if needed, clear of what was left half written.

@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from segan_ros.synthesis.bag import write_bag
-from segan_ros.synthesis.folder import SceneFolders, Shards, Store, check_space, claimed
+from segan_ros.synthesis.folder import SceneFolders, Shards, Store, check_space, claimed, parse_size
 from segan_ros.synthesis.piles import VIEWS, Job
 from segan_ros.synthesis.statistics import measure, report
 from segan_ros.synthesis.tasks import MakePile, identity_of
@@ -120,17 +120,6 @@ def generate(job: Job, out: Path, workforce: Workforce, per_shard: int = 0) -> C
                 elapsed = bar.format_dict["elapsed"]
                 bar.set_postfix_str(f"{objects / max(elapsed, 1e-3):.1f} objects/s", refresh=False)
     return rejected
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """``"320x240"`` as (height, width). Raises ValueError when it is not that, or out of range."""
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise ValueError(f"--size is {text!r}; write it as WIDTHxHEIGHT, for instance 320x240")
-    size = int(height), int(width)
-    if not all(64 <= side <= 2048 for side in size):
-        raise ValueError(f"--size is {text}; each side must lie in 64..2048 pixels")
-    return size
 
 
 def _workforce(args: argparse.Namespace) -> Workforce:

@@ -236,10 +236,14 @@ def resume(state: Run, path: Path) -> None:
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
     """What of a config must not change while it runs: all but who prepares batches and the places
-    of files, whether there are any excepted."""
+    of files, their number excepted."""
     config = _plain(config)
-    data = {k: bool(v) if k in PLACES else v for k, v in config["data"].items()}
+    data = {k: _count(v) if k in PLACES else v for k, v in config["data"].items()}
     return {**config, "out": "", "workers": 0, "data": data}
+
+
+def _count(places: str | list[str]) -> int:
+    return len(places) if isinstance(places, list) else int(bool(places))
 
 
 def _plain(value: Any) -> Any:

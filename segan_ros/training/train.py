@@ -57,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, required=True, metavar="FILE", help="config/train/*.yaml"
     )
     parser.add_argument(
-        "--data", nargs="+", metavar="DIR", help="training scenes, instead of data.train"
+        "--data",
+        action="extend",
+        nargs="+",
+        metavar="DIR",
+        help="training scenes, instead of data.train",
     )
     parser.add_argument("--val", metavar="DIR", help="validation scenes, instead of data.val")
     parser.add_argument(
