@@ -153,9 +153,11 @@ def labelled_area(labels: NDArray[Any], gap_width: int) -> Mask:
     if not gap_width:
         return labelled
     side = (gap_width + 1) // 2 * 2 + 1  # odd: closing must not shift it
-    return cv2.morphologyEx(
-        labelled.view(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)
-    ).view(bool)
+    # What lies outside is no neighbour: a gap to the border of the picture stays one.
+    padded = np.pad(labelled, side // 2).view(np.uint8)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    inside = slice(side // 2, -(side // 2))
+    return closed[inside, inside].view(bool)
 
 
 def canvas(

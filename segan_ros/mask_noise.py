@@ -157,7 +157,6 @@ def _merged(seen: Index, chance: float, rng: np.random.Generator) -> Index:
     for a, b in joined:
         larger, smaller = sorted((into[a], into[b]), key=lambda i: -areas[i])
         if larger != smaller:
-            areas[larger] += areas[smaller]
             into[into == smaller] = larger
     return into[seen]
 

@@ -138,8 +138,8 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
             f'<path d="M{start[0]:.0f} {start[1]:.0f} C{start[0]:.0f} {start[1] + bend:.0f} '
             f'{end[0]:.0f} {end[1] - bend:.0f} {end[0]:.0f} {end[1]:.0f}" fill="none" '
             f'stroke="{colour}" stroke-width="{1 + 2.5 * edge.score:.1f}"{style} '
-            f'marker-end="url(#tip)"><title>{edge.occluder_id} hides {edge.overlap_ratio:.0%} of '
-            f"{edge.occludee_id}, score {edge.score:.2f}</title></path>"
+            f'marker-end="url(#arrowhead)"><title>{edge.occluder_id} hides '
+            f"{edge.overlap_ratio:.0%} of {edge.occludee_id}, score {edge.score:.2f}</title></path>"
         )
     for object_id, (x, y) in at.items():
         red, green, blue = colour_of(object_id)
@@ -162,7 +162,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="sans-serif" font-size="14">'
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="12" '
+        '<defs><marker id="arrowhead" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="12" '
         'markerHeight="12" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z" '
         'fill="#444c56"/></marker></defs><rect width="100%" height="100%" fill="#fff"/>'
         + "\n".join(body)

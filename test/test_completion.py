@@ -9,7 +9,16 @@ from dummy_model import write_dummy_model
 from samples import frame_of, many_objects, overlapping
 
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
-from segan_ros.crops import Roi, boxes_of, canvas, cut, input_planes, resized, uncovered
+from segan_ros.crops import (
+    Roi,
+    boxes_of,
+    canvas,
+    cut,
+    input_planes,
+    labelled_area,
+    resized,
+    uncovered,
+)
 from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.occlusion import EdgeRule
 
@@ -61,6 +70,16 @@ def test_unlabelled_occluders_are_a_setting(model):
     scene = SceneCompleter(model, Settings(occluders="any")).complete(frame)
     hidden = scene.object(1).full_mask(frame.size) & (frame.labels != 1)
     assert 0 in np.unique(frame.labels[hidden])
+
+
+@pytest.mark.parametrize("gap_width", [1, 2, 5, 100])
+def test_border_of_the_picture_is_no_neighbour(gap_width):
+    labels = np.zeros((40, 60), np.int32)
+    labels[2:30, 1:20], labels[5:30, 21:57] = 1, 2
+    area = labelled_area(labels, gap_width)
+    assert area[10, 20]
+    assert not area[:, 0].any() and not area[:2].any() and not area[:, 57:].any()
+    assert area[labels > 0].all()
 
 
 def test_narrow_gap_between_masks_does_not_end_the_hidden_part(model):

@@ -324,6 +324,7 @@ def test_predicted_masks_are_what_the_predicted_rows_see(scenes, model, tmp_path
     [
         (["--use-depth"], "--use-depth does not go with --tables"),
         (["--masks", ".", "--photographs", "."], "--masks has none for --photographs"),
+        (["--segmentor", "IBBE=x"], "rows must have names of their own"),
         (["--painter", "SeGAN=x"], "rows must have names of their own"),
         (["--segmentor", "a=x", "--segmentor", "a=y"], "rows must have names of their own"),
     ],

@@ -308,6 +308,52 @@ def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
     assert run_coco(path, "--strict") == 2
 
 
+@pytest.mark.parametrize("bad", [1e10, -1e10, float("inf"), float("nan")])
+def test_coordinates_far_outside_are_bad_entries(coco, capsys, bad):
+    regions = cocoa(True)[0]["regions"]
+    regions[1]["segmentation"][0] = bad
+    path = coco([{"id": 5, "image_id": 77, "regions": regions}])
+    assert run_coco(path) == 1
+    assert "object 2: polygon beyond -" in capsys.readouterr().err
+    assert len(read_scene(path.parent / "out" / "val_p").objects) == 2
+
+
+@pytest.mark.parametrize("key", ["i_segm", "inmodal_seg", "visible_mask"])
+def test_empty_visible_mask_means_that_nothing_is_seen(coco, key):
+    objects = [
+        {"image_id": 77, "category_id": 3, "a_segm": [corners(mask)], key: seen}
+        for mask, seen in ((FRONT, [corners(FRONT)]), (BURIED, []))
+    ]
+    path = coco(objects)
+    assert run_coco(path) == 0
+    scene = read_scene(path.parent / "out" / "val_p")
+    assert scene.frame.object_ids == [1]
+    assert [o.id for o in scene.objects] == [1, 2]
+    assert scene.occlusions == ((1, 2, int(BURIED.sum())),)
+
+
+def test_picture_of_stuff_alone_is_no_bad_entry(coco, capsys):
+    wall = {"name": "wall", "order": 1, "isStuff": 1, "segmentation": corners(FRONT)}
+    path = coco([*cocoa(True), {"id": 6, "image_id": 77, "regions": [wall]}])
+    assert run_coco(path, "--strict") == 0
+    assert "1 scenes with 3 objects" in capsys.readouterr().out
+
+
+def test_nothing_left_to_import_is_a_failure(dyce, tmp_path, capsys):
+    without = [word for tag in ("cup", "book 4", "egg") for word in ("--without", tag)]
+    assert run_dyce(dyce, tmp_path / "out", *without) == 1
+    assert "0 scenes" in capsys.readouterr().out
+
+
+def test_dyce_images_of_one_name_are_scenes_of_their_own(dyce, tmp_path):
+    names = dyce / "annotations" / "test.txt"
+    write_image(dyce / "Images" / "b.jpg", PHOTO)
+    names.write_text(names.read_text() + names.read_text().replace("b.png", "b.jpg"))
+    run_dyce(dyce, tmp_path / "out")
+    found = sorted(path.name for path in iterate_scenes(tmp_path / "out"))
+    assert found == ["a", "b", "b+2"]
+
+
 def test_picture_of_another_size_is_refused(coco, capsys):
     path = coco(cocoa(True))
     cv2.imwrite(str(path.parent / "photos" / "val" / "p.jpg"), PHOTO[:, :50])

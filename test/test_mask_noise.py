@@ -112,6 +112,13 @@ def test_a_merged_mask_has_the_id_of_its_largest_object():
     assert np.array_equal(after, np.where(labels == 7, 4, labels))
 
 
+def test_small_objects_together_do_not_outweigh_the_largest():
+    labels = np.zeros((50, 150), np.int32)
+    labels[:, :40], labels[:, 40:75], labels[:, 75:125] = 1, 2, 3
+    after = drawn(replace(NONE, merged=1.0), labels=labels)
+    assert np.array_equal(after, np.where(labels > 0, 3, 0))
+
+
 def test_the_larger_part_of_a_split_mask_keeps_the_id():
     after = drawn(replace(NONE, split=1.0))
     before = tiles()

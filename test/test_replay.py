@@ -132,6 +132,17 @@ def test_run_against_a_better_one_names_the_frames_that_got_worse(model, tmp_pat
     assert "-0.125 |" in printed
 
 
+@pytest.mark.parametrize("then_without", [True, False])
+def test_runs_with_truth_and_without_are_not_compared(model, tmp_path, capsys, then_without):
+    """A frame's score is another thing in each."""
+    whole = write_bag(tmp_path / "whole", Contents())
+    bare = write_bag(tmp_path / "bare", Contents(without=("objects", "occlusion_graph")))
+    then, now = (bare, whole) if then_without else (whole, bare)
+    assert replay(then, "--model", model, "--out", tmp_path / "a") == 0
+    assert replay(now, "--model", model, "--against", tmp_path / "a", "--out", tmp_path / "b") == 0
+    assert "Worse in 0 of 3 frames." in capsys.readouterr().out
+
+
 def test_recording_for_rerun_can_be_read(bag, model, tmp_path):
     pytest.importorskip("rerun")
     replay(bag, "--model", model, "--rrd", tmp_path / "run.rrd")

@@ -196,6 +196,30 @@ def test_points_of_the_plots_lead_to_their_frame(page):
 
 
 @needs_chromium
+def test_what_the_mouse_is_over_is_explained(page):
+    """Also beside a graph, and its arrows keep their heads."""
+    page.press("ArrowRight")
+    heads = "[...document.querySelectorAll('#graph marker path')].map(p => p.getAttribute('d'))"
+    before = page.ask(heads)
+    assert before and all(before)
+    page.ask("""document.querySelector('#graph [data-tip]').dispatchEvent(
+        new MouseEvent('mousemove', {bubbles: true, clientX: 30, clientY: 30}))""")
+    tip = page.ask("[...document.querySelectorAll('#tip')].map(t => [t.hidden, t.textContent])")
+    assert len(tip) == 1
+    hidden, text = tip[0]
+    assert not hidden and re.match(r"object \d+, layer \d+", text)
+    assert page.ask(heads) == before
+
+
+@needs_chromium
+def test_object_that_left_since_it_was_chosen_fades_nothing(page):
+    page.press("ArrowRight")
+    page.ask("update({chosen: 99})")
+    assert page.ask("document.querySelectorAll('#graph .node').length") == 2
+    assert page.ask("document.querySelectorAll('#graph .cold').length") == 0
+
+
+@needs_chromium
 def test_dark_and_light(page):
     back = "getComputedStyle(document.body).backgroundColor"
     page.emulate("light")

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Import what the arguments name; 1 if an entry had to be skipped.
+    """Import what the arguments name; 1 if an entry had to be skipped, or nothing is left.
 
     Raises:
         ValueError, OSError, ImportError: an argument or the annotations cannot be used.
@@ -57,4 +57,4 @@ def run(args: argparse.Namespace) -> int:
         f"{count} scenes with {objects} objects in {args.out} ({hidden} without a visible pixel,"
         f" {bare} without appearance); {problems.count} entries skipped"
     )
-    return 1 if problems.count else 0
+    return 1 if problems.count or not count else 0

@@ -53,7 +53,10 @@ class EarlierRun:
         try:
             self.content: dict[str, Any] = json.loads(file.read_text())
             self._frames = {f["stamp"]: f for f in self.content["frames"]}
-            self.scores = {s: f["frame_score"] for s, f in self._frames.items()}
+            self._scores = {
+                stamp: (_nan(f["frame_score"]), f["answer"] is not None, bool(f[OURS]))
+                for stamp, f in self._frames.items()
+            }
             timings = self.folder / "timings.json"
             self.timings = json.loads(timings.read_text()) if timings.exists() else None
         except (KeyError, TypeError, ValueError) as error:
@@ -62,10 +65,14 @@ class EarlierRun:
                 f" ({type(error).__name__}: {error}); run it again"
             ) from None
 
-    def score(self, stamp: int) -> float:
-        """The frame score of an image then; NaN if it had none."""
-        score = self.scores.get(stamp)
-        return NAN if score is None else score
+    def change(self, frame: ReplayedFrame) -> float:
+        """How much larger the frame score of an image is now; NaN if it then had none, or one that
+        measures another thing, as it does with truth and without."""
+        score, answered, with_truth = self._scores.get(frame.stamp, (NAN, False, False))
+        both = answered and frame.answer is not None
+        if both and with_truth != (OURS in frame.scores):
+            return NAN
+        return frame.frame_score - score
 
     def scene(self, stamp: int, frame: Frame) -> CompletedScene | None:
         """What was answered to `frame` then; None if that is not on disk.
@@ -94,7 +101,7 @@ def comparison(earlier: EarlierRun, frames: list[ReplayedFrame]) -> str:
         for title, name in names.items() if now_all and then_all else ():
             now, was = getattr(now_all, name), _nan(then_all.get(name))
             rows.append([title, number(now), number(was), f"{now - was:+.3f}".replace("+nan", "–")])
-    changes = ((f.frame_score - earlier.score(f.stamp), f.index) for f in frames)
+    changes = ((earlier.change(f), f.index) for f in frames)
     # NaN, where a frame has no score, is no change, and would spoil the sorting.
     worse = [f"{i} ({d:+.2f})" for d, i in sorted(c for c in changes if c[0] < -0.005)]
     parts = [

@@ -50,10 +50,12 @@ Painter = Callable[[Frame, CompletedScene], CompletedScene]
 """From a frame and its whole masks to these with appearances."""
 
 OURS, NEIGHBOUR = "SeGAN", "nearest neighbour"
-REFINED = "input mask, learned refinement"
+RAW, REFINED, AFTER = "input mask as it is", "input mask, learned refinement", f"{OURS} after it"
+HULL, IBBE, TELEA = "convex hull", "IBBE", "OpenCV inpainting (Telea)"
+TAKEN = (OURS, NEIGHBOUR, RAW, REFINED, AFTER, HULL, IBBE, TELEA)
 """Names of rows."""
 
-ORDERED = (OURS, "convex hull", "IBBE")
+ORDERED = (OURS, HULL, IBBE)
 """Methods that Table 5 shows."""
 
 TOLD = f"{OURS}, as it tells"
@@ -164,15 +166,15 @@ def fill_tables(
     learned = replace(rule, rule="learned")
     asking = SceneCompleter(completer.model, replace(completer.settings, edges=learned))
     segmentors: dict[str, Method] = {
-        "input mask as it is": lambda f: input_masks(f, rule),
+        RAW: lambda f: input_masks(f, rule),
         **_mended(others.refiner, completer),
-        "convex hull": lambda f: convex_hulls(f, rule),
-        "IBBE": lambda f: by_expansion(completer, f),
+        HULL: lambda f: convex_hulls(f, rule),
+        IBBE: lambda f: by_expansion(completer, f),
         **{name: _unpainted(other) for name, other in others.segmentors.items()},
         OURS: lambda f: _with_edges(asking.complete(f, paint=False), f, rule),
     }
     painters: dict[str, Painter] = {
-        "OpenCV inpainting (Telea)": painted_by_telea,
+        TELEA: painted_by_telea,
         **{name: _painted(other) for name, other in others.painters.items()},
         OURS: _painted(completer),
     }
@@ -231,7 +233,7 @@ def _mended(refiner: SceneCompleter | None, completer: SceneCompleter) -> dict[s
         return {}
     return {
         REFINED: lambda f: input_masks(refined(refiner, f), completer.settings.edges),
-        f"{OURS} after it": lambda f: completer.complete(refined(refiner, f), paint=False),
+        AFTER: lambda f: completer.complete(refined(refiner, f), paint=False),
     }
 
 
@@ -295,7 +297,7 @@ def _table1(masks: Mapping[str, _Tally], title: str, others: Others) -> Table:
 V and I, V, I: the paper's protocol, 58x58 pixels, all {len(tally.masks)} objects; I is 0 for an
 object of which nothing is hidden. SF, SI ({strict.si_objects} objects), halluc.: strict. An object
 without a predicted mask scores an empty one. IBBE is the loop of Li & Malik around our segmentor.
-The paper's Multipath is what "input mask as it is, predicted SV" stands for."""
+The paper's Multipath is what "{RAW}, predicted SV" stands for."""
     notes = (note, NO_REFINER) if others.refiner is None else (note,)
     return Table("table1", f"Table 1, segmentation{title}", tuple(cells), rows, notes)
 
@@ -320,18 +322,20 @@ setting."""
 
 def _table5(order: Mapping[str, _Tally], title: str) -> Table:
     rows = []
+    pairs = max((tally.pairs for tally in order.values()), default=0)
     for name, tally in order.items():
         cells = {
+            "pairs": tally.pairs,
             "accuracy, %": 100 * tally.right / tally.pairs if tally.pairs else NAN,
             "strict order": summarise(tally.scenes).order_accuracy if tally.scenes else NAN,
         }
         rows.append(Row(name, cells))
     note = f"""\
-Accuracy: of the {tally.pairs} pairs in which the IoU of one's visible mask and the other's true
-hidden part is above 0.05, the share that is put in the right order by the same overlaps of
-predicted masks, by what the network tells of who lies in front, or by depth. Strict order: by
-our own edge rule (as the network tells: by edge_rule learned), pairs that cover 1 % and 20
-pixels."""
+Accuracy: of the {pairs} pairs (by depth: of those in scenes that have it) in which the IoU of
+one's visible mask and the other's true hidden part is above 0.05, the share that is put in the
+right order by the same overlaps of predicted masks, by what the network tells of who lies in
+front, or by depth. Strict order: by our own edge rule (as the network tells: by edge_rule
+learned), pairs that cover 1 % and 20 pixels."""
     title = f"Table 5, order in depth{title}"
     return Table("table5", title, tuple(cells), rows, (note, NO_DEPTH_NETWORK))
 

@@ -124,7 +124,7 @@ class Replay:
         if self._gallery is not None:
             worth = frame.frame_score
             if self._earlier is not None:
-                worth -= self._earlier.score(frame.stamp)
+                worth = self._earlier.change(frame)
             self._gallery.offer(frame.index, worth, lambda: self._picture(bag_frame, scene))
         if scene is None:
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segan_ros.completion import SceneCompleter
 from segan_ros.evaluation.album import PICTURED, Album, tables_page
-from segan_ros.evaluation.paper_tables import NEIGHBOUR, OURS, Others, fill_tables, write_tables
+from segan_ros.evaluation.paper_tables import NEIGHBOUR, TAKEN, Others, fill_tables, write_tables
 from segan_ros.evaluation.predicted import Segmenter
 from segan_ros.inference import Model, model_folder
 from segan_ros.scenes import ScenePath, iterate_scenes
@@ -54,7 +54,7 @@ def check(args: argparse.Namespace) -> None:
     if args.masks and args.photographs:
         raise ValueError("--masks has none for --photographs: run the two one after the other")
     for named in (args.segmentor, args.painter):
-        names = [OURS, NEIGHBOUR, *(name for name, _ in named)]
+        names = [*TAKEN, *(name for name, _ in named)]
         if len(set(names)) < len(names):
             raise ValueError(f"rows must have names of their own, these are not: {names}")
 

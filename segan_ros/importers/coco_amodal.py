@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segan_ros.frame import Mask
-from segan_ros.importers.collect import Item, Problems, gathered, read_picture, scene_name
+from segan_ros.importers.collect import Item, Problems, free_name, gathered, read_picture
 from segan_ros.scenes import LabelledScene
 
 WHOLE = ("amodal_segm", "a_segm", "segmentation")
@@ -67,13 +66,15 @@ def coco_amodal_scenes(
         except ValueError as error:
             problems.skip(where, error)
             continue
+        if objects and not stuff and all(_is_stuff(entry) for entry in objects):
+            continue
         items: list[Item] = []
         numbers: dict[int, int] = {}
         for place, entry in enumerate(objects, start=1):
             try:
                 if not isinstance(entry, dict):
                     raise ValueError(f"{entry!r} is no object")
-                if entry.get("isStuff") and not stuff:
+                if _is_stuff(entry) and not stuff:
                     continue
                 items.append(_item(entry, rgb.shape[:2], names))
                 numbers[place] = len(items)
@@ -86,12 +87,8 @@ def coco_amodal_scenes(
         except ValueError as error:
             problems.skip(where, error)
             continue
-        name = scene_name(str(picture["file_name"]))
         # One picture may be annotated by several people: each is a scene of its own.
-        candidates = chain([name], (f"{name}+{i}" for i in count(2)))
-        free = next(n for n in candidates if n not in used)
-        used.add(free)
-        yield free, scene
+        yield free_name(str(picture["file_name"]), used), scene
 
 
 def _read(path: Path) -> Json:
@@ -121,15 +118,20 @@ def _pictures(annotations: list[Json]) -> Iterator[tuple[Any, str, list[Any], st
         yield image_id, f"image {image_id}", objects, ""
 
 
+def _is_stuff(entry: Any) -> bool:
+    return isinstance(entry, dict) and bool(entry.get("isStuff"))
+
+
 def _item(entry: Json, size: tuple[int, ...], names: Mapping[Any, str]) -> Item:
     whole_key = next((k for k in WHOLE if entry.get(k)), None)
     if whole_key is None:
         raise ValueError(f"no mask of the whole object ({', '.join(WHOLE)})")
     whole = decoded(entry[whole_key], size)
     keys = VISIBLE if whole_key == "segmentation" else (*VISIBLE, "segmentation")
-    visible_key = next((k for k in keys if entry.get(k)), None)
+    visible_key = next((k for k in keys if entry.get(k) is not None), None)
     if visible_key is not None:
-        visible = decoded(entry[visible_key], size)
+        # An empty list: nothing of it is seen.
+        visible = decoded(entry[visible_key], size) if entry[visible_key] else np.zeros_like(whole)
     elif entry.get("invisible_mask"):
         visible = whole & ~decoded(entry["invisible_mask"], size)
     else:
@@ -169,12 +171,16 @@ def decoded(segmentation: Any, size: tuple[int, ...]) -> Mask:
         return np.asarray(coco.decode(packed)).astype(bool)
     if not isinstance(segmentation, list) or not segmentation:
         raise ValueError(f"{segmentation!r} is neither polygons nor RLE")
+    reach = 10 * max(size)
     polygons = segmentation if isinstance(segmentation[0], list) else [segmentation]
     for polygon in polygons:
         if len(polygon) < 6 or len(polygon) % 2:
             raise ValueError(f"polygon of {len(polygon)} numbers; x, y of three corners at least")
         if not all(isinstance(value, int | float) for value in polygon):
             raise ValueError("polygon with something else than numbers")
+        # The library draws what lies outside too, and takes memory for it.
+        if not all(-reach <= value <= reach for value in polygon):
+            raise ValueError(f"polygon beyond {-reach}..{reach} in a picture of {width}x{height}")
     return np.asarray(coco.decode(coco.merge(coco.frPyObjects(polygons, height, width)))) > 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,13 @@ def gathered(rgb: Image, items: Sequence[Item], extra: dict[str, Any]) -> Labell
     return LabelledScene(Frame(rgb, labels), tuple(objects), found, extra)
 
 
-def scene_name(picture: str) -> str:
-    """Name of the scene folder of a picture; hidden folders are no scenes."""
-    return str(Path(picture).with_suffix("")).replace("/", "_").lstrip(".")
+def free_name(picture: str, used: set[str]) -> str:
+    """Name for the scene folder of a picture that none in `used` has, and put there. Hidden folders
+    are no scenes."""
+    name = str(Path(picture).with_suffix("")).replace("/", "_").lstrip(".")
+    free = next(n for n in chain([name], (f"{name}+{i}" for i in count(2))) if n not in used)
+    used.add(free)
+    return free
 
 
 def read_picture(path: Path) -> Image:

@@ -22,10 +22,10 @@ from segan_ros.frame import Image
 from segan_ros.importers.collect import (
     Item,
     Problems,
+    free_name,
     gathered,
     read_mask,
     read_picture,
-    scene_name,
 )
 from segan_ros.scenes import LabelledScene
 
@@ -93,6 +93,7 @@ def dyce_scenes(
     for line in _lines(path, problems):
         if line.tag not in without:
             by_image.setdefault(line.image, []).append(line)
+    used: set[str] = set()
     for image, lines in by_image.items():
         where = f"{path}, lines of {image} ({lines[0].number} and on)"
         try:
@@ -116,7 +117,7 @@ def dyce_scenes(
         except ValueError as error:
             problems.skip(where, error)
             continue
-        yield scene_name(image), scene
+        yield free_name(image, used), scene
 
 
 def _lines(path: Path, problems: Problems) -> Iterator[Line]:

@@ -87,8 +87,11 @@ def quantise(source: Path, target: Path, feeds: Sequence[Feed]) -> None:
     """
     with tempfile.TemporaryDirectory() as scratch:
         prepared, made = Path(scratch) / "prepared.onnx", Path(scratch) / "made.onnx"
-        logging.getLogger().setLevel(logging.ERROR)
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        logging.disable(logging.WARNING)  # it advises to do what is done here
+        try:
+            quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        finally:
+            logging.disable(logging.NOTSET)
         quantize_static(
             str(prepared),
             str(made),

@@ -145,8 +145,8 @@ function histogram(host, {title, values, then}) {
 }
 
 function timeLabels(times, x) {
-  const last = times.length - 1;
-  const middle = last > 1 ? [[x(last / 2), `${((times[0] + times[last]) / 2).toFixed(1)} s`]] : [];
+  const last = times.length - 1, half = Math.round(last / 2);
+  const middle = last > 1 ? [[x(half), `${times[half].toFixed(1)} s`]] : [];
   const end = last > 0 ? [[x(last + 0.5), `${times[last].toFixed(1)} s`, "end"]] : [];
   return [[LEFT, "0 s", "start"], ...middle, ...end];
 }

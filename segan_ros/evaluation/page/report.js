@@ -22,12 +22,19 @@ const METRICS = [
   }, stepped],
 ].filter(([, , there]) => there);
 
-const change = (i) => difference(frames[i].frame_score, earlier[i] && earlier[i].frame_score);
+// With truth and without it a frame's score measures two things.
+const withScores = (f) => "sf" in f.segan;
+const change = (i) => {
+  const now = frames[i], then = earlier[i];
+  const alike = then && (!now.answer || !then.answer || withScores(now) === withScores(then));
+  return alike ? difference(now.frame_score, then.frame_score) : null;
+};
 const order = (key) => [...frames.keys()].sort((a, b) =>
   (known(key(a)) ? key(a) : 1e9) - (known(key(b)) ? key(b) : 1e9) || a - b);
 const SORTS = {
   ...(against ? {"regressed": order(change)} : {}),
-  "worst": order((i) => frames[i].frame_score),
+  "worst": order((i) => known(frames[i].frame_score) && frames[i].answer && !withScores(frames[i])
+    ? frames[i].frame_score + 2 : frames[i].frame_score), // after those with truth
   "time": [...frames.keys()],
 };
 

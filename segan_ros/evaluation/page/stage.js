@@ -128,16 +128,17 @@ function drawGraph(pane, picture, scene, {chosen, choose}) {
   const host = make("div");
   host.innerHTML = scene.graph; // written by segan_ros.pictures: numbers alone
   const svg = host.querySelector("svg"), at = Object.fromEntries(scene.objects.map((o) => [o.id, o]));
-  const near = new Set([chosen]);
+  const one = chosen in at ? chosen : null; // it may have left since it was chosen
+  const near = new Set([one]);
   for (const e of scene.edges) {
-    if (e.occluder === chosen) near.add(e.occludee);
-    if (e.occludee === chosen) near.add(e.occluder);
+    if (e.occluder === one) near.add(e.occludee);
+    if (e.occludee === one) near.add(e.occluder);
   }
   for (const box of svg.querySelectorAll("rect[rx]")) {
     const circle = box.nextElementSibling, label = circle && circle.nextElementSibling;
     const item = label && at[label.textContent];
     if (!item) continue;
-    const cold = chosen !== null && !near.has(item.id) ? " cold" : "";
+    const cold = one !== null && !near.has(item.id) ? " cold" : "";
     const node = make("g", {
       class: `node${cold}`, "data-id": item.id, "data-tip": describe(item, scene),
       onclick: () => choose(item.id)});

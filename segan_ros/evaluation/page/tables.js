@@ -89,11 +89,14 @@ function comparison() {
     return make("tr", {}, ...cells([title, show(now[name]), show(then[name])]),
       make("td", {class: trend(delta, better)}, signed(delta)));
   });
-  const fell = [...frames.keys()].map(change).filter((d) => known(d) && d < -0.005).length;
-  const rose = [...frames.keys()].map(change).filter((d) => known(d) && d > 0.005).length;
+  const changes = [...frames.keys()].map(change).filter(known);
+  const fell = changes.filter((d) => d < -0.005).length;
+  const rose = changes.filter((d) => d > 0.005).length;
   const alone = earlier.filter((f) => !f).length;
+  const unlike = frames.length - alone - changes.length;
   return [make("h3", {}, "Against the earlier run"),
     table(["", "this run", "earlier run", "difference"], rows),
-    make("p", {}, `${fell} frames are worse, ${rose} better, ${frames.length - alone - fell - rose} `
-      + `the same${alone ? `; ${alone} are not in the earlier run` : ""}.`)];
+    make("p", {}, `${fell} frames are worse, ${rose} better, ${changes.length - fell - rose} `
+      + `the same${alone ? `; ${alone} are not in the earlier run` : ""}`
+      + `${unlike ? `; ${unlike} have no score to compare` : ""}.`)];
 }
