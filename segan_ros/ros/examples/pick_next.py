@@ -25,10 +25,13 @@ class PickNext(Node):
 
     def _on_graph(self, graph: OcclusionGraph) -> None:
         self._graph = graph
-        # Nothing lies in front of layer 0; removal_order starts with it.
-        free = list(graph.layers).count(0)
-        ids = ", ".join(str(i) for i in graph.removal_order[:free]) or "nothing"
-        self.get_logger().info(f"free to pick: {ids} (of {len(graph.object_ids)} objects)")
+        # removal_order starts with layer 0. What an edge leads to there hides and is hidden.
+        front = graph.removal_order[: list(graph.layers).count(0)]
+        covered = {edge.occludee_id for edge in graph.edges}
+        ids = ", ".join(f"{i}, partly covered" if i in covered else str(i) for i in front)
+        self.get_logger().info(
+            f"free to pick: {ids or 'nothing'} (of {len(graph.object_ids)} objects)"
+        )
         self._say_where()
 
     def _on_boxes(self, boxes: OrientedBoxArray) -> None:

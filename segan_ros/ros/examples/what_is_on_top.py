@@ -46,7 +46,7 @@ def ask(node: Node, request: GetRemovalOrder.Request) -> int:
     if before:
         print(f"before {target}, lift in this order:", *before)
     else:
-        print(f"nothing is on top of {target}")
+        print(f"nothing must go before {target}")
     for edge in answer.edges:
         print(
             f"  {edge.occluder_id} hides {edge.overlap_ratio:.0%} of {edge.occludee_id}"
