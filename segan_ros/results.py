@@ -6,6 +6,7 @@ README, "Files", describes the files for other programs.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -31,8 +32,9 @@ def write_result(
     folder = Path(folder)
     refuse_scene_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in (*folder.glob("amodal_*.png"), *folder.glob("appearance_*.png")):
-        old.unlink()
+    for old in folder.iterdir():
+        if re.fullmatch(r"(amodal|appearance)_\d+\.png", old.name):
+            old.unlink()
     for item in scene.objects:
         x0, y0, x1, y1 = item.box
         full = item.full_mask(scene.size)

@@ -141,6 +141,7 @@ def read_scene(folder: str | ScenePath) -> LabelledScene:
         AttributeError,
         EOFError,
         KeyError,
+        NotImplementedError,
         TypeError,
         ValueError,
         zipfile.BadZipFile,
@@ -191,7 +192,14 @@ def _read_truth(folder: ScenePath, frame: Frame) -> LabelledScene:
     if not packed.exists():
         return LabelledScene(frame, (), (), description)
     with np.load(io.BytesIO(packed.read_bytes()), allow_pickle=False) as archive:
-        masks = np.unpackbits(archive["masks"], axis=-1, count=frame.size[1]).astype(bool)
+        packed_masks = archive["masks"]
+    width = frame.size[1]
+    if packed_masks.shape[-1] != -(-width // 8):
+        raise ValueError(
+            f"{packed}: rows of {packed_masks.shape[-1]} bytes do not fit a picture {width} pixels "
+            f"wide, which takes {-(-width // 8)}"
+        )
+    masks = np.unpackbits(packed_masks, axis=-1, count=width).astype(bool)
     if masks.shape != (len(stated), *frame.size):
         raise ValueError(
             f"{packed}: masks {masks.shape} do not fit {len(stated)} objects "
@@ -253,6 +261,7 @@ def write_scene(folder: str | Path, scene: LabelledScene) -> None:
 def write_scene_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """The same for the files of a scene, by name. Raises OSError when they cannot be written."""
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed and had our number
     part.mkdir(parents=True)
     try:
         for name, content in files.items():
@@ -315,7 +324,10 @@ def read_image(path: str | Path | PackedFile, flags: int) -> NDArray[Any]:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     content = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(content, flags) if len(content) else None
+    try:
+        image = cv2.imdecode(content, flags) if len(content) else None
+    except cv2.error:  # too many pixels
+        image = None
     if image is None:
         raise ValueError(f"{path}: not a readable image")
     return image
@@ -334,9 +346,12 @@ def write_image(path: Path, image: NDArray[Any]) -> None:
 
 
 def encoded(image: NDArray[Any], kind: str = ".png") -> bytes:
-    """A grey, RGB or RGBA image as PNG or JPEG."""
+    """A grey, RGB or RGBA image as PNG or JPEG. Raises ValueError where it is too large for it."""
     if image.ndim == 3:
         image = cv2.cvtColor(
             image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
         )
-    return cv2.imencode(kind, image)[1].tobytes()
+    done, content = cv2.imencode(kind, image)
+    if not done:
+        raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} does not fit {kind}")
+    return content.tobytes()

@@ -78,10 +78,25 @@ def read_shard(path: Path) -> Iterator[PackedScene]:
                 key, _, name = member.name.rpartition("/")[2].partition(".")
                 if member.isfile() and name:
                     found.setdefault(key, {})[name] = member.offset_data, member.size
+            _check_end(path, archive.offset)
     except tarfile.TarError as error:
         raise ValueError(f"{path}: not a whole tar file ({error}); make it anew") from None
     for key, places in found.items():
         yield PackedScene(path, key, places)
+
+
+def _check_end(path: Path, offset: int) -> None:
+    """Raise tarfile.ReadError where what follows the last member is not the end of a tar file:
+    `tarfile` itself takes any damaged header for it."""
+    rest = 0
+    with path.open("rb") as file:
+        file.seek(offset)
+        while part := file.read(1 << 20):
+            rest += len(part)
+            if part.strip(b"\0"):
+                raise tarfile.ReadError(f"bad header at byte {offset}")
+    if rest < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("unexpected end")
 
 
 class ShardWriter:

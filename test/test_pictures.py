@@ -16,7 +16,8 @@ from segan_ros.frame import OcclusionEdge
 from segan_ros.inference import Model
 from segan_ros.occlusion import build_graph
 from segan_ros.pictures import DARK, FREE, _label, completed_sheet, graph_svg, overlay
-from segan_ros.scenes import encoded, write_scene
+from segan_ros.scenes import encoded, scene_files, write_scene
+from segan_ros.shards import ShardWriter
 
 MANY = np.arange(24 * 37, dtype=np.uint16).reshape(24, 37) % 301
 
@@ -150,6 +151,42 @@ def test_one_bad_scene_does_not_end_the_run(tmp_path, folder, capsys, broken, te
     assert main(["complete", *arguments]) == 1
     assert [p.name for p in out.iterdir()] == ["b"]
     assert text in capsys.readouterr().err
+
+
+def test_scene_of_a_shard_without_labels_does_not_end_the_run(tmp_path, folder, capsys):
+    shard = ShardWriter(tmp_path / "a.tar")
+    files = scene_files(labelled_scene())
+    shard.add("0", {name: content for name, content in files.items() if name != "labels.png"})
+    shard.add("1", files)
+    shard.close()
+    out = tmp_path / "out"
+    arguments = ["--scenes", str(tmp_path / "a.tar"), "--model", str(folder), "--out", str(out)]
+    assert main(["complete", *arguments]) == 1
+    assert [p.name for p in out.iterdir()] == ["1"]
+    assert "a.tar/0: no rgb.png" in capsys.readouterr().err
+
+
+def test_scenes_of_one_name_are_refused(tmp_path, folder, capsys):
+    for name in ("a.tar", "b.tar"):
+        shard = ShardWriter(tmp_path / name)
+        shard.add("0", scene_files(labelled_scene()))
+        shard.close()
+    arguments = ["--scenes", str(tmp_path), "--model", str(folder), "--out", str(tmp_path / "out")]
+    assert main(["complete", *arguments]) == 2
+    assert "a.tar/0 and " in capsys.readouterr().err
+
+
+def test_files_of_others_stay(tmp_path, folder):
+    write_scene(tmp_path / "scene", labelled_scene())
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("amodal_mine.png", "amodal_77.png", "appearance_.png"):
+        (out / name).write_bytes(b"")
+    photo = ["--rgb", str(tmp_path / "scene/rgb.png"), "--labels"]
+    photo += [str(tmp_path / "scene/labels.png"), "--model", str(folder), "--out", str(out)]
+    assert main(["complete", *photo]) == 0
+    assert (out / "amodal_mine.png").exists() and (out / "appearance_.png").exists()
+    assert not (out / "amodal_77.png").exists()
 
 
 def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):

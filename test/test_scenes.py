@@ -1,6 +1,9 @@
 """Frames are checked at the door; scene and result folders survive the way to disk and back."""
 
 import json
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -18,8 +21,10 @@ from segan_ros.frame import (
 )
 from segan_ros.results import graph_to_json, write_result
 from segan_ros.scenes import (
+    encoded,
     iterate_scenes,
     read_frame,
+    read_image,
     read_scene,
     tight_box,
     true_occlusions,
@@ -74,10 +79,53 @@ def test_scene_folder_round_trip(tmp_path):
 
 
 def test_half_written_scene_is_not_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(np, "savez_compressed", lambda *_, **__: (_ for _ in ()).throw(OSError()))
-    with pytest.raises(OSError):
+    write, written = Path.write_bytes, []
+
+    def full(path, content):
+        if written:
+            raise OSError("disk full")
+        written.append(path)
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="disk full"):
         write_scene(tmp_path / "scene", labelled_scene())
-    assert list(tmp_path.iterdir()) == []
+    assert written and list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_stops_nobody(tmp_path):
+    left = tmp_path / f".scene.{os.getpid()}.part"
+    left.mkdir()
+    (left / "rgb.png").write_bytes(b"")
+    write_scene(tmp_path / "scene", labelled_scene())
+    assert [path.name for path in tmp_path.iterdir()] == ["scene"]
+
+
+@pytest.mark.parametrize("width", [9, 64])
+def test_masks_of_another_width_are_refused(tmp_path, width):
+    scene = labelled_scene()
+    write_scene(tmp_path / "scene", scene)
+    masks = np.zeros((len(scene.objects), scene.frame.size[0], width), bool)
+    assert width // 8 != scene.frame.size[1] // 8
+    np.savez(tmp_path / "scene" / "amodal.npz", masks=np.packbits(masks, axis=-1))
+    with pytest.raises(ValueError, match=r"amodal\.npz: rows of \d bytes do not fit a picture"):
+        read_scene(tmp_path / "scene")
+
+
+def test_picture_with_too_many_pixels_is_not_readable(tmp_path):
+    path = tmp_path / "huge.png"
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    )
+    with pytest.raises(ValueError, match=r"huge\.png: not a readable image"):
+        read_image(path, cv2.IMREAD_COLOR)
+
+
+def test_picture_too_large_for_its_format_is_an_error():
+    with pytest.raises(ValueError, match=r"a picture of 2x70000 does not fit \.jpg"):
+        encoded(np.zeros((70_000, 2, 3), np.uint8), ".jpg")
 
 
 def test_folder_without_scenes_is_refused(tmp_path):

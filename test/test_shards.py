@@ -80,6 +80,23 @@ def test_cut_off_shard_is_one_clear_error(shard, kept):
             read_scene(place)
 
 
+@pytest.mark.parametrize("how", ["between members", "within a header", "bit", "zeros"])
+def test_shard_damaged_at_a_header_is_one_clear_error(shard, how):
+    """There `tarfile` stops as at the end, and says nothing."""
+    whole = bytearray(shard.read_bytes())
+    with tarfile.open(shard) as archive:
+        header = archive.getmembers()[3].offset
+    if how == "bit":
+        whole[header + 2] ^= 1
+    elif how == "zeros":
+        whole[header : header + 512] = bytes(512)
+    else:
+        del whole[header + (200 if how == "within a header" else 0) :]
+    shard.write_bytes(whole)
+    with pytest.raises(ValueError, match=r"train-000000\.tar: not a whole tar file"):
+        list(iterate_scenes(shard))
+
+
 def test_packed_scene_without_labels_is_named(tmp_path):
     content = json.dumps({"objects": []}).encode()
     with tarfile.open(tmp_path / "odd.tar", "w") as archive:

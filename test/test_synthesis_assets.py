@@ -14,7 +14,7 @@ from segan_ros.cli import main
 from segan_ros.synthesis.assets import catalogue, digest, load_objects, load_surfaces
 from segan_ros.synthesis.assets.catalogue import FAMILIES, check, meshes, read_manifest
 from segan_ros.synthesis.assets.packages import PACKAGES, fetch, reader
-from segan_ros.synthesis.assets.store import thing_path
+from segan_ros.synthesis.assets.store import surfaces_path, thing_path
 from segan_ros.synthesis.assets.things import load_thing
 from segan_ros.synthesis.assets.wavefront import left_half, read_wavefront
 from segan_ros.synthesis.families import TEST, TRAIN, VAL
@@ -67,8 +67,9 @@ def png(picture):
 @pytest.fixture
 def package(tmp_path):
     """A cache with a small robosuite package in it, as `fetch` leaves it."""
-    objects = tmp_path / "packages" / "robosuite" / FOLDER / "objects"
-    textures = tmp_path / "packages" / "robosuite" / FOLDER / "textures"
+    cache = tmp_path / "segan_ros" / "assets"
+    objects = cache / "packages" / "robosuite" / FOLDER / "objects"
+    textures = cache / "packages" / "robosuite" / FOLDER / "textures"
     objects.mkdir(parents=True)
     textures.mkdir()
     printed = np.zeros((600, 300, 3), np.uint8)
@@ -80,7 +81,7 @@ def package(tmp_path):
     command = pytest.importorskip("segan_ros.synthesis.assets.command")
     for name in command.SURFACES:
         (textures / f"{name}.png").write_bytes(png(np.full((8, 8, 3), 90, np.uint8)))
-    return tmp_path
+    return cache
 
 
 @pytest.fixture
@@ -111,7 +112,9 @@ def listed(package, monkeypatch):
 
 
 def assets(cache, *options):
-    return main(["assets", "--cache", str(cache), "--workers", "1", *options])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache.parent.parent))
+        return main(["assets", "--workers", "1", *options])
 
 
 def test_shipped_list_has_250_objects_of_which_no_split_shares_any():
@@ -313,6 +316,29 @@ def test_set_has_a_name_that_changes_with_its_objects(listed):
     assert assets(cache) == 0
     assert digest(cache) != before
     assert len(load_surfaces(cache)) > 10
+
+
+@pytest.mark.parametrize("of", ["thing", "surfaces"])
+def test_damaged_file_of_the_cache_is_said_clearly(listed, of):
+    cache = listed("box")
+    assert assets(cache) == 0
+    path = thing_path(cache, read_manifest()[0]) if of == "thing" else surfaces_path(cache)
+    load = (lambda _: load_thing(path)) if of == "thing" else load_surfaces
+    whole = path.read_bytes()
+    refused = 0
+    for place in np.random.default_rng(0).integers(len(whole) - 20, size=60):
+        path.write_bytes(whole[:place] + b"\xa5" * 20 + whole[place + 20 :])
+        try:
+            load(cache)  # a name or a date may be hit
+        except ValueError as error:
+            assert "damaged" in str(error) and "delete it and run `segan assets`" in str(error)
+            refused += 1
+    assert refused > 20
+
+
+def test_sheet_must_be_a_picture(listed, capsys):
+    assert assets(listed("box"), "--sheet", "sheet") == 2
+    assert "--sheet is sheet; give a file that ends in .png or .jpg" in capsys.readouterr().err
 
 
 def test_object_lost_from_the_cache_is_said_clearly(listed):

@@ -45,6 +45,14 @@ def test_what_is_there_is_not_made_again(tmp_path, per_shard):
     assert fill(tmp_path / "scenes", 5, per_shard) == []
 
 
+def test_link_to_the_folder_or_a_copy_beside_it_stops_nobody(tmp_path):
+    fill(tmp_path / "scenes", 5, most=2)
+    (tmp_path / "latest").symlink_to("scenes")
+    shutil.copytree(tmp_path / "scenes", tmp_path / "backup")
+    assert fill(tmp_path / "latest", 5, most=1) == [2]
+    assert fill(tmp_path / "scenes", 5) == [3, 4]
+
+
 def test_lost_scene_is_made_again(tmp_path):
     fill(tmp_path / "scenes", 5)
     shutil.rmtree(tmp_path / "scenes" / "000002")

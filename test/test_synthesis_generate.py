@@ -163,9 +163,12 @@ def test_foreign_folder_and_file_are_left_alone(tmp_path, capsys):
     assert "a file is in the way" in capsys.readouterr().err
 
 
-def test_statistics_are_printed_of_what_is_there(made, capsys):
+def test_statistics_are_printed_of_what_is_there(made, capsys, monkeypatch):
     assert cli.main(["generate", "--out", str(made), "--stats"]) == 0
     printed = capsys.readouterr().out
+    monkeypatch.chdir(made)
+    assert cli.main(["generate", "--stats", "."]) == 0
+    assert capsys.readouterr().out == printed
     assert cli.main(["generate", "--stats", str(made)]) == 0
     assert capsys.readouterr().out == printed
     assert "scenes: 5\n" in printed and "hidden share of objects" in printed
@@ -178,6 +181,9 @@ def test_what_to_make_must_be_said(tmp_path, capsys):
     assert "--bag goes without --out" in capsys.readouterr().err
     assert cli.main(["generate", "--stats"]) == 2
     assert "give --stats DIR, or --out DIR too" in capsys.readouterr().err
+    assert cli.main(["generate", "--stats", "x", "--out", str(tmp_path / "y")]) == 2
+    assert "leave out --out, or give --scenes" in capsys.readouterr().err
+    assert not (tmp_path / "y").exists()
 
 
 def test_unwritable_folder_is_named(capsys):

@@ -116,3 +116,5 @@ def test_empty_folder_and_bad_rows_are_refused(tmp_path, folder, capsys):
     assert "no scene folder here" in capsys.readouterr().err
     assert cli.main(["inspect", str(folder), "--rows", "0"]) == 2
     assert "--rows is 0" in capsys.readouterr().err
+    assert cli.main(["inspect", str(folder), "--rows", "101"]) == 2
+    assert "--rows is 101; give 1 to 100" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.inference import PROVIDERS, Model, model_folder
 from segan_ros.pictures import completed_sheet, graph_svg, overlay
 from segan_ros.results import refuse_scene_folder, write_result
-from segan_ros.scenes import iterate_scenes, read_frame, read_scene_frame
+from segan_ros.scenes import ScenePath, iterate_scenes, read_frame, read_scene_frame
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +47,20 @@ def run(args: argparse.Namespace) -> int:
         _report(args.out, _complete(completer, frame, args.out))
         return 0
     folders = list(iterate_scenes(args.scenes))
+    seen: dict[str, ScenePath] = {}
     for folder in folders:
+        if (other := seen.setdefault(folder.name, folder)) is not folder:
+            raise ValueError(
+                f"{other} and {folder} have one name: their results would fall together; give one "
+                "shard or folder at a time"
+            )
         refuse_scene_folder(args.out / folder.name)
     completer = SceneCompleter(Model(model_folder(args.model), args.provider))
     failed = 0
     for folder in tqdm(folders, unit="scene"):
         try:
             frame = read_scene_frame(folder)
-        except ValueError as error:
+        except (FileNotFoundError, ValueError) as error:
             failed += 1
             tqdm.write(f"segan: error: {error}", file=sys.stderr)
             continue

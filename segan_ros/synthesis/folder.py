@@ -151,7 +151,8 @@ def claimed(out: Path, identity: Mapping[str, Any]) -> Iterator[None]:
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: a file is in the way; --out names a folder")
-    _refuse_same_piles(out, identity)
+    if not (out / NOTE).exists():
+        _refuse_same_piles(out, identity)
     out.mkdir(parents=True, exist_ok=True)
     handle = os.open(out, os.O_RDONLY)
     try:

@@ -29,9 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--bag", type=Path, help="write a bag: a new folder, or a new .mcap file")
     what.add_argument(
         "--stats",
-        type=Path,
         nargs="?",
-        const=Path(),
+        const="",
         metavar="DIR",
         help="print the distribution of the scenes in DIR, or in --out",
     )
@@ -60,8 +59,10 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--bag goes without --out and --stats")
     if not (args.bag or args.out or wants_stats):
         raise ValueError("give --out DIR, --bag OUT.mcap or --stats DIR")
-    if args.stats == Path() and not args.out:
+    if args.stats == "" and not args.out:
         raise ValueError("--stats does not say of what; give --stats DIR, or --out DIR too")
+    if args.stats and args.out and args.scenes is None:
+        raise ValueError("--stats DIR measures what is there: leave out --out, or give --scenes")
     size = parse_size(args.size or ("640x480" if args.bag else "320x240"))
     if args.bag:
         _refuse_with_bag(args)
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         for reason, count in rejected.most_common():
             print(f"  rejected {count} piles: {reason}")
     if wants_stats:
-        print(report(measure(args.out if args.stats == Path() else args.stats)))
+        print(report(measure(Path(args.stats) if args.stats else args.out)))
     return 0
 
 

@@ -30,8 +30,8 @@ from segan_ros.synthesis.statistics import measure_all, report
 
 COLUMNS = ("RGB", "ids", "whole masks", "appearances", "who hides whom")
 
-RULE = EdgeRule(min_overlap_ratio=0.01, min_overlap_area=20)
-"""A true edge, as scores count it."""
+MOST_ROWS = 100
+"""That fit a jpeg file."""
 
 WIDTH, GAP, HEADING, TEXT = 400, 8, 34, 28
 """Of a picture, between pictures, above them, and below an appearance, pixels."""
@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError, OSError: there is no scene, one cannot be read, or nothing can be written.
     """
-    if args.rows < 1:
-        raise ValueError(f"--rows is {args.rows}; at least 1 scene is needed")
+    if not 1 <= args.rows <= MOST_ROWS:
+        raise ValueError(f"--rows is {args.rows}; give 1 to {MOST_ROWS}")
     out = args.out or args.folder.absolute().with_name(f"{args.folder.absolute().name}-inspection")
     paths = list(iterate_scenes(args.folder))
     found = measure_all(tqdm(paths, "counting", unit="scene", leave=False))
@@ -82,9 +82,12 @@ def _about(folder: Path) -> str:
 
 def row(scene: LabelledScene) -> list[Image]:
     """The pictures of a scene under `COLUMNS`, each `WIDTH` wide."""
+    # A true edge, as scores count it.
+    rule = EdgeRule(min_overlap_ratio=0.01, min_overlap_area=20)
+    graph = true_masks(scene, rule).graph
     scene = enlarged(scene)
     frame = scene.frame
-    truth = true_masks(scene, RULE)
+    truth = replace(true_masks(scene, rule), graph=graph)
     layered = replace(truth, graph=replace(truth.graph, edges=()))
     colours = ids(scene)
     faded = np.uint8(255) - (np.uint8(255) - colours) // 2

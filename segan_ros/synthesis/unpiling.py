@@ -38,7 +38,7 @@ def unpile(seed: int, size: tuple[int, int], frames: int) -> list[LabelledScene]
     can be. The last frame has two objects. Each scene's ``extra`` says what is lifted after it.
 
     Raises:
-        ValueError: too few frames to show the whole pile and its end.
+        ValueError: too few frames to show the whole pile and its end, or no pile serves.
     """
     least = len(CAST) - 1
     if not least <= frames <= 1000:
@@ -49,7 +49,9 @@ def unpile(seed: int, size: tuple[int, int], frames: int) -> list[LabelledScene]
             return list(_attempt(rng, size, frames))
         except Rejected:
             continue
-    raise RuntimeError(f"seed {seed}: 100 piles failed")
+    raise ValueError(
+        f"--seed is {seed}, --size {size[1]}x{size[0]}: none of 100 piles serves; choose others"
+    )
 
 
 def true_graph(scene: LabelledScene) -> OcclusionGraph:
@@ -127,7 +129,7 @@ def _camera(points: Array, azimuth: float, elevation: float, size: tuple[int, in
     spread = float(np.linalg.norm(points - centre, axis=1).max()) + 0.05
     half_view = np.radians(18)
     position = centre + ray * spread / np.tan(half_view)
-    return Camera(position, look_at(position, centre), size[0] / 2 / np.tan(half_view), size)
+    return Camera(position, look_at(position, centre), min(size) / 2 / np.tan(half_view), size)
 
 
 def _lights() -> tuple[Light, ...]:

@@ -41,9 +41,6 @@ SURFACES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `segan assets`."""
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where to keep it all (~/.cache/segan_ros/assets)"
-    )
     parser.add_argument("--workers", type=int, default=0, metavar="W", help="processes (all cores)")
     parser.add_argument("--skip-broken", action="store_true", help="do without what is broken")
     parser.add_argument("--list", action="store_true", help="only print the objects")
@@ -56,9 +53,11 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         print_list(entries)
         return 0
+    if args.sheet and args.sheet.suffix not in (".png", ".jpg"):
+        raise ValueError(f"--sheet is {args.sheet}; give a file that ends in .png or .jpg")
     if args.workers < 0:
         raise ValueError(f"--workers is {args.workers}; give 1 or more, or 0 for one per core")
-    folder = cache_folder(args.cache)
+    folder = cache_folder()
     wanted = meshes(entries)
     broken = prepare_all(wanted, folder, args.workers or os.cpu_count() or 1)
     for name, reason in sorted(broken.items()):

@@ -15,7 +15,7 @@ from numpy.random import Generator
 
 from segan_ros.frame import Image
 from segan_ros.synthesis.assets.catalogue import Entry, meshes, read_manifest
-from segan_ros.synthesis.assets.things import draw, load_thing
+from segan_ros.synthesis.assets.things import DAMAGE, draw, load_thing
 from segan_ros.synthesis.shapes import Family, Shape
 
 VERSION = 1
@@ -27,7 +27,7 @@ def cache_folder(cache: Path | None = None) -> Path:
     if cache is not None:
         return cache
     home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "segan_ros" / "assets"
+    return (Path(home) if home else Path.home() / ".cache").absolute() / "segan_ros" / "assets"
 
 
 def load_objects(split: str, cache: Path | None = None) -> tuple[Family, ...]:
@@ -35,7 +35,7 @@ def load_objects(split: str, cache: Path | None = None) -> tuple[Family, ...]:
 
     Args:
         split: train, val or test.
-        cache: as of `segan assets`.
+        cache: see `cache_folder`.
 
     Raises:
         FileNotFoundError: they are not prepared, or not all of them.
@@ -60,12 +60,16 @@ def load_surfaces(cache: Path | None = None) -> dict[str, Image]:
 
     Raises:
         FileNotFoundError: they are not prepared.
-        ValueError: they were prepared by another version.
+        ValueError: they were prepared by another version, or are damaged.
     """
     folder = cache_folder(cache)
     _note(folder)
-    with np.load(surfaces_path(folder), allow_pickle=False) as held:
-        return {name: held[name] for name in sorted(held.files)}
+    path = surfaces_path(folder)
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {name: held[name] for name in sorted(held.files)}
+    except DAMAGE as error:
+        raise ValueError(f"{path}: damaged ({error}); delete it and run `segan assets`") from None
 
 
 def digest(cache: Path | None = None) -> str:

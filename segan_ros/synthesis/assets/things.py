@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from segan_ros.frame import Image
 from segan_ros.synthesis.meshes import Array, Mesh
 from segan_ros.synthesis.shapes import Part, Shape, solid
 from segan_ros.synthesis.textures import Surface, paint
+
+DAMAGE = (EOFError, KeyError, NotImplementedError, ValueError, zipfile.BadZipFile, zlib.error)
+"""What numpy says of a file that is not whole."""
 
 PRINTS = ("any", "any", "plain", "plain", "metal", "ceramic", "wood", "fruit")
 """Finishes that a plain piece is given now and then."""
@@ -93,7 +97,7 @@ def load_thing(path: Path) -> Thing:
             )
             hulls = np.split(held["hulls"].astype(float), np.cumsum(held["hull_sizes"])[:-1])
             return Thing(pieces, tuple(hulls), bool(held["standing"]))
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path}: damaged ({error}); delete it and run `segan assets`") from None
 
 
