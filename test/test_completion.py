@@ -56,6 +56,15 @@ def test_hidden_part_lies_under_the_neighbour(model):
     assert {(e.occluder_id, e.occludee_id) for e in scene.graph.edges} >= {(7, 1)}
 
 
+def test_lower_threshold_finds_more(model):
+    frame = frame_of(overlapping())
+    areas = [
+        SceneCompleter(model, Settings(threshold=t)).complete(frame).object(1).amodal_area
+        for t in (0.05, None, 0.95)
+    ]
+    assert areas[0] > areas[1] > areas[2]
+
+
 def test_threshold_of_zero_in_a_model_means_the_likeliest(model):
     frame = frame_of(overlapping())
     other = copy(model)

@@ -148,6 +148,15 @@ def test_an_engine_for_something_else_is_not_used(cache, painter, change, monkey
     assert cache.find(painter, precision) is None
 
 
+def test_another_gpu_or_runtime_is_another_engine(tmp_path, painter, monkeypatch):
+    names = set()
+    for card, version in (("Orin", "1"), ("A10", "1"), ("Orin", "2")):
+        monkeypatch.setattr(engines_module, "gpu", lambda card=card: card)
+        monkeypatch.setattr(engines_module, "tensorrt_version", lambda version=version: version)
+        names.add(str(Engines(tmp_path)._key(painter, "fp16")))
+    assert len(names) == 3
+
+
 @COMPILES
 @pytest.mark.parametrize("damage", ["cut", "flipped", "missing", "manifest", "not json", "lying"])
 def test_a_damaged_engine_is_deleted_and_built_again(cache, painter, damage, caplog):

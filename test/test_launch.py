@@ -90,6 +90,24 @@ def test_only_what_is_given_overrides_the_params_file(monkeypatch, given, overri
     assert node["parameters"] == [given["params_file"], *overrides]
 
 
+def test_every_argument_reaches_the_node(monkeypatch):
+    for name in ("launch", "launch.actions", "launch_ros"):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    monkeypatch.setitem(sys.modules, "launch_ros.actions", SimpleNamespace(Node=dict))
+    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    topics = {"image": "/a", "mask": "/b", "depth": "/c", "camera_info": "/d"}
+    given = {name: default for name, (default, _) in arguments().items()}
+    given |= {"fastdds_profile": "true"} | {f"{k}_topic": v for k, v in topics.items()}
+    given |= {"namespace": "left", "name": "pile", "autostart": "false", "log_level": "warn"}
+    (node,) = runpy.run_path(str(FILE))["_start"](SimpleNamespace(launch_configurations=given))
+    assert (node["namespace"], node["name"], node["arguments"][-1]) == ("left", "pile", "warn")
+    subscribed = ("image", "instance_mask", "depth", "camera_info")
+    assert dict(node["remappings"]) == dict(zip(subscribed, topics.values(), strict=True))
+    assert node["parameters"][1:] == [{"autostart": False}]
+    assert set(node["additional_env"].values()) == {str(ROOT / "config" / "fastdds.xml")}
+
+
 class TestWithLaunch:
     """The same file, understood by launch itself."""
 

@@ -207,6 +207,19 @@ def test_poll_and_then_appearance_of_one_frame_segment_it_once(fed, robot):
     assert segmented == [1]
 
 
+def test_appearances_of_one_frame_are_asked_for_one_by_one(fed, robot):
+    for i in (3, 7):
+        asked = complete(robot, use_latest=True, object_ids=[i], with_appearance=True)
+        (item,) = asked.objects.objects
+        assert item.id == i and item.appearance.image.data
+
+
+def test_latest_frame_must_not_be_too_old(fed, robot):
+    """The fixture's stamp is long past."""
+    answer = complete(robot, use_latest=True, max_age=Duration(sec=1))
+    assert not answer.success and "max_age is 1 s" in answer.message
+
+
 def test_disabled_node_drops_frames_until_it_is_enabled(node, robot):
     (graphs,) = listen(robot, node, "occlusion_graph")
     answer = robot.ask(SetBool, "/segan/enable", SetBool.Request(data=False))
