@@ -351,7 +351,10 @@ def encoded(image: NDArray[Any], kind: str = ".png") -> bytes:
         image = cv2.cvtColor(
             image, cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
         )
-    done, content = cv2.imencode(kind, image)
+    try:
+        done, content = cv2.imencode(kind, image)
+    except cv2.error:  # older versions raise where newer ones return False
+        done = False
     if not done:
         raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} does not fit {kind}")
     return content.tobytes()

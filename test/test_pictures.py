@@ -118,8 +118,10 @@ def test_complete_one_photo(tmp_path, folder, capsys):
         str(tmp_path / "scene/labels.png"),
     ]
     out = tmp_path / "out"
-    assert main([*arguments, *photo, "--out", str(out)]) == 0
+    depth = ["--depth", str(tmp_path / "scene/depth_mm.png")]
+    assert main([*arguments, *photo, *depth, "--out", str(out)]) == 0
     assert "removal order:" in capsys.readouterr().out
+    assert json.loads((out / "objects.json").read_text())[0]["depth_median"] == 0.75
     for name in ("overlay.png", "completed.png", "graph.svg", "objects.json", "amodal_2.png"):
         assert (out / name).stat().st_size > 0
     assert json.loads((out / "graph.json").read_text())["object_ids"] == [2, 300]

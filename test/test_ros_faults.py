@@ -2,6 +2,7 @@
 
 import weakref
 from array import array
+from types import SimpleNamespace
 
 import pytest
 
@@ -324,7 +325,10 @@ class TestModelReplaced:
         assert objects[1].objects[0].amodal_area == before
         assert self.area(robot, node, objects, START + 2 * SECOND) > before
 
-    def test_old_one_gives_its_memory_back(self, start_node, robot, folder):
+    def test_old_one_gives_its_memory_back(self, start_node, robot, folder, monkeypatch):
+        trimmed = []
+        library = SimpleNamespace(malloc_trim=trimmed.append)
+        monkeypatch.setattr("segan_ros.ros.loader._LIBC", library)
         node = start_node(model=str(folder))
         (objects,) = listen(robot, node, "objects")
         self.area(robot, node, objects, START)
@@ -334,6 +338,7 @@ class TestModelReplaced:
         assert reload(robot).success
         self.area(robot, node, objects, START + SECOND)
         assert model() is None
+        robot.wait(lambda: trimmed, "the memory given back")
 
     def test_unconfigured_node_has_nothing_to_reload(self, start_node, robot):
         start_node(active=False)

@@ -103,6 +103,27 @@ def test_run_that_was_stopped_takes_the_same_steps_as_one_that_was_not(config, m
     assert all(torch.equal(states[0][k], states[1][k]) for k in states[1])
 
 
+def test_painter_is_judged_by_the_discriminator_of_its_own_step(config, monkeypatch):
+    """Not by one that autocast kept from before the discriminator's step."""
+    monkeypatch.setattr(recipe, "has_bf16", lambda: True)
+    judged = []
+
+    def step(state, stage, batch, usual=recipe._step):
+        if not judged:
+            state.model.discriminator.register_forward_hook(
+                lambda _, given, verdict: judged.append((given, verdict.detach()))
+            )
+        losses = usual(state, stage, batch)
+        given, verdict = judged[-1]  # the last of three: what the painter learns from
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(verdict, state.model.discriminator(*given))
+        return losses
+
+    monkeypatch.setattr(recipe, "_step", step)
+    train(replace(config, bf16=True, stages=(Stage("painter", 1, 2, 1e-2),)))
+    assert len(judged) == 4
+
+
 def test_kill_between_checkpoints_leaves_no_double_rows(config):
     train(config, until=(0, 3))
     with (Path(config.out) / "curves.csv").open("a") as file:
