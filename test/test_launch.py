@@ -69,6 +69,22 @@ def test_launch_file_names_files_and_the_executable_that_are_there():
     assert ast.literal_eval(keyword_of_node("package")) == "segan_ros"
 
 
+@pytest.fixture
+def node_of(monkeypatch):
+    """What the launch file tells the Node, given some arguments; the others are the defaults."""
+    for name in ("launch", "launch.actions", "launch_ros"):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    monkeypatch.setitem(sys.modules, "launch_ros.actions", SimpleNamespace(Node=dict))
+    start = runpy.run_path(str(FILE))["_start"]
+    defaults = {name: default for name, (default, _) in arguments().items()}
+
+    def node(given):
+        (action,) = start(SimpleNamespace(launch_configurations=defaults | given))
+        return action
+
+    return node
+
+
 @pytest.mark.parametrize(
     "given, overrides",
     [
@@ -80,27 +96,17 @@ def test_launch_file_names_files_and_the_executable_that_are_there():
         ),
     ],
 )
-def test_only_what_is_given_overrides_the_params_file(monkeypatch, given, overrides):
-    for name in ("launch", "launch.actions", "launch_ros"):
-        monkeypatch.setitem(sys.modules, name, MagicMock())
-    monkeypatch.setitem(sys.modules, "launch_ros.actions", SimpleNamespace(Node=dict))
-    start = runpy.run_path(str(FILE))["_start"]
-    given = {name: default for name, (default, _) in arguments().items()} | given
-    (node,) = start(SimpleNamespace(launch_configurations=given))
-    assert node["parameters"] == [given["params_file"], *overrides]
+def test_only_what_is_given_overrides_the_params_file(node_of, given, overrides):
+    assert node_of(given)["parameters"] == [arguments()["params_file"][0], *overrides]
 
 
-def test_every_argument_reaches_the_node(monkeypatch):
-    for name in ("launch", "launch.actions", "launch_ros"):
-        monkeypatch.setitem(sys.modules, name, MagicMock())
-    monkeypatch.setitem(sys.modules, "launch_ros.actions", SimpleNamespace(Node=dict))
+def test_every_argument_reaches_the_node(node_of, monkeypatch):
     for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
         monkeypatch.delenv(name, raising=False)
     topics = {"image": "/a", "mask": "/b", "depth": "/c", "camera_info": "/d"}
-    given = {name: default for name, (default, _) in arguments().items()}
-    given |= {"fastdds_profile": "true"} | {f"{k}_topic": v for k, v in topics.items()}
+    given = {"fastdds_profile": "true"} | {f"{k}_topic": v for k, v in topics.items()}
     given |= {"namespace": "left", "name": "pile", "autostart": "false", "log_level": "warn"}
-    (node,) = runpy.run_path(str(FILE))["_start"](SimpleNamespace(launch_configurations=given))
+    node = node_of(given)
     assert (node["namespace"], node["name"], node["arguments"][-1]) == ("left", "pile", "warn")
     subscribed = ("image", "instance_mask", "depth", "camera_info")
     assert dict(node["remappings"]) == dict(zip(subscribed, topics.values(), strict=True))

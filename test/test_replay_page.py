@@ -65,6 +65,13 @@ def pair(chromium, runs):
     return chromium
 
 
+def content_of(report: Path) -> dict:
+    """What a report shows."""
+    data = re.search(r'id="data">(.*?)</script>', report.read_text(), re.DOTALL)
+    assert data
+    return json.loads(data[1])
+
+
 def frames_listed(page) -> list[int]:
     return page.ask("[...document.querySelectorAll('#list button')].map(b => +b.dataset.frame)")
 
@@ -96,8 +103,7 @@ def test_unanswered_frames_and_the_worst_come_first(page, runs):
 
 @needs_chromium
 def test_frames_are_sorted_by_their_score(chromium, runs, tmp_path):
-    html = (runs / "then" / "report.html").read_text()
-    content = json.loads(re.search(r'id="data">(.*?)</script>', html, re.DOTALL)[1])
+    content = content_of(runs / "then" / "report.html")
     for frame, score in zip(content["run"]["frames"], (0.7, 0.2, 0.5, -1), strict=True):
         frame["frame_score"] = score
     write_page(tmp_path / "report.html", content)
@@ -240,10 +246,7 @@ def test_dark_and_light(page):
 
 @needs_chromium
 def test_name_from_outside_is_text_and_nothing_else(chromium, runs, tmp_path):
-    report = (runs / "then" / "report.html").read_text()
-    data = re.search(r'id="data">(.*?)</script>', report, re.DOTALL)
-    assert data
-    content = json.loads(data[1])
+    content = content_of(runs / "then" / "report.html")
     evil = "</script><img src=x onerror=alert(1)>"
     content["heading"] = evil
     content["run"]["frames"][0]["objects"][0]["name"] = evil

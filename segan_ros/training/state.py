@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -201,8 +202,13 @@ def _account(state: Run) -> dict[str, Any]:
     }
 
 
-def _names(places: str | tuple[str, ...]) -> str:
-    return ", ".join(Path(p).name for p in ([places] if isinstance(places, str) else places))
+def _names(places: str | Sequence[str]) -> str:
+    return ", ".join(Path(place).name for place in _each(places))
+
+
+def _each(places: str | Sequence[str]) -> Sequence[str]:
+    """The folders that a key of `PLACES` names: one, several, or none where it is empty."""
+    return [places] if places and isinstance(places, str) else places
 
 
 def _stage(stage: Stage) -> str:
@@ -238,12 +244,8 @@ def _lasting(config: dict[str, Any]) -> dict[str, Any]:
     """What of a config must not change while it runs: all but who prepares batches and the places
     of files, their number excepted."""
     config = _plain(config)
-    data = {k: _count(v) if k in PLACES else v for k, v in config["data"].items()}
+    data = {k: len(_each(v)) if k in PLACES else v for k, v in config["data"].items()}
     return {**config, "out": "", "workers": 0, "data": data}
-
-
-def _count(places: str | list[str]) -> int:
-    return len(places) if isinstance(places, list) else int(bool(places))
 
 
 def _plain(value: Any) -> Any:
