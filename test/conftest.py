@@ -9,10 +9,13 @@ import pytest
 def ros():
     """ROS 2 in this process, in a domain where no other node is heard."""
     rclpy = pytest.importorskip("rclpy")
-    os.environ["ROS_DOMAIN_ID"] = str(os.getpid() % 100 + 1)
-    rclpy.init()
-    yield rclpy
-    rclpy.try_shutdown()
+    from segan_ros.evaluation.node_process import live_environment
+
+    with live_environment() as environment:
+        os.environ["ROS_DOMAIN_ID"] = environment["ROS_DOMAIN_ID"]
+        rclpy.init()
+        yield rclpy
+        rclpy.try_shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,11 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
 
-from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.msg import AmodalObjectArray, OcclusionGraph, OrientedBoxArray
 from segan_ros.ros.node import SeganNode
 from segan_ros.ros.synchronizer import IMAGE
 
@@ -32,6 +33,9 @@ KINDS = {
     "occlusion_graph": OcclusionGraph,
     "amodal_labels": Image,
     "visualization": Image,
+    "boxes": OrientedBoxArray,
+    "points": PointCloud2,
+    "markers": MarkerArray,
 }
 
 

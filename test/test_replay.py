@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -387,7 +388,8 @@ def test_signal_while_the_node_stops_kills_it(process, hangup, number):
         wait_for(node, "ready")
         assert node._process is not None
         pid = node._process.pid
-        threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+        asked = partial(wait_for, node, "asked to stop")
+        threading.Thread(target=lambda: asked() or os.kill(os.getpid(), number)).start()
         begin = time.monotonic()
         node.stop()
     assert time.monotonic() - begin < node_process.STOP_TIMEOUT

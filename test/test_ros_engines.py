@@ -56,6 +56,8 @@ def test_frames_are_answered_while_engines_are_built(start_node, robot, model, m
     robot.wait(lambda: len(graphs) == 2, "an answer of the engines")
     report = node.node.report()
     assert (report.provider, report.engine) == ("openvino", "ready")
+    # The place that the parameter names, and no other.
+    assert len(list((model / "cache").glob("*/manifest.json"))) == 2
     assert graphs[0].edges == graphs[1].edges
 
 

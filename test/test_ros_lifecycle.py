@@ -9,6 +9,7 @@ pytest.importorskip("rclpy")
 from lifecycle_msgs.srv import ChangeState, GetState
 from ros_harness import SECOND, START, TIMEOUT, image_and_mask, listen
 from sensor_msgs.msg import CameraInfo
+from test_ros_worker import open_when_told_to_stop
 
 pytestmark = pytest.mark.ros
 
@@ -80,7 +81,7 @@ def test_deactivation_waits_for_the_frame_in_work_and_accounts_for_all(start_nod
         robot.wait(lambda n=n: node.tally().received == n + 1, "the frame")
     robot.send(image_and_mask(START + 3 * SECOND)[0], None)
     robot.wait(lambda: node.tally().received == 4, "the image without a mask")
-    threading.Timer(0.05, go_on.set).start()
+    open_when_told_to_stop(node.node._pipeline._worker, go_on)
     node.do(node.node.trigger_deactivate)
     tally = node.tally()
     assert tally.done == 1 and tally.in_flight == 0

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 import numpy as np
+from rclpy.parameter import Parameter
 from ros_harness import (
     RELIABLE,
     SECOND,
@@ -44,6 +45,11 @@ class Gate:
         return self._network(*inputs)
 
 
+def set_parameter(node, name, value):
+    (result,) = node.do(lambda: node.node.set_parameters([Parameter(name, value=value)]))
+    assert result.successful, result.reason
+
+
 def stamps_of(messages):
     return [m.header.stamp.sec * SECOND + m.header.stamp.nanosec for m in messages]
 
@@ -51,9 +57,10 @@ def stamps_of(messages):
 def test_graph_does_not_wait_for_the_painter(start_node, robot):
     node = start_node()
     painter = Gate(node, "paint")
-    graphs, labels, objects = listen(robot, node, "occlusion_graph", "amodal_labels", "objects")
+    soon = listen(robot, node, "occlusion_graph", "amodal_labels", "boxes", "points", "markers")
+    (objects,), graphs = listen(robot, node, "objects"), soon[0]
     robot.send(*image_and_mask())
-    robot.wait(lambda: graphs and labels, "graph and labels")
+    robot.wait(lambda: all(soon), "everything that needs no appearance")
     assert painter.entered.wait(TIMEOUT)
     assert not objects and node.tally().done == 0
     painter.open.set()
@@ -122,15 +129,43 @@ def test_answers_are_given_again_while_nothing_changes(
     assert values(node.node.report())["image.reused"] == str(len(views) - runs)
 
 
+def test_depth_that_comes_or_goes_ends_the_reuse(start_node, robot):
+    node = start_node(reuse_change=2.0, use_depth="auto", sync_timeout=0.2)
+    segmentor = Gate(node, "segment", is_open=True)
+    (objects,) = listen(robot, node, "objects")
+    depth = robot.camera("depth", reliability=RELIABLE)
+    came = 0
+    for n, runs in enumerate((1, 1, 2, 2, 3)):
+        stamp, has_depth = START + n * SECOND, n not in (2, 3)
+        if has_depth:
+            came += 1
+            depth.publish(image_message(np.full((60, 80), 1.5, np.float32), "32FC1", stamp))
+            robot.wait(lambda c=came: node.tally("depth").received == c, "the depth")
+        robot.send(*shown(stamp))
+        robot.wait(lambda n=n: len(objects) == n + 1, "an answer")
+        assert segmentor.runs == runs
+        assert (objects[-1].objects[0].depth_median == 1.5) == has_depth
+
+
+def test_reused_answer_has_no_appearance_once_it_is_switched_off(start_node, robot):
+    node = start_node(reuse_change=2.0)
+    (objects,) = listen(robot, node, "objects")
+    for n, painted in enumerate((True, False, True)):
+        set_parameter(node, "publish_appearance", painted)
+        robot.send(*shown(START + n * SECOND))
+        robot.wait(lambda n=n: len(objects) == n + 1, "an answer")
+        assert all(bool(o.appearance.image.data) == painted for o in objects[-1].objects)
+    robot.wait(lambda: node.tally().done == 3, "the accounts")
+    assert values(node.node.report())["image.reused"] == "2"
+
+
 def test_changed_setting_ends_the_reuse(start_node, robot):
     node = start_node(reuse_change=2.0)
     segmentor = Gate(node, "segment", is_open=True)
     (graphs,) = listen(robot, node, "occlusion_graph")
     robot.send(*shown(START))
     robot.wait(lambda: len(graphs) == 1, "an answer")
-    from rclpy.parameter import Parameter
-
-    node.do(lambda: node.node.set_parameters([Parameter("threshold", value=0.7)]))
+    set_parameter(node, "threshold", 0.7)
     robot.send(*shown(START + SECOND))
     robot.wait(lambda: len(graphs) == 2, "another answer")
     assert segmentor.runs == 2

@@ -42,8 +42,8 @@ def test_subscribers_of_either_reliability_hear_all_outputs(start_node, robot, r
     image, mask = image_and_mask(START + 123)
     robot.send(image, mask)
     robot.wait(lambda: all(heard), "all outputs")
-    objects, graph, labels, picture = (h[0] for h in heard)
-    for message in (objects, graph, labels, picture):
+    objects, graph, labels, picture, boxes, points, markers = (h[0] for h in heard)
+    for message in (objects, graph, labels, picture, boxes, points, *markers.markers):
         assert message.header == image.header
     assert [o.id for o in objects.objects] == [3, 7]
     assert all(o.appearance.image.encoding == "rgba8" for o in objects.objects)

@@ -7,6 +7,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,10 +56,15 @@ def start_process(ros, dummy_model):
 
 
 def wait_for(process, text):
-    """Read the process's log up to a line with `text`."""
-    for line in process.stderr:
-        if text in line:
-            return line
+    """Read the process's log up to a line with `text`; end a process that stays silent."""
+    deadline = threading.Timer(TIMEOUT, process.kill)
+    deadline.start()
+    try:
+        for line in process.stderr:
+            if text in line:
+                return line
+    finally:
+        deadline.cancel()
     raise AssertionError(f"the node ended with {process.wait()} before it said {text!r}")
 
 

@@ -8,6 +8,7 @@ pytest.importorskip("rclpy")
 from builtin_interfaces.msg import Duration
 from ros_harness import SECOND, START, TIMEOUT, image_and_mask, image_message, listen, two_boxes
 from std_srvs.srv import SetBool
+from test_ros_worker import open_when_told_to_stop
 
 from segan_ros.srv import CompleteObjects, GetRemovalOrder
 
@@ -173,7 +174,7 @@ def test_request_in_waiting_is_answered_when_the_node_is_deactivated(fed, robot)
     futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]
     robot.wait(entered.is_set, "the first request in work")
     robot.wait(lambda: fed.node._pipeline._worker._calls, "the second one in waiting")
-    threading.Timer(0.05, go_on.set).start()
+    open_when_told_to_stop(fed.node._pipeline._worker, go_on)
     fed.do(fed.node.trigger_deactivate)
     robot.wait(lambda: all(f.done() for f in futures), "both answers")
     assert futures[0].result().success
@@ -188,7 +189,7 @@ def test_open_requests_are_answered_when_the_node_is_shut_down(fed, robot):
     robot.wait(entered.is_set, "the first request in work")
     robot.wait(lambda: fed.node._pipeline._worker._calls, "the second one in waiting")
     assert fed.node.requests == (2, 0)
-    threading.Timer(0.05, go_on.set).start()
+    open_when_told_to_stop(fed.node._pipeline._worker, go_on)
     fed.do(fed.node.trigger_shutdown)
     robot.wait(lambda: all(f.done() for f in futures), "both answers")
     assert futures[0].result().success

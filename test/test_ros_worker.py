@@ -28,6 +28,17 @@ class Gate:
         self.handled.append(item)
 
 
+def open_when_told_to_stop(worker, event):
+    """Set `event` once `worker` was told to stop, not before."""
+
+    def wait():
+        with worker._wake:
+            worker._wake.wait_for(lambda: worker._ends, TIMEOUT)
+        event.set()
+
+    threading.Thread(target=wait).start()
+
+
 @pytest.fixture
 def gate():
     gate = Gate()
@@ -97,7 +108,7 @@ def test_stop_ends_the_thread_and_hands_back_what_is_left(gate):
     assert gate.entered.wait(TIMEOUT)
     gate.worker.offer(2)
     waiting = gate.worker.call(lambda: None)
-    threading.Timer(0.05, gate.open.set).start()
+    open_when_told_to_stop(gate.worker, gate.open)
     assert gate.worker.stop() == [2]
     assert gate.handled == [1]
     assert not any(t.name == "w" for t in threading.enumerate())
