@@ -29,7 +29,7 @@ from robot import ECHO, GRAPH, OBJECTS, Robot
 
 from segan_ros.evaluation.node_process import NodeError, NodeProcess, live_environment
 from segan_ros.evaluation.tables import markdown_table
-from segan_ros.inference import PROVIDERS, model_folder
+from segan_ros.inference import PROVIDERS, Model, model_folder
 from segan_ros.resources import resource_path
 
 HERE = Path(__file__).resolve().parent
@@ -103,15 +103,18 @@ def main() -> int:
     frames = args.frames or (15 if args.quick else 40)
     sizes, counts = (["VGA"], [10]) if args.quick else (list(SIZES), OBJECTS_IN_VIEW)
     cases = [Case(s, n, a) for s in sizes for n in counts for a in (False, True)]
-    parameters = {
-        "model": str(model_folder(args.model).resolve()),
-        "provider": args.provider,
-        "threads": str(args.threads),
-        "diagnostics_period": "0.5",
-    }
     results: list[Result] = []
     flood: dict[str, Any] = {}
     try:
+        model = model_folder(args.model).resolve()
+        if args.provider == "tensorrt":
+            Model(model, args.provider)  # builds what is missing: a case does not wait for that
+        parameters = {
+            "model": str(model),
+            "provider": args.provider,
+            "threads": str(args.threads),
+            "diagnostics_period": "0.5",
+        }
         for case in _told(cases):
             with _scene(case, parameters) as (robot, pid):
                 results.append(measured(case, robot, pid, frames))

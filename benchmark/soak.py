@@ -435,9 +435,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--max-growth", type=float, default=0.02, help="of memory, a share")
     parser.add_argument("--log", type=Path, help="file for all that the node prints")
     given = parser.parse_args(arguments)
+    try:
+        model = model_folder(given.model)
+    except ValueError as error:
+        parser.error(str(error))
     with tempfile.TemporaryDirectory() as folder:
         parameters = {
-            "model": str(model_folder(given.model)),
+            "model": str(model),
             "provider": given.provider,
             "input_reliability": "reliable",
             "input_depth": "5",

@@ -152,11 +152,12 @@ def labelled_area(labels: NDArray[Any], gap_width: int) -> Mask:
     labelled = labels > 0
     if not gap_width:
         return labelled
-    side = (gap_width + 1) // 2 * 2 + 1  # odd: closing must not shift it
     # What lies outside is no neighbour: a gap to the border of the picture stays one.
-    padded = np.pad(labelled, side // 2).view(np.uint8)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    inside = slice(side // 2, -(side // 2))
+    padded = np.pad(labelled, gap_width).view(np.uint8)
+    kernel = np.ones((gap_width + 1, gap_width + 1), np.uint8)
+    wide = cv2.dilate(padded, kernel, anchor=(0, 0))
+    closed = cv2.erode(wide, kernel, anchor=(gap_width, gap_width))
+    inside = slice(gap_width, -gap_width)
     return closed[inside, inside].view(bool)
 
 
@@ -170,8 +171,8 @@ def canvas(
 ) -> Planes:
     """Eq. 1: the painter's input, ``(3, h, w)`` float32 in 0..1.
 
-    Visible pixels keep their colour, hidden ones are red, the rest is blue: ``M = I*V + R*(O-V) +
-    B*(J-O)`` with O the whole mask (the paper prints ``J-O-V``, but O contains V).
+    Visible pixels keep their colour (see `unmarked`), hidden ones are red, the rest is blue: ``M =
+    I*V + R*(O-V) + B*(J-O)`` with O the whole mask (the paper prints ``J-O-V``, but O contains V).
 
     Args:
         rgb: ``(H, W, 3)`` uint8.
@@ -184,11 +185,24 @@ def canvas(
         out = np.empty((3, *size), np.float32)
     v = resized(visible, size)
     o = np.maximum(resized(whole, size), v)
-    _unit_planes(resized(rgb, size), out)
+    _unit_planes(resized(unmarked(rgb), size), out)
     out *= v
     out[0] += o - v
     out[2] += 1 - o
     return out
+
+
+def unmarked(rgb: Image) -> Image:
+    """`rgb` with some green in what is nearly the pure red or blue that Eq. 1 marks pixels with: a
+    painter would take it for hidden, or for no part of the object."""
+    red = cv2.inRange(rgb, (225, 0, 0), (255, 30, 30))
+    blue = cv2.inRange(rgb, (0, 0, 225), (30, 30, 255))
+    marks = cv2.bitwise_or(red, blue) > 0
+    if not marks.any():
+        return rgb
+    result = rgb.copy()
+    result[marks, 1] = 31
+    return result
 
 
 def uncovered(

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
 
 from segan_ros.gpu import gpu, tensorrt_version
@@ -109,15 +110,18 @@ class Engines:
         Raises:
             EngineError: it failed; the message says why.
         """
-        place = self._writable(network.path.stat().st_size * ROOM_PER_NETWORK)
         key = self._key(network, precision)
+        room = network.path.stat().st_size * ROOM_PER_NETWORK
+        place = self._writable(room, key, _name(network, key))
         unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=place))
         try:
             options = provider_options(self.provider, network, precision, threads, unfinished)
             _run_builder(network, self.provider, options, threads, watch)
             if not any(unfinished.iterdir()):
                 raise EngineError("ONNX Runtime built the network but wrote no engine")
+            check_unchanged(network)
             _sign(unfinished, key)
+            unfinished.chmod(0o755)  # other users of the cache may read it
             return _settle(unfinished, place / _name(network, key), key)
         except OSError as error:
             raise EngineError(f"{error}; free space or set engine_cache") from None
@@ -145,7 +149,7 @@ class Engines:
         """All that an engine depends on."""
         key = {
             "provider": self.provider,
-            "onnx": _fingerprint(network.path),
+            "onnx": network.digest,
             "onnxruntime": ort.__version__,
             "precision": precision,
             "shapes": [shapes(network, n) for n in (1, USUAL_BATCH, MAX_BATCH)],
@@ -157,7 +161,7 @@ class Engines:
     def _places(self) -> list[Path]:
         return [self.folder] + ([Path(self._spare.name)] if self._spare else [])
 
-    def _writable(self, room: int) -> Path:
+    def _writable(self, room: int, key: dict[str, Any], name: str) -> Path:
         """The cache, or a folder that goes away with the process."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -166,6 +170,8 @@ class Engines:
             free = shutil.disk_usage(self.folder).free
             if free < room:
                 raise OSError(f"{free / 1e6:.0f} MB are free, {room / 1e6:.0f} MB are needed")
+            if (self.folder / name).is_dir() and (problem := _problem(self.folder / name, key)):
+                raise OSError(f"{name} is of no use ({problem}) but cannot be deleted")
         except OSError as error:
             LOG.warning(
                 "engine_cache %s cannot be used: %s. Engines will be built again at the next "
@@ -178,6 +184,13 @@ class Engines:
             return Path(self._spare.name)
         _clear(self.folder)
         return self.folder
+
+
+def check_unchanged(network: Network) -> None:
+    """Raise `EngineError` if the network's files are not those any more that the model began with:
+    new ones wait until they are asked for."""
+    if network.has_changed:
+        raise EngineError(f"{network.path} has changed since it was loaded; load the model again")
 
 
 def _name(network: Network, key: dict[str, Any]) -> str:
@@ -287,7 +300,12 @@ def _builder(order: dict[str, Any]) -> None:
     network = Network(Path(order["path"]), inputs)
     session = open_session(network, order["provider"], order["options"], order["threads"])
     for count in (1, MAX_BATCH):
-        session.run(None, network.zeros(count))
+        answers = session.run(None, network.zeros(count))
+        if not all(np.isfinite(answer).all() for answer in answers):
+            raise ValueError(
+                f"the engine of {network.path} answers a black picture with NaN or inf; choose "
+                "precision fp32"
+            )
 
 
 if __name__ == "__main__":

@@ -6,27 +6,33 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
-MAJOR, MINOR = 75, 76
-"""CUDA's names for the two halves of the compute capability."""
+PROCESSORS, MAJOR, MINOR = 16, 75, 76
+"""CUDA's names for the number of multiprocessors and the two halves of the compute capability."""
 
 
 @cache
 def gpu() -> str | None:
-    """Name and compute capability of the first GPU; None without a GPU or its driver."""
+    """Name, compute capability, multiprocessors and memory of the first GPU; None without a GPU or
+    its driver. The name does not tell one Jetson Orin from another."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
         return None
-    device, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
-    name = ctypes.create_string_buffer(256)
+    device, major, minor, processors = (ctypes.c_int() for _ in range(4))
+    memory, name = ctypes.c_size_t(), ctypes.create_string_buffer(256)
     failed = (
         driver.cuInit(0)
         or driver.cuDeviceGet(ctypes.byref(device), 0)
         or driver.cuDeviceGetName(name, len(name), device)
         or driver.cuDeviceGetAttribute(ctypes.byref(major), MAJOR, device)
         or driver.cuDeviceGetAttribute(ctypes.byref(minor), MINOR, device)
+        or driver.cuDeviceGetAttribute(ctypes.byref(processors), PROCESSORS, device)
+        or driver.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
     )
-    return None if failed else f"{name.value.decode()} sm{major.value}{minor.value}"
+    if failed:
+        return None
+    size = f"{processors.value} multiprocessors {memory.value / 2**30:.0f} GiB"
+    return f"{name.value.decode()} sm{major.value}{minor.value} {size}"
 
 
 @cache

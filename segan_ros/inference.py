@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import onnxruntime as ort
 
 from segan_ros.crops import Planes
 from segan_ros.engine_build import EngineBuild
-from segan_ros.engines import EngineError, Engines, Watch
+from segan_ros.engines import EngineError, Engines, Watch, check_unchanged
 from segan_ros.model_spec import ModelError, ModelSpec
 from segan_ros.resources import resource_path
 from segan_ros.sessions import (
@@ -20,7 +21,8 @@ from segan_ros.sessions import (
     PROVIDERS,
     Network,
     ProviderError,
-    first_line,
+    UnavailableError,
+    failure,
     open_session,
     precision_on,
     provider_options,
@@ -57,6 +59,7 @@ class Running:
     precision: str
     segmentor: ort.InferenceSession
     painter: ort.InferenceSession
+    digest: str
 
 
 class Model:
@@ -92,9 +95,11 @@ class Model:
             raise ModelError(f"precision is {precision!r}; known are {', '.join(PRECISIONS)}")
         self.folder = Path(folder)
         self.spec = ModelSpec.read(folder)
+        self._description = (self.folder / "model.yaml").read_text()
         self._threads, self._precision = threads, precision
         self._engines = engines or Engines()
         self._build: EngineBuild | None = None
+        self._files: dict[str, tuple[Network, Network]] = {}
         names = list(PROVIDERS) if provider == "auto" else [provider]
         must_build = False
         for name in names:
@@ -123,6 +128,12 @@ class Model:
     def precision(self) -> str:
         """At what precision: ``fp32``, ``fp16`` or ``int8``."""
         return self._running.precision
+
+    @property
+    def digest(self) -> str:
+        """Twelve digits that tell what runs now from others of the same name: of ``model.yaml`` and
+        both networks' files."""
+        return self._running.digest
 
     def require(self, precision: str) -> None:
         """Raise `ModelError` if `precision` was asked for and the provider lacks it: where another
@@ -173,6 +184,8 @@ class Model:
 
     def _networks(self, precision: str) -> tuple[Network, Network]:
         """The files for that precision, and the shapes that model.yaml states."""
+        if precision in self._files:
+            return self._files[precision]
         segmentor, painter = self.spec.segmentor, self.spec.painter
         inputs: dict[str, tuple[int, ...]] = {"planes": (segmentor.channels, *segmentor.size)}
         if segmentor.view == "image":
@@ -185,10 +198,11 @@ class Model:
                     "int8_file for both networks; quantise them or choose fp16"
                 )
             files = [segmentor.int8_file, painter.int8_file]
-        return (
+        self._files[precision] = (
             Network(self.folder / files[0], inputs),
             Network(self.folder / files[1], {"canvas": (3, *painter.size)}),
         )
+        return self._files[precision]
 
     def _begin(self, provider: str, named: bool) -> Running | None:
         """Both networks on `provider`; None if its engines are yet to be built meanwhile."""
@@ -199,10 +213,9 @@ class Model:
         if all(self._engines.find(n, precision) for n in self._networks(precision)):
             try:
                 return self._open(provider)
+            except UnavailableError:
+                raise
             except ProviderError as error:
-                # Here nothing else of ours holds the GPU: it is the engines that are bad.
-                for network in self._networks(precision):
-                    self._engines.forget(network, precision)
                 LOG.warning("the engines are built again: %s", error)
         if self._engines.background:
             return None
@@ -221,7 +234,10 @@ class Model:
     def _change_over(self, watch: Watch) -> None:
         """Build the engines, then use them from the next call on; a call at work is finished."""
         self._build_engines(watch)
-        self._running = self._open(self._engines.provider)
+        running = self._open(self._engines.provider)
+        for network in self._networks(running.precision):
+            check_unchanged(network)
+        self._running = running
         LOG.info("engines ready: now on %s %s", self.provider, self.precision)
 
     def _open(self, provider: str) -> Running:
@@ -232,37 +248,44 @@ class Model:
             ModelError: the networks are not what model.yaml says.
         """
         precision = precision_on(provider, self._precision)
+        networks = self._networks(precision)
+        compiles = provider == self._engines.provider
+        suspects: tuple[Network, ...] = networks
         sessions = []
-        for network in self._networks(precision):
-            engine = None
-            if provider == self._engines.provider:
-                engine = self._engines.find(network, precision)
-            options = provider_options(provider, network, precision, self._threads, engine)
-            try:
-                sessions.append(open_session(network, provider, options, self._threads))
-            except ProviderError:
-                if engine is not None:
-                    self._engines.forget(network, precision)
-                raise
-        running = Running(provider, precision, *sessions)
         try:
+            for network in networks:
+                suspects = (network,)
+                engine = self._engines.find(network, precision) if compiles else None
+                options = provider_options(provider, network, precision, self._threads, engine)
+                sessions.append(open_session(network, provider, options, self._threads))
+            text = self._description + "".join(n.digest for n in networks)
+            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+            segmentor, painter = sessions
+            running = Running(provider, precision, segmentor, painter, digest)
+            suspects = networks
             self._warm_up(running)
-        except ModelError:
+        except UnavailableError:
             raise
-        except Exception as error:  # those of ONNX Runtime have no class in common
-            raise ProviderError(f"it loads but does not run: {first_line(error)}") from None
-        if provider == self._engines.provider:
-            for network in self._networks(precision):
-                self._engines.renew(network, precision)
+        except ProviderError:
+            for network in suspects if compiles else ():
+                self._engines.forget(network, precision)
+            raise
+        for network in networks if compiles else ():
+            self._engines.renew(network, precision)
         return running
 
     def _warm_up(self, running: Running) -> None:
         segmentor, painter = self._networks(running.precision)
-        for count in (1, MAX_BATCH):
-            shape = self._run(running.segmentor, segmentor.zeros(count))
-            colours = self._run(running.painter, painter.zeros(count))
+        try:
+            for count in (1, MAX_BATCH):
+                shape = self._run(running.segmentor, segmentor.zeros(count))
+                colours = self._run(running.painter, painter.zeros(count))
+        except Exception as error:  # those of ONNX Runtime have no class in common
+            raise failure(error, "it loads but does not run: ") from None
         if not (np.isfinite(shape).all() and np.isfinite(colours).all()):
-            raise ModelError(f"{self.folder}: its networks answer a black picture with NaN or inf")
+            raise ProviderError(
+                f"{self.folder}: its networks answer a black picture with NaN or inf"
+            )
         if shape.ndim != 4 or shape.shape[1] not in (1, 2):
             raise ModelError(
                 f"{segmentor.path}: its output must be (N, 1 or 2, P, P), got {shape.shape}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,11 @@ which bounds memory."""
 
 
 class ProviderError(Exception):
-    """This provider cannot run here; another one might."""
+    """This provider cannot run this network here; another one might."""
+
+
+class UnavailableError(ProviderError):
+    """It lacks a library, a device or memory: nothing is wrong with the network or its engine."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,25 @@ class Network:
 
     path: Path
     inputs: dict[str, tuple[int, ...]]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, and of those beside it that it names (ONNX external data), as they
+        were when this was asked first."""
+        return self._digest()
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the files are other ones now."""
+        return self._digest() != self.digest
+
+    def _digest(self) -> str:
+        content = self.path.read_bytes()
+        digest = hashlib.sha256(content)
+        for other in sorted(self.path.parent.iterdir()):
+            if other != self.path and other.is_file() and other.name.encode() in content:
+                digest.update(other.read_bytes())
+        return digest.hexdigest()
 
     def zeros(self, count: int) -> dict[str, Planes]:
         """Inputs for `count` objects."""
@@ -108,9 +133,11 @@ def open_session(
             ort.InferenceSession(str(network.path), settings, providers=["CPUExecutionProvider"])
         except Exception:
             raise ModelError(f"{network.path}: ONNX Runtime cannot read it: {reason}") from None
-        raise ProviderError(reason) from None
+        raise failure(error) from None
     if session.get_providers()[0] != name:
-        raise ProviderError("its library or device is missing, ONNX Runtime fell back to the CPU")
+        raise UnavailableError(
+            "its library or device is missing, ONNX Runtime fell back to the CPU"
+        )
     session.disable_fallback()  # nor may it take the CPU when a run fails later
     _check_inputs(network, session)
     return session
@@ -118,7 +145,7 @@ def open_session(
 
 def _check_inputs(network: Network, session: ort.InferenceSession) -> None:
     for item in session.get_inputs():
-        if item.type != "tensor(float)" or isinstance(item.shape[0], int):
+        if item.type != "tensor(float)" or not item.shape or isinstance(item.shape[0], int):
             raise ModelError(
                 f"{network.path}: input {item.name} is {item.type} {item.shape}; it must be "
                 "float32 for any number of objects, export the model again with a dynamic first "
@@ -148,6 +175,9 @@ def provider_options(
         if threads:
             options["num_of_threads"] = str(threads)
         return options if engine is None else {**options, "cache_dir": str(engine)}
+    if provider == "cuda":
+        # The default search would time every convolution again for each new number of objects.
+        return {"cudnn_conv_algo_search": "HEURISTIC"}
     if provider != "tensorrt":
         return {}
     options = {
@@ -170,6 +200,13 @@ def provider_options(
 def shapes(network: Network, count: int) -> str:
     """Shapes of the inputs for `count` objects, as TensorRT reads them."""
     return ",".join(f"{n}:{'x'.join(map(str, (count, *s)))}" for n, s in network.inputs.items())
+
+
+def failure(error: Exception, prefix: str = "") -> ProviderError:
+    """What an error of ONNX Runtime, whose classes do not tell, means for its provider."""
+    reason = first_line(error)
+    lacks = re.search("memory|alloc", reason, re.IGNORECASE)
+    return (UnavailableError if lacks else ProviderError)(prefix + reason)
 
 
 def first_line(error: Exception | str) -> str:

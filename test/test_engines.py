@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -54,17 +55,17 @@ def write_networks(folder):
     return folder
 
 
-def write_network(path, source, result, first=0):
-    """Channels of the input as they are, from `first` on, by a convolution."""
-    weight = np.zeros((result[1], source[1], 1, 1), np.float32)
-    weight[range(result[1]), range(first, first + result[1])] = 1
+def write_network(path, source, result, first=0, weight=1.0):
+    """Channels of the input times `weight`, from `first` on, by a convolution."""
+    weights = np.zeros((result[1], source[1], 1, 1), np.float32)
+    weights[range(result[1]), range(first, first + result[1])] = weight
     infos = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", channels, 32, 32])
         for name, channels in (source, result)
     ]
     node = helper.make_node("Conv", [source[0], "weight"], [result[0]])
-    weights = [numpy_helper.from_array(weight, "weight")]
-    graph = helper.make_graph([node], path.stem, infos[:1], infos[1:], weights)
+    held = [numpy_helper.from_array(weights, "weight")]
+    graph = helper.make_graph([node], path.stem, infos[:1], infos[1:], held)
     onnx.save(helper.make_model(graph, opset_imports=[OPSET], ir_version=IR_VERSION), str(path))
 
 
@@ -132,13 +133,28 @@ def test_an_engine_is_built_once(cache, painter):
 
 
 @COMPILES
-@pytest.mark.parametrize("change", ["network", "precision", "shapes", "runtime"])
+@pytest.mark.parametrize("change", ["network", "weights", "precision", "shapes", "runtime"])
 def test_an_engine_for_something_else_is_not_used(cache, painter, change, monkeypatch):
+    if change == "weights":
+        onnx.save(
+            onnx.load(painter.path),
+            painter.path,
+            save_as_external_data=True,
+            location="painter.data",
+            size_threshold=0,
+            convert_attribute=True,
+        )
+        painter = Network(painter.path, painter.inputs)
     cache.build(painter, "fp32")
     precision = "fp32"
-    if change == "network":
+    if change == "weights":
+        weights = painter.path.with_suffix(".data")
+        weights.write_bytes(weights.read_bytes()[::-1])
+        painter = Network(painter.path, painter.inputs)
+    elif change == "network":
         with painter.path.open("ab") as file:
             file.write(b"more")
+        painter = Network(painter.path, painter.inputs)
     elif change == "precision":
         precision = "int8"
     elif change == "shapes":
@@ -302,6 +318,11 @@ def test_closing_a_model_ends_its_builder(folder, tmp_path):
     assert list(cache.folder.iterdir()) == []
 
 
+def test_cuda_does_not_time_every_convolution_for_each_number_of_objects(painter):
+    options = provider_options("cuda", painter, "fp32", 0, None)
+    assert options == {"cudnn_conv_algo_search": "HEURISTIC"}
+
+
 @COMPILES
 def test_without_background_naming_the_provider_builds_and_auto_does_not(folder, tmp_path, caplog):
     cache = Engines(tmp_path / "cache", provider="openvino")
@@ -316,8 +337,8 @@ def test_without_background_naming_the_provider_builds_and_auto_does_not(folder,
 def test_an_engine_that_the_runtime_refuses_is_built_again(folder, tmp_path, monkeypatch, caplog):
     cache = Engines(tmp_path / "cache", provider="openvino")
     Model(folder, "openvino", engines=cache)
-    real = engines_module.provider_options
-    monkeypatch.setattr("segan_ros.inference.provider_options", refused_once(real))
+    refusal = RuntimeError("the engine cannot be deserialised")
+    monkeypatch.setattr(ort, "InferenceSession", answering(ort.InferenceSession, [refusal]))
     with caplog.at_level(logging.INFO):
         assert Model(folder, "openvino", engines=cache).provider == "openvino"
     assert "the engines are built again: " in caplog.text
@@ -330,7 +351,7 @@ def test_an_engine_that_loads_but_does_not_run_is_built_again(
 ):
     cache = Engines(tmp_path / "cache", provider="openvino")
     Model(folder, "openvino", engines=cache)
-    real, failures = Model._run, ["out of memory"]
+    real, failures = Model._run, ["illegal instruction"]
 
     def run(session, feeds):
         if failures:
@@ -340,8 +361,106 @@ def test_an_engine_that_loads_but_does_not_run_is_built_again(
     monkeypatch.setattr(Model, "_run", staticmethod(run))
     with caplog.at_level(logging.INFO):
         assert Model(folder, "openvino", engines=cache).provider == "openvino"
-    assert "the engines are built again: it loads but does not run: out of memory" in caplog.text
+    assert (
+        "the engines are built again: it loads but does not run: illegal instruction" in caplog.text
+    )
     assert f"building the fp32 engine of {folder / 'segmentor.onnx'}" in caplog.text
+
+
+@COMPILES
+@pytest.mark.parametrize("lack", ["memory", "library"])
+def test_engines_outlive_what_is_not_their_fault(folder, tmp_path, monkeypatch, lack):
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    Model(folder, "openvino", engines=cache)
+    kept = sorted(cache.folder.iterdir())
+    with monkeypatch.context() as lacking:
+        if lack == "memory":
+            answers, message = [RuntimeError("CUDA failure 2: out of memory")], "out of memory"
+        else:
+            # As ONNX Runtime answers where a library of the provider is not found.
+            answers = [SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])]
+            message = "library or device is missing"
+        lacking.setattr(ort, "InferenceSession", answering(ort.InferenceSession, answers))
+        with pytest.raises(ModelError, match=message):
+            Model(folder, "openvino", engines=cache)
+    assert sorted(cache.folder.iterdir()) == kept
+    model = Model(folder, "openvino", engines=Engines(cache.folder, True, "openvino"))
+    assert (model.provider, model.engine) == ("openvino", "")
+
+
+@COMPILES
+def test_network_that_overflows_gets_no_engine_and_serves_elsewhere(folder, tmp_path):
+    write_network(folder / "painter.onnx", ("canvas", 3), ("appearance", 3), weight=np.nan)
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    with pytest.raises(EngineError, match=r"painter\.onnx answers a black picture with NaN or inf"):
+        cache.build(Network(folder / "painter.onnx", PAINTER), "fp32")
+    assert not list(cache.folder.iterdir())
+
+
+@COMPILES
+def test_engine_that_answers_nan_does_not_stop_the_model(folder, tmp_path, monkeypatch):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    assert Model(folder, "openvino", engines=cache)._build.wait(60)
+    real = Model._run
+
+    def run(session, feeds):
+        answer = real(session, feeds)
+        return answer * np.nan if session.get_providers()[0] == PROVIDERS["openvino"] else answer
+
+    monkeypatch.setattr(Model, "_run", staticmethod(run))
+    model = Model(folder, "openvino", engines=cache)
+    assert model.provider == "cpu" and model.engine.startswith("building ")
+    assert model._build.wait(60)
+    assert "NaN or inf; serving on cpu" in model.engine
+
+
+@COMPILES
+@pytest.mark.parametrize("moment", ["before", "during"])
+def test_files_that_are_replaced_during_a_build_wait_until_they_are_asked_for(
+    folder, tmp_path, moment
+):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    real, go_on = cache.build, threading.Event()
+
+    def replaced():
+        write_network(folder / "painter.onnx", ("canvas", 3), ("appearance", 3), weight=0.25)
+
+    def build(network, precision, threads, watch):
+        assert go_on.wait(60)
+        if network.path.stem == "painter" and moment == "during":
+            watch_it, watch = watch, lambda process: (watch_it(process), replaced())
+        return real(network, precision, threads, watch)
+
+    cache.build = build
+    model = Model(folder, "openvino", engines=cache)
+    digest = model.digest
+    if moment == "before":
+        replaced()
+    go_on.set()
+    assert model._build.wait(60)
+    assert "painter.onnx has changed since it was loaded; load the model again" in model.engine
+    assert model.provider == "cpu" and model.digest == digest
+    np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
+    cache.build = real
+    again = Model(folder, "openvino", engines=cache)
+    assert again._build.wait(60) and again.engine == "ready" and again.digest != digest
+    np.testing.assert_allclose(again.paint(canvases()), canvases() / 4, atol=1e-3)
+
+
+@COMPILES
+def test_engine_of_another_user_that_cannot_be_read_is_left_alone(cache, painter, caplog):
+    built = cache.build(painter, "fp32")
+    assert built.stat().st_mode & 0o755 == 0o755
+    if os.getuid() == 0:
+        pytest.skip("root reads and deletes everything")
+    (built / MANIFEST).chmod(0)
+    built.chmod(0o500)
+    try:
+        spare = cache.build(painter, "fp32")
+    finally:
+        built.chmod(0o700)
+    assert not spare.is_relative_to(cache.folder)
+    assert "cannot be deleted" in caplog.text
 
 
 @COMPILES
@@ -372,13 +491,18 @@ def test_failure_of_a_later_run_is_no_secret_change_to_the_cpu(painter):
         session.run(["appearance"], {"canvas": canvases()})
 
 
-def refused_once(real):
-    refusals = [{"device_type": "NO_SUCH_DEVICE"}]
+def answering(real, answers):
+    """Sessions as usual on the CPU; elsewhere `answers` come first."""
 
-    def options(*arguments):
-        return refusals.pop() if refusals else real(*arguments)
+    def session(*arguments, providers, **options):
+        if providers == ["CPUExecutionProvider"] or not answers:
+            return real(*arguments, providers=providers, **options)
+        answer = answers.pop()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    return options
+    return session
 
 
 @COMPILES

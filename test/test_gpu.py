@@ -15,9 +15,10 @@ int cuInit(unsigned flags) { return RESULT; }
 int cuDeviceGet(int *device, int ordinal) { *device = 7; return ordinal; }
 int cuDeviceGetName(char *name, int room, int device) { strncpy(name, "Orin", room); return 0; }
 int cuDeviceGetAttribute(int *value, int which, int device) {
-  *value = which == 75 ? 8 : which == 76 ? 7 : -1;
+  *value = which == 75 ? 8 : which == 76 ? 7 : which == 16 ? 14 : -1;
   return device != 7;
 }
+int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = 61ul << 30; return device != 7; }
 """
 TENSORRT = "int getInferLibVersion(void) { return 100300; }"
 ASK = "from segan_ros.gpu import gpu, tensorrt_version; print(gpu(), tensorrt_version())"
@@ -39,7 +40,7 @@ def ask(folder, driver_result):
 
 
 def test_name_capability_and_version_are_read(tmp_path):
-    assert ask(tmp_path, driver_result=0) == "Orin sm87 100300\n"
+    assert ask(tmp_path, driver_result=0) == "Orin sm87 14 multiprocessors 61 GiB 100300\n"
 
 
 def test_a_driver_without_a_gpu_is_no_gpu(tmp_path):

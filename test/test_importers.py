@@ -308,6 +308,19 @@ def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
     assert run_coco(path, "--strict") == 2
 
 
+def test_ids_that_are_none_are_bad_entries(coco, capsys):
+    good = {"id": 5, "image_id": 77, "regions": cocoa(True)[0]["regions"]}
+    whole = {"segmentation": [corners(FRONT)]}
+    bad = [{"id": 6, "image_id": [1], "regions": []}, {"image_id": {"a": 1}, **whole}]
+    photo = {"id": 77, "file_name": "val/p.jpg"}
+    path = coco([good, *bad], images=[photo, {"id": [1]}, 3], categories=[3, {"id": []}, None])
+    assert run_coco(path) == 1
+    said = capsys.readouterr()
+    assert "annotation 6: image_id [1] is not among the images" in said.err
+    assert "image_id {'a': 1} is not among the images" in said.err
+    assert "1 scenes with 3 objects" in said.out
+
+
 @pytest.mark.parametrize("bad", [1e10, -1e10, float("inf"), float("nan")])
 def test_coordinates_far_outside_are_bad_entries(coco, capsys, bad):
     regions = cocoa(True)[0]["regions"]

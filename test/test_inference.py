@@ -114,10 +114,11 @@ CANVAS = ["N", 3, 32, 32]
     ("network", "message"),
     [
         ((IDENTITY, [1, 3, 32, 32], [1, 3, 32, 32]), "for any number of objects"),
+        ((IDENTITY, [], []), "for any number of objects"),
         ((IDENTITY, CANVAS, CANVAS, TensorProto.FLOAT16), "must be float32"),
         ((helper.make_node("Log", ["canvas"], ["appearance"]), CANVAS, CANVAS), "NaN or inf"),
     ],
-    ids=["one object only", "half precision", "not finite"],
+    ids=["one object only", "a number", "half precision", "not finite"],
 )
 def test_odd_painter_is_refused(folder, network, message):
     save_network(folder / "painter.onnx", *network)

@@ -206,6 +206,7 @@ def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):
         (["--rgb", "a.png", "--out", "x"], "give --rgb with --labels, or --scenes"),
         (["--rgb", "no.png", "--labels", "no.png", "--out", "x"], "no.png: no such file"),
         (["--scenes", "nowhere", "--out", "x"], "nowhere: no scene folder here"),
+        (["--scenes", "s", "--depth", "d.png", "--out", "x"], "--depth goes with --rgb"),
     ],
 )
 def test_wrong_arguments_are_one_line(tmp_path, monkeypatch, capsys, arguments, message):

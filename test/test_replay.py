@@ -253,13 +253,17 @@ def test_frames_of_an_earlier_run_do_not_stay(tmp_path, model):
         (("BAG", "--truth", "BAG/nowhere"), "nowhere: no such bag"),
         (("BAG", "--against", "BAG"), "bag/replay.json: no such file; --against takes the --out"),
         (("BAG", "--against", "BAG/metadata.yaml"), "is not what `segan replay --out` of this"),
+        (("BAG", "--against", "OLD"), "of this version writes (KeyError: 'summary'); run it again"),
         (("BAG", "--report", "BAG/metadata.yaml/a.html"), "choose another --report"),
+        (("BAG", "--report", "BAG"), "bag: is a folder; --report names a file"),
         (("BAG", "--out", "BAG/metadata.yaml"), "cannot be written"),
         (("BAG", "--out", "BAG/metadata.yaml/out"), "cannot be written (Not a directory)"),
     ],
 )
-def test_bad_arguments_are_one_line(bag, model, capsys, arguments, message):
-    words = [w.replace("BAG", str(bag)) for w in arguments]
+def test_bad_arguments_are_one_line(bag, model, tmp_path, capsys, arguments, message):
+    old = tmp_path / "old.json"
+    old.write_text('{"heading": "", "frames": []}')
+    words = [w.replace("BAG", str(bag)).replace("OLD", str(old)) for w in arguments]
     if "--model" not in words:
         words += ["--model", str(model)]
     assert replay(*words) == 2

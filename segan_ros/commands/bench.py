@@ -101,10 +101,14 @@ def _calls(model: Model, objects: int) -> dict[str, Callable[[], object]]:
 
 
 def _paper(folder: Path) -> Path:
-    """The networks at the paper's sizes: their weights do not change their speed."""
+    """The networks at the paper's sizes: their weights do not change their speed, but are the same
+    each time, so that engines built for them are found again."""
+    import torch
+
     from segan_ros.model.export import Trained, export
     from segan_ros.model.segan import SPECS, SeGAN
 
+    torch.manual_seed(0)
     export(Trained(SeGAN("paper"), SPECS["paper"]), folder)
     return folder
 

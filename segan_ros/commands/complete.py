@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if (args.scenes is None) == (args.rgb is None) or (args.rgb is None) != (args.labels is None):
         raise ValueError("give --rgb with --labels, or --scenes")
+    if args.scenes is not None and args.depth is not None:
+        raise ValueError("--depth goes with --rgb; a scene folder brings its own, depth_mm.png")
     args.out.mkdir(parents=True, exist_ok=True)
     if not os.access(args.out, os.W_OK):
         raise ValueError(f"{args.out}: not writable; choose another --out")

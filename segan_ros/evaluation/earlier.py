@@ -57,6 +57,8 @@ class EarlierRun:
                 stamp: (_nan(f["frame_score"]), f["answer"] is not None, bool(f[OURS]))
                 for stamp, f in self._frames.items()
             }
+            self.summary: dict[str, Any] = dict(self.content["summary"])
+            self.heading: str = self.content["heading"]
             timings = self.folder / "timings.json"
             self.timings = json.loads(timings.read_text()) if timings.exists() else None
         except (KeyError, TypeError, ValueError) as error:
@@ -93,7 +95,7 @@ class EarlierRun:
 def comparison(earlier: EarlierRun, frames: list[ReplayedFrame]) -> str:
     """This run beside the earlier one as Markdown, and the frames that got worse."""
     totals = Totals.of(frames)
-    then = earlier.content["summary"]
+    then = earlier.summary
     rows = []
     for kind, names in (("scores", METRICS), ("steps", STEP_METRICS)):
         now_all = getattr(totals, kind).get(OURS)
@@ -105,7 +107,7 @@ def comparison(earlier: EarlierRun, frames: list[ReplayedFrame]) -> str:
     # NaN, where a frame has no score, is no change, and would spoil the sorting.
     worse = [f"{i} ({d:+.2f})" for d, i in sorted(c for c in changes if c[0] < -0.005)]
     parts = [
-        f"Against {earlier.content['heading']}",
+        f"Against {earlier.heading}",
         markdown_table(("score", "this run", "earlier run", "difference"), rows),
         f"Worse in {len(worse)} of {len(frames)} frames"
         + (f", most in {', '.join(worse[:MOST_NAMED])}." if worse else "."),

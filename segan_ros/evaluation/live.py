@@ -14,6 +14,7 @@ from segan_ros.evaluation.bags import INPUTS, Bag, BagFrame
 from segan_ros.evaluation.messages import GRAPH, OBJECTS, to_scene, typestore
 from segan_ros.evaluation.node_process import NodeProcess, live_environment
 from segan_ros.frame import CompletedScene
+from segan_ros.inference import Model
 
 if TYPE_CHECKING:
     from segan_ros.ros.player import Player
@@ -90,6 +91,9 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         "use_depth": use_depth,
     }
     player_class = _player_class()
+    if live.provider == "tensorrt":
+        # Builds what is missing: meanwhile the node would answer on something else.
+        Model(live.model, live.provider)
     with live_environment() as environment:
         os.environ.update(environment)
         print(f"starting the node in ROS domain {environment['ROS_DOMAIN_ID']}", flush=True)

@@ -151,6 +151,8 @@ def _check(args: argparse.Namespace) -> None:
         file = getattr(args, option)
         if file is not None and not file.parent.is_dir():
             raise ValueError(f"{file.parent}: is no folder; make it or choose another --{option}")
+        if file is not None and file.is_dir():
+            raise ValueError(f"{file}: is a folder; --{option} names a file")
 
 
 def _heading(bag: Bag, args: argparse.Namespace, model: str) -> str:

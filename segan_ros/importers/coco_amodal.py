@@ -46,11 +46,11 @@ def coco_amodal_scenes(
     import pycocotools.mask  # noqa: F401  (missing: say so before the file is read)
 
     content = _read(path)
-    pictures = {p["id"]: p for p in content["images"] if isinstance(p, dict) and "id" in p}
-    names = {c["id"]: c.get("name", "") for c in content.get("categories") or [] if "id" in c}
+    pictures = _by_id(content["images"])
+    names = {i: c.get("name", "") for i, c in _by_id(content.get("categories")).items()}
     used: set[str] = set()
     for image_id, place_in_file, objects, order in _pictures(content["annotations"]):
-        picture = pictures.get(image_id)
+        picture = pictures.get(image_id) if isinstance(image_id, int | str) else None
         where = f"{path}, {place_in_file}"
         if picture is None:
             problems.skip(where, f"image_id {image_id} is not among the images")
@@ -102,19 +102,27 @@ def _read(path: Path) -> Json:
     return content
 
 
+def _by_id(entries: Any) -> dict[int | str, Json]:
+    """The entries of a list that have an id."""
+    entries = entries if isinstance(entries, list) else []
+    return {
+        e["id"]: e for e in entries if isinstance(e, dict) and isinstance(e.get("id"), int | str)
+    }
+
+
 def _pictures(annotations: list[Json]) -> Iterator[tuple[Any, str, list[Any], str]]:
     """``(image_id, where, objects, stated order)`` of each picture."""
-    single: dict[Any, list[Any]] = {}
+    single: dict[str, tuple[Any, list[Any]]] = {}
     for index, entry in enumerate(annotations):
         if isinstance(entry, dict) and "regions" in entry:
             where = f"annotation {entry.get('id', index)}"
             regions = entry["regions"] if isinstance(entry["regions"], list) else []
             yield entry.get("image_id"), where, regions, str(entry.get("depth_constraint") or "")
         else:
-            single.setdefault(
-                entry.get("image_id") if isinstance(entry, dict) else None, []
-            ).append(entry)
-    for image_id, objects in single.items():
+            image_id = entry.get("image_id") if isinstance(entry, dict) else None
+            _, objects = single.setdefault(repr(image_id), (image_id, []))
+            objects.append(entry)
+    for image_id, objects in single.values():
         yield image_id, f"image {image_id}", objects, ""
 
 

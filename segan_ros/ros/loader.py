@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 
 from segan_ros.engines import Engines
 from segan_ros.inference import Model, model_folder
@@ -23,7 +21,7 @@ class Busy(RuntimeError):
 
 
 class Loader:
-    """Loads models; `digest` tells the last one from others of the same name.
+    """Loads models.
 
     Args:
         parameters: which model, and what runs it. Nobody else names a path.
@@ -33,7 +31,6 @@ class Loader:
         self._parameters = parameters
         self._thread: threading.Thread | None = None
         self._retired: weakref.ref[Completion] | None = None
-        self.digest = ""
 
     def load(self) -> Completion:
         """A model that was checked and has run once.
@@ -42,16 +39,15 @@ class Loader:
             ModelError, OSError: it cannot be used.
         """
         values = self._parameters.values
-        folder = model_folder(values["model"])
-        model = Model(
-            folder,
-            values["provider"],
-            values["threads"],
-            values["precision"],
-            engines=Engines(values["engine_cache"], background=True),
+        return Completion(
+            Model(
+                model_folder(values["model"]),
+                values["provider"],
+                values["threads"],
+                values["precision"],
+                engines=Engines(values["engine_cache"], background=True),
+            )
         )
-        self.digest = _digest(folder, model)
-        return Completion(model)
 
     def begin(self) -> Future[Completion]:
         """`load` in a thread of its own.
@@ -94,14 +90,3 @@ def _fulfil(load: Callable[[], Completion], future: Future[Completion]) -> None:
         future.set_result(load())
     except Exception as error:
         future.set_exception(error)
-
-
-def _digest(folder: Path, model: Model) -> str:
-    """Of the three files that run, as ``sha256sum`` has them one after the other."""
-    segmentor, painter = model.spec.segmentor, model.spec.painter
-    networks = (segmentor.file, painter.file)
-    if model.precision == "int8" and segmentor.int8_file and painter.int8_file:
-        networks = (segmentor.int8_file, painter.int8_file)
-    names = ("model.yaml", *networks)
-    content = b"".join((folder / name).read_bytes() for name in names)
-    return hashlib.sha256(content).hexdigest()[:12]

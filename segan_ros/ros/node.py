@@ -195,7 +195,7 @@ class SeganNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.use(completion)
         model = completion.model
-        text = f"model {model.spec.name} {self._loader.digest} ({model.folder}) on {model.provider}"
+        text = f"model {model.spec.name} {model.digest} ({model.folder}) on {model.provider}"
         self.get_logger().info(text)
         return text
 
@@ -238,7 +238,7 @@ class SeganNode(LifecycleNode):
         model = self._completion.model
         return {
             "model": model.spec.name,
-            "digest": self._loader.digest,
+            "digest": model.digest,
             "provider": model.provider,
             "precision": model.precision,
             "engine": model.engine,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -102,11 +103,12 @@ def spoilt(view: View, chances: Augmentation, rng: np.random.Generator) -> View:
 
 def on_photograph(view: View, ground: Image) -> View:
     """`view` with `ground`, of its size, where no object is seen. What hides an object and has no
-    label goes with it."""
+    label goes with it, and so does what it hides."""
     # Half a pixel of both at the borders, as a lens gives.
     kept = cv2.GaussianBlur((view.labels > 0).astype(np.float32), (3, 3), 0)[..., None]
     mixed = kept * view.rgb + (1 - kept) * ground
-    return replace(view, rgb=mixed.round().astype(np.uint8))
+    whole = view.whole & (view.labels > 0)
+    return replace(view, rgb=mixed.round().astype(np.uint8), whole=whole)
 
 
 def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
@@ -114,8 +116,7 @@ def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
     x0, y0, x1, y1 = tight_box(view.whole)
     scale = rng.uniform(0.5, 1.2) * max(x1 - x0, y1 - y0) / max(cutout.mask.shape)
     size = tuple(max(int(s * scale), 4) for s in cutout.mask.shape[::-1])
-    mask = cv2.resize(cutout.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    colours = cv2.resize(cutout.rgb, size, interpolation=cv2.INTER_LINEAR)
+    colours, mask = _alone(cutout.rgb, cutout.mask, partial(cv2.resize, dsize=size))
     if rng.random() < 0.5:
         mask, colours = mask[:, ::-1], colours[:, ::-1]
     # Its middle goes near the border of the object's box: most hides a part, some only lie beside.
@@ -163,13 +164,17 @@ def _warped(view: View, rng: np.random.Generator) -> View:
     seen, left = (np.count_nonzero(a == view.id) for a in (view.labels, labels))
     if left <= 0.5 * seen:
         return view  # a sliver that fell between the pixels
-    covered = warped(view.whole.astype(np.float32))
-    # What lies around the object is no colour of it.
-    alone = warped(view.appearance * view.whole[..., None]) / np.maximum(covered, 0.5)[..., None]
-    appearance = alone.round().clip(0, 255).astype(np.uint8)
-    return replace(
-        view, rgb=warped(view.rgb), labels=labels, whole=covered > 0.5, appearance=appearance
-    )
+    appearance, whole = _alone(view.appearance, view.whole, warped)
+    return replace(view, rgb=warped(view.rgb), labels=labels, whole=whole, appearance=appearance)
+
+
+def _alone(
+    rgb: Image, mask: Mask, moved: Callable[[NDArray[Any]], NDArray[Any]]
+) -> tuple[Image, Mask]:
+    """Colours and mask of an object, both `moved`: what lies around it is no colour of it."""
+    covered = moved(mask.astype(np.float32))
+    colours = moved(rgb * mask[..., None]) / np.maximum(covered, 0.5)[..., None]
+    return colours.round().clip(0, 255).astype(np.uint8), covered > 0.5
 
 
 def _colours(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

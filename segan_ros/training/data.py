@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from segan_ros.completion import Settings
-from segan_ros.crops import Roi, cut, grouped, input_planes, labelled_area, resized
+from segan_ros.crops import Roi, cut, grouped, input_planes, labelled_area, resized, unmarked
 from segan_ros.evaluation.metrics import least_overlap
 from segan_ros.frame import Box, Image, Mask
 from segan_ros.model_spec import ModelSpec
@@ -300,11 +300,15 @@ class Batches(Dataset[Batch]):
             return (np.zeros(0, np.float32),) * 5
         shown, visible, hideable = seen
         size = self.spec.painter.size
-        full = resized(shown.whole | visible, size)[None]
-        target = _colours(shown.appearance, size) * full
-        target[2] += 1 - full[0]
+        whole = shown.whole | visible
+        full = resized(whole, size)[None]
+        # What a segmenter adds to the object is wanted as it is seen. Colours from outside must not
+        # come in at the border.
+        wanted = np.where(shown.whole[..., None], shown.appearance, shown.rgb) * whole[..., None]
+        target = _colours(wanted, size)
+        target[2] = np.minimum(target[2] + 1 - full[0], 1)
         return (
-            _colours(shown.rgb, size),
+            _colours(unmarked(shown.rgb), size),
             resized(visible, size)[None],
             full,
             resized(hideable, size)[None],
@@ -336,10 +340,15 @@ def jittered(
 
 def order(view: View, known: Collection[int], size: tuple[int, int]) -> Floats:
     """Who hides the object, as `order_loss` takes it, ``(h, w)``; 0 at labels that are not `known`,
-    which a segmenter made up."""
+    which a segmenter made up, and at those that do not lie where the truth has them: its errors,
+    or something pasted in front, changed that."""
     ids, index, counts = grouped(view.labels, size)
+    there, pixels = np.unique(view.labels[view.whole], return_counts=True)
+    covering = there[pixels >= least_overlap(float(np.count_nonzero(view.whole)))]
+    hides = np.isin(ids, list(view.occluders))
     asked = np.isin(ids, list(known)) & (ids != 0) & (ids != view.id)
-    share = np.where(np.isin(ids, list(view.occluders)), 1, -1) * asked / counts
+    asked &= hides == np.isin(ids, covering)
+    share = np.where(hides, 1, -1) * asked / counts
     return share.astype(np.float32)[index]
 
 
