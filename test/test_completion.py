@@ -91,6 +91,18 @@ def test_border_of_the_picture_is_no_neighbour(gap_width):
     assert area[labels > 0].all()
 
 
+@pytest.mark.parametrize("width", [1, 4, 5, 6])
+def test_gaps_up_to_the_width_count_and_wider_ones_do_not(width):
+    for gap in (width, width + 1):
+        labels = np.zeros((40, 60), np.int32)
+        labels[5:35, 5:20], labels[5:35, 20 + gap : 50] = 1, 2
+        for way in (labels, labels.T):
+            area = labelled_area(way, width)
+            assert area[way > 0].all()
+            closed = gap == width
+            assert np.count_nonzero(area) == np.count_nonzero(way) + closed * 30 * gap
+
+
 def test_narrow_gap_between_masks_does_not_end_the_hidden_part(model):
     labels = overlapping()
     labels[:, 45:48] = 0

@@ -260,8 +260,8 @@ def test_frames_of_an_earlier_run_do_not_stay(tmp_path, model):
         (("BAG", "--out", "BAG/metadata.yaml/out"), "cannot be written (Not a directory)"),
     ],
 )
-def test_bad_arguments_are_one_line(bag, model, tmp_path, capsys, arguments, message):
-    old = tmp_path / "old.json"
+def test_bad_arguments_are_one_line(bag, model, capsys, arguments, message):
+    old = bag.parent / "old.json"
     old.write_text('{"heading": "", "frames": []}')
     words = [w.replace("BAG", str(bag)).replace("OLD", str(old)) for w in arguments]
     if "--model" not in words:

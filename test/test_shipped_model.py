@@ -10,6 +10,7 @@ import yaml
 from segan_ros.completion import SceneCompleter
 from segan_ros.evaluation.evaluate import OURS, evaluate
 from segan_ros.evaluation.summary import summarise
+from segan_ros.frame import Frame
 from segan_ros.inference import Model, model_folder
 from segan_ros.scenes import iterate_scenes
 
@@ -41,6 +42,18 @@ def test_it_beats_the_hull_on_ten_scenes_of_objects_it_never_saw(tmp_path):
     assert ours.si > hull.si + 0.05 and ours.sf > hull.sf
     assert ours.hallucination < hull.hallucination
     assert ours.edge_f1 > hull.edge_f1 and ours.order_accuracy > hull.order_accuracy
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (250, 8, 5), (0, 0, 255)])
+def test_pure_red_and_blue_are_colours_though_eq_1_marks_pixels_with_them(colour):
+    rgb, labels = np.full((240, 320, 3), 140, np.uint8), np.zeros((240, 320), np.int32)
+    labels[60:180, 80:200], labels[100:220, 150:260] = 1, 2
+    rgb[labels == 1], rgb[labels == 2] = colour, (60, 120, 70)
+    below = SceneCompleter(Model(model_folder("tabletop"), "cpu")).complete(Frame(rgb, labels))
+    item = next(o for o in below.objects if o.id == 1)
+    assert np.count_nonzero(item.invisible) > 2000
+    painted = item.appearance[item.invisible].astype(int)
+    assert np.abs(painted.mean(0) - colour).max() < 80
 
 
 def test_models_stay_small_enough_to_clone():

@@ -163,6 +163,62 @@ def test_painters_target_is_the_whole_object_over_blue(scenes):
     assert set(map(tuple, target[batch.full[:, 0] == 0])) == {(0, 0, 255)}
 
 
+def test_painters_target_has_no_colour_from_outside_at_its_border(scenes):
+    """Colours at a border are the object's and the ground's of Eq. 1, by share, and no others."""
+    for chances in (NONE, replace(NONE, warp=1.0)):
+        batch = arrays(batches(scenes, chances, trains="painter"))
+        full = batch.full[:, 0]
+        border = (full > 0.2) & (full < 0.8)
+        assert border.sum() > 100
+        colours = batch.target.transpose(0, 2, 3, 1)[border]
+        colours[:, 2] -= 1 - full[border]
+        colours *= 255 / full[border][:, None]
+        distance = np.abs(colours[:, None] - np.array([GREEN, GREY])).max(-1).min(1)
+        assert np.percentile(distance, 90) < 12
+
+
+def test_what_a_segmenter_adds_to_an_object_is_wanted_as_it_is_seen(scenes, monkeypatch):
+    def widened(view, *_):
+        labels = view.labels.copy()
+        labels[cv2.dilate((labels == view.id).astype(np.uint8), np.ones((9, 9))) > 0] = view.id
+        return replace(view, labels=labels)
+
+    monkeypatch.setattr("segan_ros.training.data.spoilt", widened)
+    batch = arrays(batches(scenes, trains="painter"))
+    seen = (batch.seen[:, 0] > 0.999) & (np.abs(batch.picture - 120 / 255).max(1) > 0.01)
+    wanted, picture = (a.transpose(0, 2, 3, 1)[seen] for a in (batch.target, batch.picture))
+    added = np.abs(picture - 60 / 255).max(1) < 0.01
+    assert np.count_nonzero(added) > 200
+    assert np.abs(wanted - picture)[added].max() < 0.02
+
+
+def test_what_an_unlabelled_occluder_hid_goes_when_a_photograph_takes_its_place():
+    view = View(
+        np.zeros((20, 20, 3), np.uint8),
+        np.repeat([[1], [0]], 10, axis=0).repeat(20, axis=1).astype(np.uint16),
+        np.ones((20, 20), bool),
+        np.zeros((20, 20, 3), np.uint8),
+        1,
+    )
+    changed = on_photograph(view, np.full((20, 20, 3), 99, np.uint8))
+    assert changed.whole[:10].all() and not changed.whole[10:].any()
+
+
+def test_order_is_not_taught_where_masks_do_not_lie_as_the_truth_has_them(scenes):
+    dataset = batches(scenes)
+    (index,) = [i for i, s in enumerate(dataset.library.subjects) if s.id == 1][:1]
+    _, view, _ = dataset._drawn(index, np.random.default_rng(0))
+    taught = order(view, {1, 2, 3}, (96, 96))
+    assert taught.max() > 0
+    # A segmenter gives the occluder's pixels to the disc far away.
+    merged = replace(view, labels=np.where(view.labels == 2, 3, view.labels).astype(np.uint16))
+    assert not order(merged, {1, 2, 3}, (96, 96)).any()
+    # Something else lies over all that the occluder hid.
+    labels = np.where(view.whole & (view.labels == 2), 3, view.labels).astype(np.uint16)
+    covered = order(replace(view, labels=labels), {1, 2, 3}, (96, 96))
+    assert not covered.any()
+
+
 def test_painter_alone_gets_nothing_of_the_segmentors(scenes):
     batch = arrays(batches(scenes, trains="painter"))
     assert batch.planes.size == batch.whole.size == batch.order.size == 0

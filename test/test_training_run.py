@@ -124,6 +124,27 @@ def test_painter_is_judged_by_the_discriminator_of_its_own_step(config, monkeypa
     assert len(judged) == 4
 
 
+def test_line_that_a_full_disk_cut_off_does_not_stop_the_run(config):
+    train(config, until=(0, 3))
+    with (Path(config.out) / "curves.csv").open("a") as file:
+        file.write("0,")
+    train(config, until=(0, 5))
+    assert [row["step"] for row in curve(config)] == ["0", "1", "2", "3", "4"]
+
+
+def test_joint_stage_teaches_who_lies_in_front_too(config):
+    heads = []
+    for order in (0.0, 0.5):
+        run = replace(config, out=f"{config.out}{order}", losses=LossWeights(order=order))
+        train(replace(run, stages=(Stage("joint", 1, 4, 1e-2),)))
+        (row,) = curve(run)
+        assert (float(row["order"]) > 0) == (order > 0)
+        state = torch.load(Path(run.out) / "last.pt")["model"]
+        (head,) = (v for k, v in state.items() if "head" in k and v.ndim == 4 and len(v) == 2)
+        heads.append(head[1])
+    assert not torch.equal(*heads)
+
+
 def test_kill_between_checkpoints_leaves_no_double_rows(config):
     train(config, until=(0, 3))
     with (Path(config.out) / "curves.csv").open("a") as file:
@@ -274,6 +295,53 @@ def test_validation_without_truth_is_refused_before_the_first_step(config, tmp_p
 def test_run_goes_on_with_other_workers(config):
     train(config, until=(0, 1))
     assert train(replace(config, workers=1), until=(0, 2)).exists()
+
+
+def test_run_goes_on_as_the_message_after_a_loss_that_is_not_finite_says(config):
+    train(config, until=(0, 1))
+    slower = tuple(replace(stage, rate=stage.rate / 10) for stage in config.stages)
+    train(replace(config, stages=slower, bf16=True), until=(0, 2))
+    assert [row["step"] for row in curve(config)] == ["0", "1"]
+
+
+def test_network_of_a_run_that_is_not_finished_says_so(config, tmp_path, capsys):
+    def exported(until):
+        checkpoint = train(config, until=until)
+        model = tmp_path / "model"
+        assert export.run(Namespace(checkpoint=checkpoint, out=model)) == 0
+        return yaml.safe_load((model / "model.yaml").read_text())
+
+    found = exported((0, 4))
+    assert found["training"]["stages"] == ["segmentor: 4 of 6 steps of 4 objects"]
+    assert found["scores"] == {}
+    assert "not finished, segmentor: 4 of 6 steps of 4 objects" in capsys.readouterr().out
+    found = exported((1, 2))
+    assert found["training"]["stages"] == [
+        "segmentor: 6 steps of 4 objects",
+        "painter: 2 of 3 steps of 2 objects",
+    ]
+    assert found["scores"]["val"]["occluded"] > 0  # a painter leaves masks as they are
+    found = exported((2, 1))
+    assert found["training"]["stages"][2] == "joint: 1 of 2 steps of 2 objects"
+    assert found["scores"] == {}
+
+
+def test_scenes_without_appearances_train_a_segmentor_and_no_painter(tmp_path, config, capsys):
+    for i in range(3):
+        scene = discs(i)
+        bare = tuple(replace(o, appearance=None) for o in scene.objects)
+        write_scene(tmp_path / "bare" / f"{i}", replace(scene, objects=bare))
+    data = replace(config.data, train=(str(tmp_path / "bare"),))
+    train(replace(config, data=data, stages=STAGES[:1]))
+    assert "14 of 14 objects have no appearance" in capsys.readouterr().out
+    painter = replace(config, out=str(tmp_path / "painter"), data=data, stages=STAGES[1:2])
+    with pytest.raises(ValueError, match=r"no object has an appearance, which stage 0 \(painter\)"):
+        train(painter)
+    both = replace(data, train=(*config.data.train, *data.train))
+    library = Library(both.train)
+    batches = Batches(library, replace(painter, data=both), 0, SPECS["tabletop"], (96, 96))
+    chosen = {i for step in range(20) for i in batches._chosen(np.random.default_rng(step))}
+    assert chosen <= set(library.painted) and len(library.painted) < len(library.subjects)
 
 
 def test_learning_rate_rises_in_a_line_and_falls_to_nothing():

@@ -80,7 +80,10 @@ def run(
     """
 
     def opened(model: str) -> SceneCompleter:
-        return SceneCompleter(Model(model_folder(model), args.provider))
+        # Where a precision is asked for, all rows are of it.
+        other = Model(model_folder(model), args.provider, precision=args.precision)
+        other.require(args.precision)
+        return SceneCompleter(other)
 
     photographs = list(iterate_scenes(args.photographs)) if args.photographs else []
     painters = {name: opened(model) for name, model in args.painter}
@@ -103,7 +106,8 @@ def run(
         )
         tables += [replace(t, name=t.name.replace("table", "table4-")) for t in found]
     heading = (
-        f"Model {completer.model.spec.name} ({completer.model.provider}) on {len(folders)} scenes "
+        f"Model {completer.model.spec.name} ({completer.model.provider}, "
+        f"{completer.model.precision}) on {len(folders)} scenes "
         f"of {args.scenes}, depth unused. Predicted SV: {source}."
     )
     text = "\n\n".join([heading, *(t.markdown() for t in tables)])

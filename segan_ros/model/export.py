@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import logging
+import re
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     trained = read_checkpoint(args.checkpoint)
+    for stage in trained.training["stages"]:
+        if re.search(r" \d+ of \d+ steps", stage):
+            print(f"not finished, {stage}: neither calibrated nor scored since it began")
     export(trained, args.out)
     size = sum(f.stat().st_size for f in args.out.glob("*.onnx")) / 1e6
     print(f"{args.out}: {trained.spec.name}, {size:.1f} MB")

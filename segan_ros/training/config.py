@@ -97,7 +97,7 @@ class Stage:
     """One stretch of training.
 
     Args:
-        trains: ``segmentor`` (Eq. 2), ``painter`` (Eq. 3-5, true masks) or ``joint`` (Eq. 6);
+        trains: ``segmentor`` (Eq. 2), ``painter`` (Eq. 3-5, true whole masks) or ``joint`` (Eq. 6);
             ``refiner``: the segmentor, to mend a visible mask instead of completing it.
         steps: optimiser steps.
         batch: objects per step.

@@ -65,6 +65,7 @@ class Picture:
 class Subject:
     """An object to learn from; `whole` and `appearance` cover its `box`.
 
+    Without an `appearance`, as where people drew masks on photographs, no painter learns from it.
     `hidden` is the hidden share of the whole mask, `occluders` the ids of what truly hides it;
     `near` says that another object is seen around it.
     """
@@ -74,7 +75,7 @@ class Subject:
     box: Box
     seen_box: Box
     whole: Mask
-    appearance: Image
+    appearance: Image | None
     hidden: float
     occluders: frozenset[int]
     near: bool
@@ -121,9 +122,10 @@ class Library:
             self.pictures.append(Picture(scene.frame.rgb, labels))
         if not self.subjects:
             raise ValueError(
-                f"{', '.join(folders)}: no object with a true whole mask and appearance; "
-                "make scenes with `segan generate`"
+                f"{', '.join(folders)}: no object with a true whole mask; make scenes with "
+                "`segan generate`"
             )
+        self.painted = [i for i, s in enumerate(self.subjects) if s.appearance is not None]
         self.occluded = [i for i, s in enumerate(self.subjects) if s.hidden >= 0.03]
         self.clear = [i for i, s in enumerate(self.subjects) if s.hidden < 0.03 and s.near]
 
@@ -133,7 +135,8 @@ class Library:
         whole = np.zeros(picture.labels.shape, bool)
         appearance = np.zeros_like(picture.rgb)
         cut(whole, subject.box)[:] = subject.whole
-        cut(appearance, subject.box)[:] = subject.appearance
+        if subject.appearance is not None:
+            cut(appearance, subject.box)[:] = subject.appearance
         view = View(picture.rgb, picture.labels, whole, appearance, subject.id, subject.occluders)
         return view.each(lambda a: cut(a, window))
 
@@ -148,7 +151,7 @@ def _photographs(folder: str) -> list[Image]:
 def _subject(scene: LabelledScene, item: TrueObject, picture: int) -> Subject | None:
     visible = scene.frame.labels == item.id
     seen, total = int(np.count_nonzero(visible)), int(np.count_nonzero(item.amodal))
-    if seen == 0 or total == 0 or item.appearance is None:
+    if seen == 0 or total == 0:
         return None
     around = Roi(0.5, "longest_side").around(tight_box(visible), scene.frame.size)
     labels = cut(scene.frame.labels, around)
@@ -182,6 +185,9 @@ class Batches(Dataset[Batch]):
         mask_size: of the segmentor's truth.
         processes: this one gets its part of each batch.
         half: in float16: a GPU waits half as long for them.
+
+    Raises:
+        ValueError: a painter is to learn, but no object has an appearance.
     """
 
     def __init__(
@@ -199,6 +205,17 @@ class Batches(Dataset[Batch]):
         self.stage: Stage = config.stages[number]
         self.spec, self.mask_size, self.processes = spec, mask_size, processes
         self.dtype = np.dtype(np.float16 if half else np.float32)
+        self._occluded: Sequence[int] = library.occluded
+        self._clear: Sequence[int] = library.clear or range(len(library.subjects))
+        if self.stage.paints:
+            painted = set(library.painted)
+            if not painted:
+                raise ValueError(
+                    f"no object has an appearance, which stage {number} ({self.stage.trains}) "
+                    "learns from: make scenes with `segan generate`, or train the segmentor alone"
+                )
+            self._occluded = [i for i in library.occluded if i in painted]
+            self._clear = [i for i in self._clear if i in painted]
         if side := self.stage.side:
             self.mask_size = side, side
             self.spec = replace(spec, segmentor=replace(spec.segmentor, size=self.mask_size))
@@ -217,14 +234,13 @@ class Batches(Dataset[Batch]):
 
     def _chosen(self, rng: np.random.Generator) -> list[int]:
         """Occluded and clear objects as wanted; the painter learns from occluded ones alone."""
-        library = self.library
         share = 1.0 if self.stage.trains == "painter" else self.config.data.occluded
-        if not library.occluded or not library.clear:
-            share = float(bool(library.occluded))
+        if not self._occluded or not self.library.clear:
+            share = float(bool(self._occluded))
         hidden = round(share * self.stage.batch)
-        clear = library.clear or range(len(library.subjects))
-        chosen = [int(i) for i in rng.choice(library.occluded, hidden)] if hidden else []
-        return chosen + [int(i) for i in rng.choice(clear, self.stage.batch - hidden)]
+        clear = self.stage.batch - hidden
+        chosen = [int(i) for i in rng.choice(self._occluded, hidden)] if hidden else []
+        return chosen + ([int(i) for i in rng.choice(self._clear, clear)] if clear else [])
 
     def _sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
         true, view, roi = self._drawn(index, rng)
@@ -242,12 +258,12 @@ class Batches(Dataset[Batch]):
         room = Roi(min(self.config.augmentation.margin[1] + 0.2, 2), spec.roi.of)
         window = everything if spec.view == "image" else room.around(subject.seen_box, size)
         view = library.view(subject, window)
-        cutout = _cutout(library.subjects[rng.integers(len(library.subjects))])
+        cutout = self._cutout(rng)
         chance = self.config.augmentation.photographs if library.photographs else 0
         # A painter sees nothing of what is not the object.
         if self.stage.trains != "painter" and rng.random() < chance:
             view = on_photograph(view, self._photograph(view.labels.shape, rng))
-        if rng.random() < chance:
+        if cutout is not None and rng.random() < chance:
             cutout = replace(cutout, rgb=self._photograph(cutout.mask.shape, rng))
         true = augmented(view, cutout, self.config.augmentation, rng)
         view = spoilt(true, self.config.augmentation, rng)
@@ -289,6 +305,15 @@ class Batches(Dataset[Batch]):
         if self.spec.segmentor.occluders == "labelled":
             hideable = labelled_area(shown.labels, Settings().gap_width)
         return shown, shown.labels == view.id, hideable
+
+    def _cutout(self, rng: np.random.Generator) -> Cutout | None:
+        """Any object with an appearance, to be pasted in front."""
+        library = self.library
+        if not library.painted:
+            return None
+        subject = library.subjects[library.painted[rng.integers(len(library.painted))]]
+        assert subject.appearance is not None
+        return Cutout(subject.whole, subject.appearance)
 
     def _photograph(self, size: tuple[int, ...], rng: np.random.Generator) -> Image:
         """A part of one of them."""
@@ -350,10 +375,6 @@ def order(view: View, known: Collection[int], size: tuple[int, int]) -> Floats:
     asked &= hides == np.isin(ids, covering)
     share = np.where(hides, 1, -1) * asked / counts
     return share.astype(np.float32)[index]
-
-
-def _cutout(subject: Subject) -> Cutout:
-    return Cutout(subject.whole, subject.appearance)
 
 
 def _colours(rgb: Image, size: tuple[int, int]) -> Floats:

@@ -19,6 +19,7 @@ from tqdm import trange
 from segan_ros.crops import Planes
 from segan_ros.inference import Model
 from segan_ros.model.efficientnet import EfficientNetLite0, imagenet_weights
+from segan_ros.model.painter import drawn
 from segan_ros.model.segan import SPECS, canvas
 from segan_ros.training.config import Augmentation, Config, Data, Stage
 from segan_ros.training.data import Batch, Batches, Library
@@ -61,8 +62,14 @@ class NeighbourPainter(Model):
 
     @torch.inference_mode()
     def paint(self, canvases: Planes) -> Planes:
-        alike = self._features(torch.from_numpy(canvases)) @ self._known.T
-        return self._targets[alike.argmax(1).numpy()].astype(np.float32) / 255
+        asked = torch.from_numpy(canvases)
+        alike = self._features(asked) @ self._known.T
+        found = self._targets[alike.argmax(1).numpy()].astype(np.float32) / 255
+        # Laid over the ground, as painters do: the blue share of what is red, blue or in between.
+        ground = np.where(drawn(asked).numpy(), canvases[:, 2:], 0)
+        found *= 1 - ground
+        found[:, 2:] += ground
+        return found
 
     @torch.inference_mode()
     def _features(self, canvases: Tensor) -> Tensor:

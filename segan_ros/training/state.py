@@ -131,12 +131,15 @@ class Curves:
         self._at = before
         if path.exists():
             with path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
+                rows = [r for r in csv.DictReader(file) if None not in r.values()]  # a torn line
             kept = [r for r in rows if (int(r["stage"]), int(r["step"])) < start]
-        self._file = path.open("w", newline="")
+        part = path.with_suffix(".part")
+        self._file = part.open("w", newline="")
         self._writer = csv.DictWriter(self._file, COLUMNS)
         self._writer.writeheader()
         self._writer.writerows(kept)
+        self._file.flush()
+        os.replace(part, path)
 
     def __enter__(self) -> Curves:
         return self
@@ -182,12 +185,17 @@ def save(state: Run, path: Path) -> None:
             "step": state.step,
             "seconds": state.seconds,
             "threshold": state.scores.get("threshold", state.model.spec.segmentor.threshold),
-            "scores": {"val": state.scores} if state.scores else {},
+            "scores": {"val": state.scores} if state.scores and not _outdated(state) else {},
             "training": _account(state),
         },
         part,
     )
     os.replace(part, path)
+
+
+def _outdated(state: Run) -> bool:
+    """Whether the segmentor has learned since its scores were measured."""
+    return state.step > 0 and state.config.stages[state.stage].trains != "painter"
 
 
 def _account(state: Run) -> dict[str, Any]:
@@ -197,7 +205,7 @@ def _account(state: Run) -> dict[str, Any]:
         "command": f"segan train --config config/train/{config.name}.yaml",
         "data": {k: _names(v) for k in PLACES if (v := getattr(config.data, k))},
         "seed": config.seed,
-        "stages": [_stage(s) for s in config.stages],
+        "stages": [_stage(s) for s in config.stages[: state.stage]] + _begun(state),
         "minutes": round(state.seconds / 60, 1),
     }
 
@@ -211,9 +219,15 @@ def _each(places: str | Sequence[str]) -> Sequence[str]:
     return [places] if places and isinstance(places, str) else places
 
 
-def _stage(stage: Stage) -> str:
+def _begun(state: Run) -> list[str]:
+    """The stage that is not finished, if there is one."""
+    return [_stage(state.config.stages[state.stage], state.step)] if state.step else []
+
+
+def _stage(stage: Stage, done: int = 0) -> str:
+    steps = f"{done} of {stage.steps}" if 0 < done < stage.steps else f"{stage.steps}"
     side = f" at {stage.side} pixels" if stage.side else ""
-    return f"{stage.trains}: {stage.steps} steps of {stage.batch} objects{side}"
+    return f"{stage.trains}: {steps} steps of {stage.batch} objects{side}"
 
 
 def resume(state: Run, path: Path) -> None:
@@ -241,11 +255,12 @@ def resume(state: Run, path: Path) -> None:
 
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
-    """What of a config must not change while it runs: all but who prepares batches and the places
-    of files, their number excepted."""
+    """What of a config must not change while it runs: all but who prepares batches, what tames a
+    loss that is not finite, and the places of files, their number excepted."""
     config = _plain(config)
     data = {k: len(_each(v)) if k in PLACES else v for k, v in config["data"].items()}
-    return {**config, "out": "", "workers": 0, "data": data}
+    stages = [{**stage, "rate": 0} for stage in config["stages"]]
+    return {**config, "out": "", "workers": 0, "bf16": False, "data": data, "stages": stages}
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from segan_ros.frame import Image
 from segan_ros.model.losses import (
+    LossWeights,
     Regions,
     adversarial_loss,
     l1_loss,
@@ -130,6 +131,11 @@ def train(
         data.train_scenes,
         photographs=data.photographs,
     )
+    if processes.leads and (bare := len(library.subjects) - len(library.painted)):
+        tqdm.write(
+            f"{bare} of {len(library.subjects)} objects have no appearance: no painter "
+            "learns from them"
+        )
     with _curves(state) as curves:
         while state.stage < len(config.stages):
             stage = config.stages[state.stage]
@@ -226,8 +232,8 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
     """One optimiser step; the losses that were met."""
     model, weights, optimisers = state.model, state.config.losses, state.optimisers
     assert optimisers is not None
-    regions = Regions(batch.whole, batch.visible, batch.others)
     mask: torch.Tensor | None = None
+    parts: dict[str, float] = {}
     # Without its cache: the discriminator changes within a step, and is asked again afterwards.
     with torch.autocast(
         device().type,
@@ -237,13 +243,9 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
     ):
         if not stage.paints:
             logits = model.segmentor.logits(batch.planes, batch.boxes)
-            mask = mask_loss(logits[:, :1], regions, weights)
-            order = torch.zeros(())
-            if weights.order and logits.shape[1] > 1:
-                order = order_loss(logits[:, 1:], batch.order)
-            loss = mask + weights.order * order
+            loss, parts = _segmentor_loss(logits, batch, weights)
             optimisers.generator.step(loss)
-            return {"loss": loss.item(), "mask": mask.item(), "order": order.item()}
+            return {"loss": loss.item(), **parts}
         if stage.trains == "painter":
             painted_on = canvas(batch.picture, batch.seen, batch.full)
             appearance = model.painter(painted_on)
@@ -251,7 +253,7 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
             logits, painted_on, appearance = model(
                 batch.planes, batch.boxes, batch.picture, batch.seen, batch.hideable
             )
-            mask = mask_loss(logits[:, :1], regions, weights)
+            mask, parts = _segmentor_loss(logits, batch, weights)
         invisible = (batch.full - batch.seen).clamp(min=0)
         l1 = l1_loss(appearance, batch.target, invisible, weights.hidden)
         adversarial = discriminator = torch.zeros(())
@@ -273,9 +275,19 @@ def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
         "adversarial": adversarial,
         "discriminator": discriminator,
     }
-    if mask is not None:
-        losses["mask"] = mask
-    return {k: v.item() for k, v in losses.items()}
+    return {k: v.item() for k, v in losses.items()} | parts
+
+
+def _segmentor_loss(
+    logits: torch.Tensor, batch: Batch, weights: LossWeights
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """What the segmentor's `logits` cost, and its parts: Eq. 2, and who lies in front where the
+    network tells."""
+    mask = mask_loss(logits[:, :1], Regions(batch.whole, batch.visible, batch.others), weights)
+    order = torch.zeros(())
+    if weights.order and logits.shape[1] > 1:
+        order = order_loss(logits[:, 1:], batch.order)
+    return mask + weights.order * order, {"mask": mask.item(), "order": order.item()}
 
 
 def _curves(state: Run) -> AbstractContextManager[Curves | None]:
