@@ -8,7 +8,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
 SHARE = Path(__file__).resolve().parents[1]
-OLD = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+OLD = os.environ.get("ROS_DISTRO") == "jazzy"
 PROFILE_VARIABLE = f"{'FASTRTPS' if OLD else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 ARGUMENTS = {
@@ -47,13 +47,16 @@ def _start(context: LaunchContext) -> list[Node]:
         name: _flag(name, given) for name in ("use_sim_time", "autostart") if given[name]
     }
     overrides |= {name: given[name] for name in ("model", "provider") if given[name]}
+    parameters = Path(given["params_file"]).expanduser()
+    if not parameters.is_file():
+        raise ValueError(f"params_file is {given['params_file']!r}; there is no such file")
     return [
         Node(
             package="segan_ros",
             executable="segan_node",
             namespace=given["namespace"],
             name=given["name"],
-            parameters=[given["params_file"]] + [overrides] * bool(overrides),
+            parameters=[str(parameters)] + [overrides] * bool(overrides),
             remappings=[
                 ("image", given["image_topic"]),
                 ("instance_mask", given["mask_topic"]),

@@ -26,6 +26,10 @@ class Evidence(IntFlag):
     ORDER = 4
 
 
+COEFFICIENTS = (4, 5, 8, 12, 14)
+"""How many distortion coefficients OpenCV takes."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One picture with the visible instance masks of its objects: the input of the method.
@@ -36,6 +40,8 @@ class Frame:
             the rest is background. Ids need not be contiguous.
         depth: ``(H, W)`` float32 in metres along the optical axis, NaN where unknown; or None.
         camera_matrix: ``(3, 3)`` float64 intrinsics K in pixels; or None.
+        distortion: ``(n,)`` float64 coefficients k1 k2 p1 p2 k3 ... of the lens as OpenCV has them,
+            n one of 4, 5, 8, 12, 14; or None without distortion.
         stamp: acquisition time in nanoseconds.
 
     Raises:
@@ -47,6 +53,7 @@ class Frame:
     depth: NDArray[np.float32] | None = None
     camera_matrix: NDArray[np.float64] | None = None
     stamp: int = 0
+    distortion: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
@@ -66,6 +73,13 @@ class Frame:
             _same_size("depth", self.depth, self.rgb)
         if self.camera_matrix is not None and self.camera_matrix.shape != (3, 3):
             raise ValueError(f"camera_matrix must be (3, 3), got {self.camera_matrix.shape}")
+        if self.distortion is not None and self.distortion.shape not in [
+            (n,) for n in COEFFICIENTS
+        ]:
+            raise ValueError(
+                f"distortion must have {', '.join(map(str, COEFFICIENTS))} coefficients, got "
+                f"{self.distortion.shape}"
+            )
 
     @property
     def size(self) -> tuple[int, int]:

@@ -137,8 +137,13 @@ def _rays(frame: Frame, item: AmodalObject, mask: NDArray[np.bool_]) -> NDArray[
     """``(n, 3)`` points at 1 m depth that the pixels of `mask` see."""
     assert frame.camera_matrix is not None
     rows, columns = np.nonzero(mask)
-    pixels = np.stack([columns + item.box[0], rows + item.box[1], np.ones(len(rows))])
-    return np.asarray(np.linalg.inv(frame.camera_matrix) @ pixels, float).T
+    ones = np.ones(len(rows))
+    pixels = np.stack([columns + item.box[0], rows + item.box[1], ones]).astype(float)
+    if frame.distortion is None or not len(rows):
+        return np.asarray(np.linalg.inv(frame.camera_matrix) @ pixels, float).T
+    places = pixels[:2].T.reshape(-1, 1, 2)
+    straight = cv2.undistortPoints(places, frame.camera_matrix, frame.distortion)
+    return np.column_stack([straight.reshape(-1, 2).astype(float), ones])
 
 
 def _axes(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -199,6 +199,12 @@ def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> Oc
     )
 
 
+def reaches(edge: OcclusionEdge, min_score: float) -> bool:
+    """Whether the edge's score is at least `min_score`, to the digits that messages carry: who
+    sends back a published score means that very edge."""
+    return bool(np.float32(edge.score) >= np.float32(min_score))
+
+
 def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0) -> tuple[int, ...]:
     """What must go before `target_id`: direct and indirect occluders, front first, target last.
 
@@ -212,7 +218,7 @@ def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0)
     """
     if target_id not in graph.object_ids:
         raise KeyError(f"no object {target_id}; the scene has {list(graph.object_ids)}")
-    strong = build_graph(graph.object_ids, [e for e in graph.edges if e.score >= min_score])
+    strong = build_graph(graph.object_ids, [e for e in graph.edges if reaches(e, min_score)])
     layer = dict(zip(strong.object_ids, strong.layers, strict=True))
     # An edge that was set aside for the order leads to a layer no deeper.
     followed = [e for e in strong.edges if layer[e.occluder_id] < layer[e.occludee_id]]

@@ -1,5 +1,6 @@
 """Boxes in space, against scenes whose answer is known."""
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -54,6 +55,29 @@ def test_without_enough_depth_there_is_no_box():
     assert oriented_box(*plate(depth)) is None
     frame, item = plate(depth)
     assert oriented_box(Frame(frame.rgb, frame.labels), item) is None
+
+
+@pytest.mark.parametrize(
+    "distortion", [[-0.35, 0.12, 0.001, -0.002, 0.0], [0.5, -2.6, 1e-4, -2e-4, 1.5, 0.4, -2.4, 1.4]]
+)
+def test_points_of_a_lens_that_bends_are_where_the_lens_shows_them(distortion):
+    depth = np.full((240, 320), 2.0)
+    frame, item = plate(depth)
+    bent = Frame(frame.rgb, frame.labels, frame.depth, CAMERA, distortion=np.array(distortion))
+    points = visible_points(bent, [item]).places.astype(float)
+    assert np.allclose(points[:, 2], 2.0)
+    zero = np.zeros(3)
+    seen, _ = cv2.projectPoints(points, zero, zero, CAMERA, bent.distortion)
+    rows, columns = np.nonzero(bent.labels == 1)
+    np.testing.assert_allclose(seen[:, 0], np.stack([columns, rows], 1), atol=0.05)
+    straight = visible_points(frame, [item]).places
+    assert np.abs(straight - points).max() > 1e-4
+
+
+def test_lens_of_another_number_of_coefficients_is_refused():
+    frame, _ = plate(np.ones((240, 320)))
+    with pytest.raises(ValueError, match=r"distortion must have 4, 5, 8, 12, 14 coefficients"):
+        Frame(frame.rgb, frame.labels, distortion=np.zeros(3))
 
 
 def cuboid(rng, hidden: float = 0.0):

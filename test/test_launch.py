@@ -77,6 +77,7 @@ def node_of(monkeypatch):
     monkeypatch.setitem(sys.modules, "launch_ros.actions", SimpleNamespace(Node=dict))
     start = runpy.run_path(str(FILE))["_start"]
     defaults = {name: default for name, (default, _) in arguments().items()}
+    defaults["params_file"] = str(ROOT / "config" / "segan.yaml")
 
     def node(given):
         (action,) = start(SimpleNamespace(launch_configurations=defaults | given))
@@ -97,7 +98,16 @@ def node_of(monkeypatch):
     ],
 )
 def test_only_what_is_given_overrides_the_params_file(node_of, given, overrides):
-    assert node_of(given)["parameters"] == [arguments()["params_file"][0], *overrides]
+    assert node_of(given)["parameters"] == [str(ROOT / "config" / "segan.yaml"), *overrides]
+
+
+def test_params_file_that_is_not_there_is_refused(node_of, monkeypatch, tmp_path):
+    """launch_ros would warn, and start the node with its defaults."""
+    with pytest.raises(ValueError, match=r"params_file is '~/mine.yaml'; there is no such file"):
+        node_of({"params_file": "~/mine.yaml"})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").touch()
+    assert node_of({"params_file": "~/mine.yaml"})["parameters"] == [str(tmp_path / "mine.yaml")]
 
 
 def test_every_argument_reaches_the_node(node_of, monkeypatch):

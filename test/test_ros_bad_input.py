@@ -181,6 +181,20 @@ def test_camera_info_that_gives_no_rays_costs_no_frame(start_node, robot):
     robot.wait(lambda: node.tally().done == 1, "the frame to be counted")
 
 
+def test_depth_of_another_camera_is_a_warning(start_node, robot):
+    node = start_node(use_depth="always")
+    (heard,) = listen(robot, node, "objects")
+    depth = robot.camera("depth")
+    for n, frame in enumerate(("left", "camera", "")):
+        stamp = START + n * SECOND
+        depth.publish(image_message(np.full((60, 80), 1.25, np.float32), "32FC1", stamp, frame))
+        robot.send(*image_and_mask(stamp))
+        robot.wait(lambda n=n: len(heard) == n + 1, "objects")
+        said = node.node.report().camera_problem
+        assert ("depth is of the frame 'left' but the image of 'camera'" in said) == (n == 0)
+    assert all(o.depth_median == 1.25 for o in heard[0].objects)
+
+
 def test_frame_that_fails_after_its_graph_is_counted_as_failed(start_node, robot, monkeypatch):
     node = start_node()
     monkeypatch.setattr("segan_ros.ros.outputs.to_objects", lambda *_: 1 / 0)

@@ -21,6 +21,7 @@ def verdict(image=None, mask=None, depth=None, **report):
     recent = {"image": image or Tally(100, 100), "instance_mask": mask or Tally(100, 100)}
     recent["depth"] = depth or Tally()
     limits = {"sync_slop": 0.01, "sync_timeout": 1.0, "image_transport": "raw"}
+    limits |= {"mask_transport": "compressed", "depth_transport": "same"}
     values = {"topics": TOPICS, "tallies": recent, "parameters": limits, "at": 10.0, **report}
     return judge(Report("active", **values), Report("active"))
 
@@ -53,7 +54,12 @@ def verdict(image=None, mask=None, depth=None, **report):
         (
             {"image": Tally(), "elsewhere": {"image": "/cam/rgb/compressed"}},
             WARN,
-            "/cam/rgb/compressed is published: set image_transport, now raw, to the other one",
+            "/cam/rgb/compressed is published: set image_transport to compressed",
+        ),
+        (
+            {"mask": Tally(), "elsewhere": {"instance_mask": "/cam/ids"}},
+            WARN,
+            "/cam/ids is published: set mask_transport to raw",
         ),
         (
             {"image": Tally(9, 0, {"no_partner": 9}), "mask": Tally(9, 0, {"no_partner": 9})},
@@ -70,7 +76,7 @@ def verdict(image=None, mask=None, depth=None, **report):
         (
             {"depth": Tally(9, 0, {"no_partner": 9})},
             WARN,
-            "no depth has the stamp of an image; fix its stamps or set use_depth: never",
+            "no depth has the stamp of an image; fix its stamps, raise sync_slop (0.01 s), or set",
         ),
         ({"depth": Tally(9, 5, {"no_partner": 4})}, OK, "100 of 100 frames published"),
         ({"lost_share": 0.4}, WARN, "about 40% of the images never came"),
@@ -159,6 +165,52 @@ def test_rates_are_those_of_the_last_seconds():
     found = {v.key: v.value for v in message.status[0].values}
     assert found["image.received.hz"] == "30.0" and found["image.published.hz"] == "15.0"
     assert found["instance_mask.matched.hz"] == "0.0"
+
+
+def said(diagnostics, at, received, **report):
+    tallies = {s: Tally(received, received) for s in ("image", "instance_mask")}
+    report = {"tallies": tallies, "topics": TOPICS, **report}
+    return diagnostics.message("segan", Report("active", at=at, **report)).status[0]
+
+
+def test_silence_of_a_triggered_camera_is_no_fault():
+    diagnostics = Diagnostics()
+    there = {"publishers": {"image": 1, "instance_mask": 1}}
+    levels = {}
+    for second in range(200):
+        frames = min(second // 15, 5)  # a frame each 15 s, and none after the fifth
+        levels[second] = said(diagnostics, 100.0 + second, frames + 1, **there).level
+    assert all(levels[s] == OK for s in range(30, 75 + 45))
+    assert levels[75 + 46] == WARN
+    diagnostics = Diagnostics()
+    for second in range(40):
+        status = said(diagnostics, 100.0 + second, min(second // 15, 1) + 1)
+    assert status.level == WARN and "nobody publishes /cam/rgb" in status.message
+
+
+@pytest.mark.parametrize("period", [0.1, 1.0, 10.0, 60.0])
+def test_drops_are_judged_over_seconds_however_often_that_is_said(period):
+    """A camera that dies is reported ten seconds later, or with the next message."""
+    diagnostics = Diagnostics()
+    for n in range(round(200 / period) + 1):
+        at = n * period
+        level = said(diagnostics, 100.0 + at, round(10 * min(at, 60.0)) + 1).level
+        if at > 10 + 0.5 and at <= 60 + 9:
+            assert level == OK
+        if at >= 60 + max(10.5, 2 * period):
+            assert level == WARN
+
+
+def test_slow_networks_are_no_error_in_a_short_time():
+    diagnostics = Diagnostics()
+    for n in range(200):  # 20 s: a frame is finished every 2 s
+        received, done = 3 * n, n // 20
+        tallies = {
+            "image": Tally(received, done, {"superseded": received - done}),
+            "instance_mask": Tally(received, received),
+        }
+        status = diagnostics.message("segan", Report("active", tallies=tallies, at=50 + n / 10))
+        assert status.status[0].level != ERROR
 
 
 def test_a_slow_start_is_no_error_yet():

@@ -429,7 +429,17 @@ class TestCompressed:
         robot.wait(lambda: node.node.report().elsewhere, "the publisher")
         level, text = level_and_text(node)
         assert level == b"\x01"
-        assert "/image/compressed is published: set image_transport, now raw" in text
+        assert "/image/compressed is published: set image_transport to compressed" in text
+
+    def test_image_and_mask_may_come_in_different_ways(self, start_node, robot):
+        node = start_node(image_transport="compressed", mask_transport="raw")
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        rgb, labels = two_boxes()
+        picture = self.message("jpg", rgb[:, :, ::-1], START)
+        robot.camera("image/compressed", CompressedImage).publish(picture)
+        robot.camera("instance_mask").publish(image_message(labels, "16UC1", START))
+        robot.wait(lambda: graphs, "a graph")
+        assert node.node._inputs.topics["depth"] == "/depth/compressedDepth"
 
     def test_topics_follow_their_remapped_names(self, ros, dummy_model):
         from segan_ros.ros.node import SeganNode

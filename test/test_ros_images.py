@@ -1,5 +1,6 @@
 """Image messages are decoded whatever their layout, or refused with value, limit and remedy."""
 
+import re
 import sys
 
 import numpy as np
@@ -11,7 +12,13 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from segan_ros import image_messages as images
-from segan_ros.image_messages import MessageError, check, check_same_size
+from segan_ros.image_messages import (
+    MessageError,
+    camera_problem,
+    check,
+    check_same_size,
+    to_camera,
+)
 from segan_ros.ros import bridge
 from segan_ros.ros.images import to_message
 
@@ -152,18 +159,58 @@ def test_image_survives_the_way_out_and_in(encoding):
 def test_camera_of_another_resolution_is_not_used():
     image = image_message(np.zeros((4, 6, 3), np.uint8), "rgb8")
     camera = CameraInfo(height=4, width=6, k=[5.0, 0, 3, 0, 5, 2, 0, 0, 1])
-    matrix = images.to_camera_matrix(camera, image)
-    assert matrix is not None and matrix[0, 0] == 5
+    matrix, distortion = to_camera(camera, image)
+    assert matrix is not None and matrix[0, 0] == 5 and distortion is None
     camera.width = 12
-    assert images.to_camera_matrix(camera, image) is None
-    assert images.to_camera_matrix(CameraInfo(height=4, width=6), image) is None
+    assert to_camera(camera, image) == (None, None)
+    assert to_camera(CameraInfo(height=4, width=6), image) == (None, None)
+    assert to_camera(None, image) == (None, None)
 
 
 @pytest.mark.parametrize("index, value", [(0, 0), (4, 0), (4, -5), (8, 0), (2, np.nan)])
 def test_camera_matrix_that_gives_no_rays_is_not_used(index, value):
     camera = CameraInfo(height=4, width=6, k=[5.0, 0, 3, 0, 5, 2, 0, 0, 1])
     camera.k[index] = value
-    assert images.to_camera_matrix(camera, Image(height=4, width=6)) is None
+    assert to_camera(camera, Image(height=4, width=6)) == (None, None)
+    assert "calibrate the camera" in camera_problem(camera, None)
+
+
+def bent_camera(**changes):
+    camera = CameraInfo(height=4, width=6, k=[5.0, 0, 3, 0, 5, 2, 0, 0, 1])
+    camera.p = [4.0, 0, 3, 0, 0, 4, 2, 0, 0, 0, 1, 0]
+    camera.d, camera.distortion_model = [-0.3, 0.1, 0, 0, 0.01], "plumb_bob"
+    for name, value in changes.items():
+        setattr(camera, name, value)
+    return camera
+
+
+def test_raw_image_has_k_and_d_and_a_rectified_one_p():
+    image = Image(height=4, width=6)
+    matrix, distortion = to_camera(bent_camera(), image)
+    assert matrix[0, 0] == 5 and distortion.tolist() == [-0.3, 0.1, 0, 0, 0.01]
+    matrix, distortion = to_camera(bent_camera(), image, rectified=True)
+    assert matrix.tolist() == [[4, 0, 3], [0, 4, 2], [0, 0, 1]] and distortion is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "rectified", "text"),
+    [
+        (
+            {"distortion_model": "equidistant", "d": [0.1] * 4},
+            False,
+            r"distortion_model 'equidistant' with 4 coefficients and is not used; known are "
+            r"plumb_bob, rational_polynomial: rectify image, mask and depth",
+        ),
+        ({"d": [0.1] * 3}, False, "with 3 coefficients and is not used"),
+        ({"d": [np.nan] * 5}, False, "d with NaN or inf and is not used; calibrate"),
+        ({"p": [0.0] * 12}, True, r"camera_info has p = \[\[0.0, .* and is not used; fx and fy"),
+        ({"width": 9}, True, "camera_info is for 9x4 but the image is 6x4"),
+    ],
+)
+def test_camera_that_cannot_be_used_says_why(changes, rectified, text):
+    camera, image = bent_camera(**changes), Image(height=4, width=6)
+    assert re.search(text, camera_problem(camera, image, rectified))
+    assert to_camera(camera, image, rectified) == (None, None)
 
 
 def rgb(**changes):

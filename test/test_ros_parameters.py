@@ -119,6 +119,24 @@ class TestOnANode:
         assert self.set(node, sync_slop=0.25).successful
         assert node.node._inputs._synchronizer.slop == 250_000_000
 
+    def test_all_values_as_they_are_may_be_set_at_any_time(self, start_node):
+        """What `ros2 param load` does with the node's own dump."""
+        node = start_node()
+        as_it_is = [self.parameter(n, value=v) for n, v in node.node.parameters.values.items()]
+        as_it_is = [p for p in as_it_is if p.name != "autostart"]  # read-only, whatever the value
+        changed = [self.parameter("max_age", value=1.0)]
+        for given in (as_it_is, as_it_is + changed):
+            result = node.do(lambda given=given: node.node.set_parameters_atomically(given))
+            assert result.successful, result.reason
+        assert node.node.parameters["max_age"] == 1.0
+
+    def test_bad_value_of_what_cannot_be_set_later_says_so(self, start_node):
+        node = start_node(autostart="true")
+        node.do(node.node.trigger_configure)
+        problem = node.node.report().problem
+        assert "autostart is 'true'; it must be of type bool" in problem
+        assert "correct it and start the node again" in problem
+
     @pytest.mark.parametrize(
         "change, remedies",
         [

@@ -5,8 +5,11 @@ import threading
 import pytest
 
 pytest.importorskip("rclpy")
+import numpy as np
 from builtin_interfaces.msg import Duration
+from rclpy.parameter import Parameter
 from ros_harness import SECOND, START, TIMEOUT, image_and_mask, image_message, listen, two_boxes
+from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool
 from test_ros_worker import open_when_told_to_stop
 
@@ -213,6 +216,38 @@ def test_appearances_of_one_frame_are_asked_for_one_by_one(fed, robot):
         asked = complete(robot, use_latest=True, object_ids=[i], with_appearance=True)
         (item,) = asked.objects.objects
         assert item.id == i and item.appearance.image.data
+
+
+def test_frame_from_the_future_is_not_called_fresh(fed, robot):
+    """The clock stands at zero: nobody publishes it."""
+    parameter = Parameter("use_sim_time", value=True)
+    assert fed.do(lambda: fed.node.set_parameters([parameter]))[0].successful
+    answer = removal_order(robot, target_id=3, max_age=Duration(sec=1))
+    assert not answer.success and "ahead of the node's clock" in answer.message
+    assert "use_sim_time" in answer.message
+    assert removal_order(robot, target_id=3).success
+
+
+def test_published_score_is_reached_by_its_own_edge(fed, robot):
+    graph = complete(robot, use_latest=True).graph
+    front, behind = graph.removal_order
+    (score,) = (e.score for e in graph.edges if (e.occluder_id, e.occludee_id) == (front, behind))
+    answer = removal_order(robot, target_id=behind, min_score=score)
+    assert list(answer.removal_order) == [front, behind]
+
+
+def test_camera_info_that_gives_no_boxes_is_a_remark(node, robot):
+    rgb, labels = two_boxes()
+    k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
+    answer = complete(
+        robot,
+        image=image_message(rgb, "rgb8", 0),
+        labels=image_message(labels, "16UC1", 0),
+        depth=image_message(np.full((60, 80), 900, np.uint16), "16UC1", 0),
+        camera_info=CameraInfo(width=1280, height=720, k=k),
+    )
+    assert answer.success and not answer.boxes.boxes
+    assert "camera_info is for 1280x720 but the image is 80x60" in answer.message
 
 
 def test_latest_frame_must_not_be_too_old(fed, robot):

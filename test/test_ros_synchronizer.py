@@ -32,6 +32,27 @@ class Bench:
         return [(m.image[1], m.mask[1], m.depth and m.depth[1]) for m in found]
 
 
+def test_depth_of_a_triggered_camera_is_waited_for_while_somebody_publishes_it():
+    bench = Bench(depth="auto")
+    bench.synchronizer.depth_is_published = True
+    for n in range(4):
+        bench.now, at = 2.2 * n, 2200 * n
+        assert bench.add(IMAGE, at) == []
+        assert bench.add(MASK, at) == []
+        assert bench.add(DEPTH, at) == [(at, at, at)]
+    assert not bench.drops
+
+
+def test_depth_that_is_there_is_used_though_none_is_expected():
+    bench = Bench(depth="auto", slop=10 * MS, timeout=1.0)
+    bench.add(DEPTH, -3)
+    bench.now = 0.6
+    bench.add(IMAGE, 0)
+    bench.synchronizer._streams[DEPTH].heard = -10.0  # as after a pause of the others
+    assert bench.add(MASK, 0) == [(0, 0, -3)]
+    assert not bench.drops
+
+
 @pytest.mark.parametrize("first, second", [(IMAGE, MASK), (MASK, IMAGE)])
 def test_equal_stamps_match_in_whatever_order_they_come(first, second):
     bench = Bench()

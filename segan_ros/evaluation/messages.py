@@ -31,7 +31,7 @@ from segan_ros.image_messages import (
     MessageError,
     check,
     check_same_size,
-    to_camera_matrix,
+    to_camera,
     to_depth,
     to_labels,
     to_rgb,
@@ -119,8 +119,8 @@ def to_frame(image: Any, mask: Any, depth: Any = None, camera_info: Any = None) 
         except MessageError as error:
             without_depth(str(error))
     stamp = image.header.stamp.sec * 1_000_000_000 + image.header.stamp.nanosec
-    matrix = to_camera_matrix(camera_info, image)
-    return Frame(to_rgb(image), to_labels(mask), metres, matrix, stamp)
+    matrix, distortion = to_camera(camera_info, image)
+    return Frame(to_rgb(image), to_labels(mask), metres, matrix, stamp, distortion)
 
 
 def to_scene(objects: Any, graph: Any) -> CompletedScene:

@@ -141,7 +141,7 @@ def live_environment() -> Iterator[dict[str, str]]:
     domain that nobody else uses until the end of the context. The user's own domain and range are
     not for us: a robot that runs in them must not hear the replayed frames.
     """
-    old = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+    old = os.environ.get("ROS_DISTRO") == "jazzy"
     profile = f"FAST{'RTPS' if old else 'DDS'}_DEFAULT_PROFILES_FILE"
     with _reserved_domain() as domain:
         yield {

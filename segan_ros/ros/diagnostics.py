@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from segan_ros.ros.accounts import Tally
+from segan_ros.ros.parameters import OTHER, TRANSPORTS, transport_of
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, STREAMS
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -17,14 +18,17 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 DONE = {IMAGE: "published", MASK: "matched", DEPTH: "matched"}
 """What it means for a message of each input to have served its purpose."""
 
-RECENT = 10
-"""Messages over which drops are judged."""
+RECENT = 10.0
+"""Seconds over which drops are judged, or the time between two messages where that is longer."""
 
 EXPECTED = (
     *("superseded", "no_subscriber", "no_partner", "late", "clock_jump", "no_depth", "queue_full"),
     *("disabled", "deactivated", "internal_error"),
 )
 """Reasons that are part of good work, or have a complaint of their own."""
+
+PAUSES = 3
+"""Times the longest silence of an input before: a longer one is worth a warning."""
 
 LOSSY = 0.05
 """Share of lost messages above which somebody should do something."""
@@ -96,13 +100,16 @@ class Diagnostics:
     """Turns reports into messages; remembers the last ones, to judge what happened recently."""
 
     def __init__(self) -> None:
-        self._before: deque[Report] = deque(maxlen=RECENT)
+        self._before: deque[Report] = deque()
+        self._pauses = {s: _Pauses() for s in STREAMS}
 
     def message(self, name: str, report: Report) -> DiagnosticArray:
         """One status, named `name`; the caller sets the stamp."""
-        before = self._before[0] if self._before else Report("")
-        full = len(self._before) == RECENT
-        level, text = judge(report, before, full)
+        while len(self._before) > 1 and report.at - self._before[1].at >= RECENT:
+            self._before.popleft()
+        before = self._before[0] if self._before else Report("", at=report.at)
+        usual = {s for s, pauses in self._pauses.items() if pauses.are_usual(report, s)}
+        level, text = judge(report, before, report.at - before.at >= RECENT, usual)
         rates = _rates(report, before) if self._before else {}
         self._before.append(report)
         status = DiagnosticStatus(level=level, name=f"{name}: amodal completion", message=text)
@@ -112,13 +119,32 @@ class Diagnostics:
         return DiagnosticArray(status=[status])
 
 
-def judge(report: Report, before: Report, full: bool = True) -> tuple[bytes, str]:
+class _Pauses:
+    """How long an input is silent between its messages: a triggered camera is so for minutes."""
+
+    def __init__(self) -> None:
+        self._received, self._since, self._longest = 0, 0.0, 0.0
+
+    def are_usual(self, report: Report, stream: str) -> bool:
+        """Whether `stream` is silent no longer than it was before, within reason."""
+        received = report.tallies.get(stream, Tally()).received
+        if received != self._received:
+            if self._received:
+                self._longest = max(self._longest, report.at - self._since)
+            self._received, self._since = received, report.at
+        return bool(received) and report.at - self._since <= PAUSES * self._longest
+
+
+def judge(
+    report: Report, before: Report, full: bool = True, usual: Collection[str] = ()
+) -> tuple[bytes, str]:
     """Level and text of `report`, for what happened since `before`.
 
     Args:
         report: now.
         before: some seconds ago.
         full: whether that is long enough to call the networks too slow.
+        usual: inputs whose silence, if they are silent, is nothing new.
     """
     if report.problem:
         return ERROR, report.problem
@@ -128,7 +154,7 @@ def judge(report: Report, before: Report, full: bool = True) -> tuple[bytes, str
     image = recent[IMAGE]
     for failure in _failures(report, before, recent, full):
         return ERROR, failure
-    for complaint in _complaints(report, recent, report.jumps - before.jumps):
+    for complaint in _complaints(report, recent, report.jumps - before.jumps, usual):
         return WARN, complaint
     remarks = [f"{image.done} of {image.received} frames published"]
     remarks += [f"{count} {reason}" for reason, count in sorted(image.dropped.items())]
@@ -155,14 +181,20 @@ def _unexpected(tally: Tally) -> int:
     return sum(count for reason, count in tally.dropped.items() if reason not in EXPECTED)
 
 
-def _complaints(report: Report, recent: dict[str, Tally], jumps: int) -> Iterator[str]:
+def _complaints(
+    report: Report, recent: dict[str, Tally], jumps: int, usual: Collection[str]
+) -> Iterator[str]:
     yield from _complaints_of_model(report)
     image, mask = recent[IMAGE], recent[MASK]
     for tally in recent.values():
         for reason, count in sorted(tally.dropped.items()):
             if reason not in EXPECTED:
                 yield f"{count} dropped: {report.texts.get(reason, reason)}"
-    silent = [s for s, t in ((IMAGE, image), (MASK, mask)) if not t.received]
+    silent = [
+        s
+        for s, t in ((IMAGE, image), (MASK, mask))
+        if not (t.received or (s in usual and report.publishers.get(s)))
+    ]
     if silent:
         yield _silence(report, silent)
     if jumps >= OFTEN:
@@ -194,7 +226,10 @@ def _complaints_of_partners(report: Report, recent: dict[str, Tally]) -> Iterato
             "it, if masks come later than that"
         )
     if mask.done and depth.lost and not depth.done:
-        yield "no depth has the stamp of an image; fix its stamps or set use_depth: never"
+        yield (
+            f"no depth has the stamp of an image; fix its stamps, raise sync_slop ({slop} s), or "
+            "set use_depth: never"
+        )
     if mask.dropped.get("no_partner", 0) > max(1, LOSSY * mask.received):
         yield (
             f"{mask.dropped['no_partner']} masks came without their image: raise sync_timeout "
@@ -219,11 +254,12 @@ def _complaints_of_model(report: Report) -> Iterator[str]:
 def _silence(report: Report, silent: list[str]) -> str:
     names = " and ".join(report.topics.get(s, s) for s in silent)
     missing = [report.topics.get(s, s) for s in silent if not report.publishers.get(s)]
-    found = [report.elsewhere[s] for s in silent if s in report.elsewhere]
+    found = [s for s in silent if s in report.elsewhere]
     if found:
-        remedy = (
-            f"{' and '.join(found)} is published: set image_transport, now "
-            f"{report.parameters.get('image_transport')}, to the other one"
+        remedy = " and ".join(
+            f"{report.elsewhere[s]} is published: set {TRANSPORTS[s]} to "
+            f"{OTHER[transport_of(s, report.parameters)]}"
+            for s in found
         )
     elif missing:
         remedy = f"nobody publishes {' and '.join(missing)}: start who should, or remap the name"

@@ -15,15 +15,11 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from segan_ros.compressed_images import decode_compressed
-from segan_ros.image_messages import (
-    MessageError,
-    check,
-    check_same_size,
-    is_calibrated,
-)
+from segan_ros.image_messages import MessageError, camera_problem, check, check_same_size
 from segan_ros.ros.accounts import Accounts
 from segan_ros.ros.gaps import Gaps
 from segan_ros.ros.live_parameters import LiveParameters
+from segan_ros.ros.parameters import OTHER, transport_of
 from segan_ros.ros.snapshots import Snapshot, stamp_of
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
 
@@ -66,7 +62,8 @@ class Inputs:
         self._node, self._parameters = node, parameters
         self._accounts, self._deliver = accounts, deliver
         self._camera: CameraInfo | None = None
-        self.camera_problem = ""
+        self._size: Image | None = None
+        self._problems: dict[str, str] = {}
         self.gaps = Gaps()
         self.enabled = True
         self._synchronizer = Synchronizer(
@@ -82,7 +79,7 @@ class Inputs:
         self._subscriptions: list[Subscription] = []
         try:
             for stream in streams:
-                subscription = self._subscribe(stream, parameters["image_transport"], qos)
+                subscription = self._subscribe(stream, transport_of(stream, parameters), qos)
                 self._subscriptions.append(subscription)
                 self.topics[stream] = subscription.topic_name
             self._subscriptions.append(
@@ -92,6 +89,7 @@ class Inputs:
             self._unsubscribe()
             raise
         # Waiting is measured in real time: simulated time may stand still.
+        self._look_for_depth()
         self._timer = node.create_timer(
             0.1, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -108,10 +106,14 @@ class Inputs:
 
     @property
     def elsewhere(self) -> dict[str, str]:
-        """Topics of the other image_transport that are published, by input."""
-        raw = self._parameters["image_transport"] == "raw"
-        other = {s: self._topic(s, "compressed" if raw else "raw") for s in self.topics}
+        """Topics of the other transport that are published, by input."""
+        other = {s: self._topic(s, OTHER[transport_of(s, self._parameters)]) for s in self.topics}
         return {s: t for s, t in other.items() if self._node.count_publishers(t)}
+
+    @property
+    def camera_problem(self) -> str:
+        """What is wrong with camera_info, or with the cameras that messages come from."""
+        return "; ".join(self._problems.values())
 
     def waiting(self, stream: str) -> int:
         """Messages of `stream` that wait for a partner."""
@@ -152,7 +154,14 @@ class Inputs:
             self._hand_on(matches)
 
     def _on_timer(self) -> None:
+        self._look_for_depth()
         self._hand_on(self._synchronizer.poll(time.monotonic()))
+
+    def _look_for_depth(self) -> None:
+        """Depth of a triggered camera comes seldom, but it comes: its publisher says so."""
+        topic = self.topics.get(DEPTH)
+        published = topic is not None and self._node.count_publishers(topic) > 0
+        self._synchronizer.depth_is_published = published
 
     def _hand_on(self, matches: list[Match]) -> None:
         for match in matches:
@@ -199,17 +208,30 @@ class Inputs:
             else:
                 self._accounts.finish(DEPTH)
         self._accounts.finish(MASK)
-        camera, image = self._camera, match.image
-        if camera and any(camera.k):
-            if (camera.width, camera.height) != (image.width, image.height):
-                self._complain(
-                    f"camera_info is for {camera.width}x{camera.height} but the image is "
-                    f"{image.width}x{image.height}, so it is not used; publish that of this "
-                    "resolution"
-                )
-            elif is_calibrated(camera):
-                self.camera_problem = ""
-        self._deliver(Snapshot(image, match.mask, depth, camera, match.arrived))
+        self._look_at_cameras(match.image, depth)
+        rectified = self._parameters["rectified"]
+        self._deliver(
+            Snapshot(
+                match.image, match.mask, depth, self._camera, match.arrived, rectified=rectified
+            )
+        )
+
+    def _look_at_cameras(self, image: Image, depth: Image | None) -> None:
+        """Find out whether camera_info and depth belong to `image`."""
+        camera, ours = self._camera, image.header.frame_id
+        self._size = Image(width=image.width, height=image.height)
+        if camera is not None:
+            self._look_at_camera_info(camera)
+        for name, message in (("camera_info", camera), ("depth", depth)):
+            theirs = message.header.frame_id if message is not None else ""
+            strange = ours and theirs and ours != theirs
+            self._tell(
+                f"frame_of_{name}",
+                f"{name} is of the frame {theirs!r} but the image of {ours!r}: take the one that "
+                "is registered to the image, or let their publishers name one frame"
+                if strange
+                else "",
+            )
 
     def _refuse(self, match: Match, error: MessageError) -> None:
         """Drop all of `match`."""
@@ -219,24 +241,21 @@ class Inputs:
             self._accounts.drop(DEPTH, error.reason)
 
     def _on_camera(self, message: CameraInfo) -> None:
-        before, self._camera = self._camera, message
-        if before is None or _view(before) != _view(message):
-            self.camera_problem = ""
-        # All zero is how a driver says that its camera is not calibrated.
-        if any(message.k) and not is_calibrated(message):
-            self._complain(
-                f"camera_info has k = {[float(v) for v in message.k]} and is not used; fx and fy "
-                "must be positive, what lies below them 0 and the last 1: calibrate the camera",
-            )
+        self._camera = message
+        self._look_at_camera_info(message)
 
-    def _complain(self, of_camera: str) -> None:
-        self.camera_problem = of_camera
-        self._accounts.notices.warn("bad_camera_info", of_camera)
+    def _look_at_camera_info(self, camera: CameraInfo) -> None:
+        """Alone, and beside the last image."""
+        problem = camera_problem(camera, self._size, self._parameters["rectified"])
+        self._tell("camera_info", problem)
+
+    def _tell(self, of_what: str, problem: str) -> None:
+        """Note a problem, or that there is none any more; log it once."""
+        if problem:
+            self._accounts.notices.warn(f"bad_{of_what}", problem)
+            self._problems[of_what] = problem
+        else:
+            self._problems.pop(of_what, None)
 
     def _drop(self, stream: str, reason: str) -> None:
         self._accounts.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))
-
-
-def _view(camera: CameraInfo) -> tuple[Any, ...]:
-    """What a problem with `camera` may be about; drivers send the same again with each image."""
-    return camera.width, camera.height, *camera.k

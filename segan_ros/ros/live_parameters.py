@@ -47,6 +47,8 @@ class LiveParameters:
             value = _as_float(parameter, overrides.get(parameter.name, parameter.default))
             problem = parameter.problem(value)
             if problem:
+                if parameter.changes == START:
+                    problem += "; that cannot be set later: correct it and start the node again"
                 self._problems[parameter.name] = problem
             node.declare_parameter(
                 parameter.name,
@@ -86,6 +88,8 @@ class LiveParameters:
             parameter = BY_NAME.get(one.name)
             if parameter is None:
                 continue
+            if one.value == self[one.name] and type(one.value) is type(self[one.name]):
+                continue  # a file of all parameters may be loaded at any time
             reason = self._refusal(parameter) or parameter.problem(one.value)
             if reason:
                 return SetParametersResult(successful=False, reason=reason)

@@ -8,6 +8,7 @@ from typing import Any
 from segan_ros.completion import Settings
 from segan_ros.inference import PRECISIONS, PROVIDERS
 from segan_ros.occlusion import RULES, EdgeRule
+from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK
 
 _SETTINGS = Settings()
 
@@ -15,6 +16,11 @@ NEXT_FRAME = "next frame"
 INACTIVE = "while inactive"
 UNCONFIGURED = "while unconfigured"
 START = "at start only"
+
+TRANSPORTS = {IMAGE: "image_transport", MASK: "mask_transport", DEPTH: "depth_transport"}
+"""The parameter that says how each input comes."""
+OTHER = {"raw": "compressed", "compressed": "raw"}
+"""What else it could say."""
 
 REMEDY = {
     INACTIVE: "deactivate the node first: ros2 lifecycle set {node} deactivate",
@@ -225,11 +231,31 @@ PARAMETERS = (
         unit="grey levels",
     ),
     Parameter(
+        "rectified",
+        False,
+        "Whether image, mask and depth are rectified: then camera_info's P holds, and not its K "
+        "and D.",
+    ),
+    Parameter(
         "image_transport",
         "raw",
         "Images as they are, or jpeg and png below their topics: image/compressed, "
         "instance_mask/compressed (png alone) and depth/compressedDepth.",
         choices=("raw", "compressed"),
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "mask_transport",
+        "same",
+        "The same for instance_mask; same: as image_transport says.",
+        choices=("same", "raw", "compressed"),
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "depth_transport",
+        "same",
+        "The same for depth.",
+        choices=("same", "raw", "compressed"),
         changes=INACTIVE,
     ),
     Parameter(
@@ -291,3 +317,9 @@ def markdown_table() -> str:
         for p in PARAMETERS
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def transport_of(stream: str, values: Any) -> str:
+    """``raw`` or ``compressed``: how an input comes, by the values of all parameters."""
+    own = values[TRANSPORTS[stream]]
+    return str(values[TRANSPORTS[IMAGE]] if own == "same" else own)

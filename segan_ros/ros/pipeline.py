@@ -20,6 +20,29 @@ from segan_ros.ros.snapshots import Completion, Paint, Snapshot
 from segan_ros.ros.synchronizer import IMAGE
 from segan_ros.ros.worker import Worker
 
+AHEAD = 0.1
+"""Seconds that a stamp may lie ahead of the clock, in any case: clocks of hosts differ a little."""
+
+
+def age_problem(age: float, limit: float) -> str:
+    """Why a frame of that age is not to be used, with the remedy; empty if it is.
+
+    Args:
+        age: seconds since its stamp by the node's clock; below 0, the stamp lies ahead of it.
+        limit: ``max_age``; 0 = any age will do.
+    """
+    if not limit or -max(limit, AHEAD) <= age <= limit:
+        return ""
+    if age > 0:
+        return (
+            f"its stamp is {age:.2f} s old, max_age is {limit:g} s; raise max_age, or look for "
+            "what delays image or instance_mask"
+        )
+    return (
+        f"its stamp lies {-age:.2f} s ahead of the node's clock, so that nobody knows whether it "
+        f"is older than max_age, {limit:g} s; is use_sim_time right, are the hosts' clocks in step?"
+    )
+
 
 class Pipeline:
     """Runs between activate and deactivate.
@@ -132,15 +155,10 @@ class Pipeline:
             self._accounts.time(stage, seconds)
 
     def _is_stale(self, snapshot: Snapshot) -> bool:
-        stale = 0 < self._max_age < (age := self.age(snapshot))
-        if stale:
-            self._accounts.drop(
-                IMAGE,
-                "stale",
-                f"frame dropped: its stamp is {age:.2f} s old, max_age is {self._max_age:g} s; "
-                "raise max_age, or look for what delays image or instance_mask",
-            )
-        return stale
+        problem = age_problem(self.age(snapshot), self._max_age)
+        if problem:
+            self._accounts.drop(IMAGE, "stale", f"frame dropped: {problem}")
+        return bool(problem)
 
     def _fail(self, snapshot: Snapshot, error: Exception) -> None:
         if isinstance(error, MessageError):

@@ -15,11 +15,11 @@ from rclpy.task import Future as RosFuture
 from std_srvs.srv import SetBool, Trigger
 
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.image_messages import MessageError, check, check_same_size
-from segan_ros.occlusion import removal_order
+from segan_ros.image_messages import MessageError, camera_problem, check, check_same_size
+from segan_ros.occlusion import reaches, removal_order
 from segan_ros.ros.loader import Busy
 from segan_ros.ros.messages import to_edge, to_graph, to_objects
-from segan_ros.ros.pipeline import Pipeline
+from segan_ros.ros.pipeline import Pipeline, age_problem
 from segan_ros.ros.snapshots import Paint, Snapshot
 from segan_ros.ros.space import to_boxes, to_points
 from segan_ros.ros.worker import WorkerStopped
@@ -92,7 +92,9 @@ class Services:
         if request.use_latest:
             snapshot = self._latest(pipeline, request.max_age)
         else:
-            snapshot = _snapshot_of(request)
+            rectified = self.node.get_parameter("rectified").value
+            snapshot = _snapshot_of(request, rectified)
+            response.message = camera_problem(request.camera_info, request.image, rectified)
         paint: Paint = (ids or True) if request.with_appearance else False
 
         def answer(frame: Frame, scene: CompletedScene) -> None:
@@ -138,7 +140,7 @@ class Services:
                 for e in graph.edges
                 if {e.occluder_id, e.occludee_id} <= place.keys()
                 and place[e.occluder_id] < place[e.occludee_id]
-                and e.score >= request.min_score
+                and reaches(e, request.min_score)
             ]
 
         await self._done(pipeline.ask(snapshot, False, answer))
@@ -174,9 +176,8 @@ class Services:
         limit = max_age.sec + max_age.nanosec * 1e-9
         if limit < 0:
             raise Refused(f"max_age is {limit:g} s; it must not be negative, 0 = any age")
-        age = pipeline.age(snapshot)
-        if 0 < limit < age:
-            raise Refused(f"the latest frame is {age:.3f} s old, max_age is {limit:g} s")
+        if problem := age_problem(pipeline.age(snapshot), limit):
+            raise Refused(f"the latest frame does not serve: {problem}")
         return snapshot
 
     async def _done(self, future: Future[Any]) -> Any:
@@ -194,7 +195,7 @@ class Services:
         return future.result()
 
 
-def _snapshot_of(request: Any) -> Snapshot:
+def _snapshot_of(request: Any, rectified: bool) -> Snapshot:
     """The images of a request, checked."""
     if not request.image.data:
         raise MessageError(
@@ -207,4 +208,4 @@ def _snapshot_of(request: Any) -> Snapshot:
     if depth is not None:
         check(depth, "depth")
         check_same_size(request.image, depth, "depth")
-    return Snapshot(request.image, request.labels, depth, request.camera_info)
+    return Snapshot(request.image, request.labels, depth, request.camera_info, rectified=rectified)

@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.image_messages import MessageError, to_camera_matrix, to_depth, to_labels, to_rgb
+from segan_ros.image_messages import MessageError, to_camera, to_depth, to_labels, to_rgb
 from segan_ros.inference import Model
 from segan_ros.ros.bridge import to_array
 from segan_ros.timing import timed
@@ -33,6 +33,7 @@ class Snapshot:
         camera: of the same size, or None.
         arrived: when the image came in, seconds of ``time.monotonic``.
         matched: when the last of them came in, likewise.
+        rectified: see `to_camera`.
     """
 
     image: Image
@@ -41,6 +42,7 @@ class Snapshot:
     camera: CameraInfo | None = None
     arrived: float = 0.0
     matched: float = field(default_factory=time.monotonic)
+    rectified: bool = False
 
     @property
     def header(self) -> Header:
@@ -54,12 +56,14 @@ class Snapshot:
 
     def to_frame(self) -> Frame:
         """Decode the messages."""
+        matrix, distortion = to_camera(self.camera, self.image, self.rectified)
         return Frame(
             to_rgb(self.image, to_array),
             to_labels(self.mask, to_array),
             None if self.depth is None else to_depth(self.depth, to_array),
-            to_camera_matrix(self.camera, self.image),
+            matrix,
             self.stamp,
+            distortion,
         )
 
 

@@ -68,8 +68,10 @@ class Synchronizer:
         slop: nanoseconds between stamps that count as the same.
         timeout: seconds that a message waits.
         queue: messages of a stream that may wait.
-        depth: ``never``; ``auto``: frames wait for depth while it keeps coming with fitting stamps
-            and otherwise do without; ``always``: frames without are dropped.
+        depth: ``never``; ``auto``: frames wait for depth while somebody publishes it with fitting
+            stamps and otherwise do without; ``always``: frames without are dropped.
+
+    `depth_is_published` is for its owner to set: somebody offers depth, though none came lately.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Synchronizer:
         self._streams = {name: _Stream() for name in STREAMS}
         self._alone: deque[tuple[int, float]] = deque(maxlen=max(queue, PATIENCE))
         self.jumps = 0
+        self.depth_is_published = False
 
     def waiting(self, stream: str) -> int:
         """Messages of `stream` that are neither matched nor dropped yet."""
@@ -147,14 +150,15 @@ class Synchronizer:
         if mask is None:
             return None
         depth = None
-        if self.depth == "always" or (self.depth == "auto" and self._hears_depth(now)):
+        if self.depth != "never":
+            expected = self.depth == "always" or self._expects_depth(now)
             gave_up = self.depth == "auto" and len(self._alone) >= PATIENCE
-            depth, may_come = self._partner(DEPTH, stamp, overdue or gave_up)
+            depth, may_come = self._partner(DEPTH, stamp, overdue or gave_up or not expected)
             if depth is None and may_come:
                 return None
             if depth is not None:
                 self._alone.clear()
-            elif overdue or gave_up:
+            elif expected and (overdue or gave_up):
                 self._alone.append((stamp, waiting.arrived))
             if depth is None and self.depth == "always":
                 del self._streams[IMAGE].queue[stamp]
@@ -168,8 +172,8 @@ class Synchronizer:
             None if depth is None else self._take(DEPTH, depth),
         )
 
-    def _hears_depth(self, now: float) -> bool:
-        return now - self._streams[DEPTH].heard < self.timeout
+    def _expects_depth(self, now: float) -> bool:
+        return self.depth_is_published or now - self._streams[DEPTH].heard < self.timeout
 
     def _was_missed(self, stamp: int, now: float) -> bool:
         """Whether an image that went without depth should have waited for this one."""
