@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -34,6 +35,12 @@ THICKNESS = 0.001
 """Metres that are added to the sides of boxes to compare them: flat ones have no volume."""
 
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+
+NEWTON, STEP = 10, 1e-6
+"""Rounds of looking for the ray of a pixel, and the step that tells where to go."""
+
+GRID = 8
+"""Pixels between two for which a ray is looked for."""
 
 TRIED_DEPTHS = 8
 """Depths that are tried for a hidden pixel, within those seen of its object."""
@@ -79,7 +86,9 @@ def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
     near, far = np.percentile(metres[seen], (2, 98))
     near, far = near - SLACK * (far - near), far + SLACK * (far - near)
     seen &= (metres >= near) & (metres <= far)
-    points = _rays(frame, item, seen) * metres[seen, None]
+    points = _known(_rays(frame, item, seen) * metres[seen, None])
+    if len(points) < FEWEST_POINTS:
+        return None
     axes = _axes(points)
     along = points @ axes
     low, high = along.min(axis=0), along.max(axis=0)
@@ -87,8 +96,8 @@ def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
         item.amodal.astype(np.uint8), CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
     rim = item.invisible & (inner == 0)
-    if rim.any():
-        rays = _rays(frame, item, rim) @ axes
+    rays = _known(_rays(frame, item, rim)) @ axes
+    if len(rays):
         tried = rays[:, None] * np.linspace(near, far, TRIED_DEPTHS)[:, None]
         outside = np.maximum(low - tried, 0) + np.maximum(tried - high, 0)
         best = (outside**2).sum(axis=2).argmin(axis=1)
@@ -123,8 +132,10 @@ def visible_points(frame: Frame, objects: Iterable[AmodalObject]) -> Points:
         for item in objects:
             metres = cut(frame.depth, item.box)
             seen = item.visible & np.isfinite(metres) & (metres > 0)
-            places.append(_rays(frame, item, seen) * metres[seen, None])
-            colours.append(cut(frame.rgb, item.box)[seen])
+            found = _rays(frame, item, seen) * metres[seen, None]
+            good = np.isfinite(found[:, 0])
+            places.append(found[good])
+            colours.append(cut(frame.rgb, item.box)[seen][good])
             ids.append(np.full(len(places[-1]), item.id, np.int32))
     return Points(
         np.concatenate([np.zeros((0, 3)), *places]).astype(np.float32),
@@ -133,17 +144,68 @@ def visible_points(frame: Frame, objects: Iterable[AmodalObject]) -> Points:
     )
 
 
+def _known(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those without NaN."""
+    return points[np.isfinite(points[:, 0])]
+
+
 def _rays(frame: Frame, item: AmodalObject, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """``(n, 3)`` points at 1 m depth that the pixels of `mask` see."""
+    """``(n, 3)`` points at 1 m depth that the pixels of `mask` see; NaN where the lens model gives
+    none."""
     assert frame.camera_matrix is not None
     rows, columns = np.nonzero(mask)
+    rows, columns = rows + item.box[1], columns + item.box[0]
     ones = np.ones(len(rows))
-    pixels = np.stack([columns + item.box[0], rows + item.box[1], ones]).astype(float)
-    if frame.distortion is None or not len(rows):
+    if frame.distortion is None:
+        pixels = np.stack([columns, rows, ones])
         return np.asarray(np.linalg.inv(frame.camera_matrix) @ pixels, float).T
-    places = pixels[:2].T.reshape(-1, 1, 2)
-    straight = cv2.undistortPoints(places, frame.camera_matrix, frame.distortion)
-    return np.column_stack([straight.reshape(-1, 2).astype(float), ones])
+    lens = frame.camera_matrix.tobytes(), frame.distortion.tobytes()
+    return np.column_stack([_straightened(*lens, frame.size)[rows, columns], ones])
+
+
+@lru_cache(maxsize=4)
+def _straightened(
+    camera_matrix: bytes, distortion: bytes, size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """``(H, W, 2)`` x and y at 1 m depth of what each pixel sees through a lens that bends.
+
+    By Newton's method from the straight ray outwards: OpenCV's own way ends far off at the corners
+    of wide lenses. NaN where it finds no ray that the lens sends there.
+
+    Args:
+        camera_matrix, distortion: bytes of the float64 arrays, so that lenses can be looked up.
+        size: height and width.
+    """
+    matrix = np.frombuffer(camera_matrix).reshape(3, 3)
+    coefficients = np.frombuffer(distortion)
+    height, width = size
+    # Every GRID-th pixel will do, and one more all around: in between it is smooth.
+    along, across = (GRID * (np.arange(-1, -(-side // GRID) + 1) + 0.5) - 0.5 for side in size)
+    columns, rows = np.meshgrid(across, along)
+    pixels = np.stack([columns.ravel(), rows.ravel()], 1)
+
+    def shown(places: NDArray[np.float64]) -> NDArray[np.float64]:
+        ahead = np.column_stack([places, np.ones(len(places))])
+        zero = np.zeros(3)
+        pixels = cv2.projectPoints(ahead, zero, zero, matrix, coefficients)[0]
+        return np.asarray(pixels, float).reshape(-1, 2)
+
+    straight = np.linalg.inv(matrix) @ np.column_stack([pixels, np.ones(len(pixels))]).T
+    places = straight[:2].T.copy()
+    steps = np.eye(2) * STEP
+    with np.errstate(all="ignore"):
+        for _ in range(NEWTON):
+            missed = shown(places) - pixels
+            to_x, to_y = ((shown(places + step) - pixels - missed) / STEP for step in steps)
+            determinant = to_x[:, 0] * to_y[:, 1] - to_x[:, 1] * to_y[:, 0]
+            x = missed[:, 0] * to_y[:, 1] - missed[:, 1] * to_y[:, 0]
+            y = missed[:, 1] * to_x[:, 0] - missed[:, 0] * to_x[:, 1]
+            places -= np.stack([x, y], 1) / determinant[:, None]
+        off = np.abs(shown(places) - pixels).max(1)
+    places[~(off < 0.1)] = np.nan
+    coarse = places.reshape(len(along), len(across), 2)
+    fine = cv2.resize(coarse, None, fx=GRID, fy=GRID, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(fine[GRID : GRID + height, GRID : GRID + width], float)
 
 
 def _axes(points: NDArray[np.float64]) -> NDArray[np.float64]:

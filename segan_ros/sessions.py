@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,13 @@ PRECISIONS = ("auto", "fp32", "fp16", "int8")
 USUAL_BATCH, MAX_BATCH = 8, 16
 """Objects per call that engines are tuned for, and the most: callers cut more into several calls,
 which bounds memory."""
+
+
+NO_MEMORY = (
+    r"out of memory|bad_alloc|(insufficient|not enough|available) memory"
+    r"|(cannot|could not|fail\w*( to)?|unable to) alloc"
+)
+"""How runtimes say that they lack it."""
 
 
 class ProviderError(Exception):
@@ -61,13 +69,21 @@ class Network:
         content = self.path.read_bytes()
         digest = hashlib.sha256(content)
         for other in sorted(self.path.parent.iterdir()):
-            if other != self.path and other.is_file() and other.name.encode() in content:
+            if other != self.path and _location(other.name) in content and other.is_file():
                 digest.update(other.read_bytes())
         return digest.hexdigest()
 
     def zeros(self, count: int) -> dict[str, Planes]:
         """Inputs for `count` objects."""
         return {name: np.zeros((count, *s), np.float32) for name, s in self.inputs.items()}
+
+
+def _location(name: str) -> bytes:
+    """How an ONNX file says that weights lie in the file `name`: a key and a value of protobuf."""
+    text = os.fsencode(name)
+    length = len(text)
+    size = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
+    return b"\x0a\x08location\x12" + size + text
 
 
 def precision_on(provider: str, precision: str) -> str:
@@ -205,7 +221,7 @@ def shapes(network: Network, count: int) -> str:
 def failure(error: Exception, prefix: str = "") -> ProviderError:
     """What an error of ONNX Runtime, whose classes do not tell, means for its provider."""
     reason = first_line(error)
-    lacks = re.search("memory|alloc", reason, re.IGNORECASE)
+    lacks = re.search(NO_MEMORY, reason, re.IGNORECASE)
     return (UnavailableError if lacks else ProviderError)(prefix + reason)
 
 

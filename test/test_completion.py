@@ -18,6 +18,7 @@ from segan_ros.crops import (
     labelled_area,
     resized,
     uncovered,
+    unmarked,
 )
 from segan_ros.inference import MAX_BATCH, Model
 from segan_ros.occlusion import EdgeRule
@@ -89,6 +90,25 @@ def test_border_of_the_picture_is_no_neighbour(gap_width):
     assert area[10, 20]
     assert not area[:, 0].any() and not area[:2].any() and not area[:, 57:].any()
     assert area[labels > 0].all()
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (228, 25, 12), (0, 0, 255), (8, 3, 231)])
+def test_no_visible_pixel_looks_like_a_mark_of_eq_1(colour):
+    rgb = np.full((16, 16, 3), colour, np.uint8)
+    visible = np.zeros((16, 16), bool)
+    visible[:, :8] = True
+    whole = np.ones((16, 16), np.float32)
+    shown = canvas(rgb, visible, whole, (16, 16))
+    for mark in ((1, 0, 0), (0, 0, 1)):
+        distance = np.abs(shown[:, :, :8] - np.reshape(mark, (3, 1, 1))).sum(0)
+        assert distance.min() > 0.1  # what painters go by
+    assert (shown[:, :, 8:] == np.reshape((1, 0, 0), (3, 1, 1))).all()
+    assert np.abs(shown[:, :, :8] * 255 - np.reshape(colour, (3, 1, 1))).max() <= 31.01
+
+
+def test_other_colours_are_not_touched():
+    rgb = np.random.default_rng(0).integers(0, 225, (16, 16, 3)).astype(np.uint8)
+    assert unmarked(rgb) is rgb
 
 
 @pytest.mark.parametrize("width", [1, 4, 5, 6])

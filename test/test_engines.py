@@ -31,6 +31,8 @@ from segan_ros.sessions import (
     PROVIDERS,
     Network,
     ProviderError,
+    UnavailableError,
+    failure,
     open_session,
     precision_on,
     provider_options,
@@ -386,6 +388,27 @@ def test_engines_outlive_what_is_not_their_fault(folder, tmp_path, monkeypatch, 
     assert sorted(cache.folder.iterdir()) == kept
     model = Model(folder, "openvino", engines=Engines(cache.folder, True, "openvino"))
     assert (model.provider, model.engine) == ("openvino", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("CUDA failure 2: out of memory ; GPU=0", True),
+        ("std::bad_alloc", True),
+        ("Failed to allocate memory for requested buffer of size 4096", True),
+        ("CUDA failure 700: an illegal memory access was encountered", False),
+        ("/data/allocator/memory/x.engine: deserialization failed", False),
+    ],
+)
+def test_lack_of_memory_is_told_from_other_failures(text, lacks):
+    assert isinstance(failure(RuntimeError(text)), UnavailableError) == lacks
+
+
+def test_digest_is_of_the_file_and_of_what_it_names_alone(painter):
+    before = Network(painter.path, PAINTER).digest
+    for name in (b"N", b"weight", b"Ger\xe4t.txt", b"painter.txt"):
+        (painter.path.parent / os.fsdecode(name)).write_bytes(b"x")
+    assert Network(painter.path, PAINTER).digest == before
 
 
 @COMPILES

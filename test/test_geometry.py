@@ -74,6 +74,35 @@ def test_points_of_a_lens_that_bends_are_where_the_lens_shows_them(distortion):
     assert np.abs(straight - points).max() > 1e-4
 
 
+@pytest.mark.parametrize(
+    ("focal", "distortion", "least"),
+    [(350, [-0.35, 0.12, 0, 0, 0], 1.0), (300, [-0.3, 0.09, 0, 0, -0.01], 0.97)],
+)
+def test_corners_of_a_wide_lens_are_right_or_left_out(focal, distortion, least):
+    matrix = np.array([[focal, 0, 320.0], [0, focal, 240], [0, 0, 1]])
+    labels = np.ones((480, 640), np.int32)
+    whole = np.ones((480, 640), bool)
+    frame = Frame(
+        np.zeros((480, 640, 3), np.uint8),
+        labels,
+        np.ones((480, 640), np.float32),
+        matrix,
+        distortion=np.array(distortion),
+    )
+    item = AmodalObject(1, (0, 0, 640, 480), whole, whole, whole.astype(np.float32))
+    found = visible_points(frame, [item])
+    assert least * whole.size <= len(found.places) <= whole.size
+    assert len(found.colours) == len(found.ids) == len(found.places)
+    zero = np.zeros(3)
+    seen, _ = cv2.projectPoints(
+        found.places.astype(float), zero, zero, matrix, np.array(distortion)
+    )
+    # Where the second lens folds the picture over, some pixels are less exact.
+    assert np.percentile(np.abs(seen[:, 0] - np.round(seen[:, 0])), 98) < 0.15
+    assert np.abs(found.places).max() < 3
+    assert (oriented_box(frame, item).size < 6).all()
+
+
 def test_lens_of_another_number_of_coefficients_is_refused():
     frame, _ = plate(np.ones((240, 320)))
     with pytest.raises(ValueError, match=r"distortion must have 4, 5, 8, 12, 14 coefficients"):

@@ -188,13 +188,28 @@ def test_silence_of_a_triggered_camera_is_no_fault():
     assert status.level == WARN and "nobody publishes /cam/rgb" in status.message
 
 
+def test_camera_that_hangs_after_an_outage_is_missed_soon():
+    """Neither one outage nor the time before activation is a habit."""
+    diagnostics, there = Diagnostics(), {"publishers": {"image": 1, "instance_mask": 1}}
+    for second in range(600):
+        diagnostics.message("segan", Report("inactive", at=100.0 + second))
+    at, received = 700.0, 0
+    for seconds, rate in ((60, 30), (120, 0), (60, 30), (12, 0)):
+        for _ in range(seconds):
+            at, received = at + 1, received + rate
+            status = said(diagnostics, at, received, **there)
+    assert status.level == WARN and "nothing comes in" in status.message
+
+
 @pytest.mark.parametrize("period", [0.1, 1.0, 10.0, 60.0])
 def test_drops_are_judged_over_seconds_however_often_that_is_said(period):
     """A camera that dies is reported ten seconds later, or with the next message."""
     diagnostics = Diagnostics()
     for n in range(round(200 / period) + 1):
         at = n * period
-        level = said(diagnostics, 100.0 + at, round(10 * min(at, 60.0)) + 1).level
+        received = round(10 * min(at, 60.0)) + 1
+        there = {"publishers": {"image": 1, "instance_mask": 1}}
+        level = said(diagnostics, 100.0 + at, received, **there).level
         if at > 10 + 0.5 and at <= 60 + 9:
             assert level == OK
         if at >= 60 + max(10.5, 2 * period):

@@ -250,6 +250,16 @@ def test_camera_info_that_gives_no_boxes_is_a_remark(node, robot):
     assert "camera_info is for 1280x720 but the image is 80x60" in answer.message
 
 
+def test_camera_info_of_the_latest_frame_that_gives_no_boxes_is_a_remark(node, robot):
+    k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
+    robot.camera("camera_info", CameraInfo).publish(CameraInfo(width=1280, height=720, k=k))
+    robot.wait(lambda: node.node._inputs._camera, "camera_info")
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: node.tally().lost, "the frame")
+    answer = complete(robot, use_latest=True)
+    assert answer.success and "camera_info is for 1280x720" in answer.message
+
+
 def test_latest_frame_must_not_be_too_old(fed, robot):
     """The fixture's stamp is long past."""
     answer = complete(robot, use_latest=True, max_age=Duration(sec=1))

@@ -43,6 +43,24 @@ def test_depth_of_a_triggered_camera_is_waited_for_while_somebody_publishes_it()
     assert not bench.drops
 
 
+@pytest.mark.parametrize("rate", [5, 30, 100])
+@pytest.mark.parametrize("lead", [-20, -1, 5])
+@pytest.mark.parametrize(("timeout", "queue"), [(1.0, 60), (3.0, 60), (1.0, 30)])
+def test_depth_that_is_offered_and_never_comes_costs_no_frame(rate, lead, timeout, queue):
+    """Masks come `lead` milliseconds after their images."""
+    bench = Bench(depth="auto", timeout=timeout, queue=queue)
+    bench.synchronizer.depth_is_published = True
+    events = [(1000 * n / rate + max(-lead, 0), IMAGE, 1000 * n / rate) for n in range(300)]
+    events += [(1000 * n / rate + max(lead, 0), MASK, 1000 * n / rate) for n in range(300)]
+    answered = 0
+    for at, stream, stamp in sorted(events):
+        bench.now = at / 1000
+        answered += len(bench.add(stream, stamp))
+    bench.now += timeout
+    answered += len(bench.poll())
+    assert answered == 300 and not bench.drops
+
+
 def test_depth_that_is_there_is_used_though_none_is_expected():
     bench = Bench(depth="auto", slop=10 * MS, timeout=1.0)
     bench.add(DEPTH, -3)

@@ -63,7 +63,7 @@ def test_colour_reaches_the_border_of_the_hidden_part(library):
     rim = disc.invisible & (cv2.erode(disc.amodal.astype(np.uint8), np.ones((3, 3))) == 0)
     assert rim.sum() > 20
     middle = disc.appearance[inner].astype(int).mean(0)
-    assert np.abs(disc.appearance[rim].astype(int) - middle).mean() < 12
+    assert np.abs(disc.appearance[rim].astype(int) - middle).mean() < 6
 
 
 def test_without_weights_the_remedy_is_named(library, monkeypatch):

@@ -300,8 +300,11 @@ def test_run_goes_on_with_other_workers(config):
 def test_run_goes_on_as_the_message_after_a_loss_that_is_not_finite_says(config):
     train(config, until=(0, 1))
     slower = tuple(replace(stage, rate=stage.rate / 10) for stage in config.stages)
-    train(replace(config, stages=slower, bf16=True), until=(0, 2))
-    assert [row["step"] for row in curve(config)] == ["0", "1"]
+    train(replace(config, stages=slower, bf16=True), until=(1, 1))
+    assert [row["step"] for row in curve(config)] == ["0", "1", "2", "3", "4", "5", "0"]
+    # What is done is done.
+    with pytest.raises(TrainingError, match=r"another config \(stages differ\)"):
+        train(replace(config, bf16=True))
 
 
 def test_network_of_a_run_that_is_not_finished_says_so(config, tmp_path, capsys):
@@ -321,7 +324,9 @@ def test_network_of_a_run_that_is_not_finished_says_so(config, tmp_path, capsys)
         "painter: 2 of 3 steps of 2 objects",
     ]
     assert found["scores"]["val"]["occluded"] > 0  # a painter leaves masks as they are
+    threshold = found["segmentor"]["threshold"]
     found = exported((2, 1))
+    assert found["segmentor"]["threshold"] == threshold
     assert found["training"]["stages"][2] == "joint: 1 of 2 steps of 2 objects"
     assert found["scores"] == {}
 
@@ -335,8 +340,9 @@ def test_scenes_without_appearances_train_a_segmentor_and_no_painter(tmp_path, c
     train(replace(config, data=data, stages=STAGES[:1]))
     assert "14 of 14 objects have no appearance" in capsys.readouterr().out
     painter = replace(config, out=str(tmp_path / "painter"), data=data, stages=STAGES[1:2])
-    with pytest.raises(ValueError, match=r"no object has an appearance, which stage 0 \(painter\)"):
-        train(painter)
+    with pytest.raises(ValueError, match=r"bare: no object has an appearance, which painters"):
+        train(replace(painter, stages=STAGES))  # before the segmentor's stage
+    assert not (Path(painter.out) / "curves.csv").exists()
     both = replace(data, train=(*config.data.train, *data.train))
     library = Library(both.train)
     batches = Batches(library, replace(painter, data=both), 0, SPECS["tabletop"], (96, 96))

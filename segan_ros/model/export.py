@@ -79,7 +79,8 @@ def read_checkpoint(path: str | Path) -> Trained:
             name=saved["config"]["name"],
             segmentor=replace(model.spec.segmentor, threshold=saved["threshold"]),
         )
-        return Trained(model, spec, saved["training"], saved["scores"])
+        scores = {} if saved.get("outdated") else saved["scores"]
+        return Trained(model, spec, saved["training"], scores)
     except OSError:
         raise
     except Exception as error:

@@ -28,7 +28,7 @@ EXPECTED = (
 """Reasons that are part of good work, or have a complaint of their own."""
 
 PAUSES = 3
-"""Times the longest silence of an input before: a longer one is worth a warning."""
+"""Times the silences of an input before: a longer one is worth a warning."""
 
 LOSSY = 0.05
 """Share of lost messages above which somebody should do something."""
@@ -123,16 +123,21 @@ class _Pauses:
     """How long an input is silent between its messages: a triggered camera is so for minutes."""
 
     def __init__(self) -> None:
-        self._received, self._since, self._longest = 0, 0.0, 0.0
+        self._received, self._since, self._is_silent = 0, 0.0, False
+        self._last: deque[float] = deque(maxlen=2)
 
     def are_usual(self, report: Report, stream: str) -> bool:
-        """Whether `stream` is silent no longer than it was before, within reason."""
+        """Whether `stream` is silent no longer than it was twice before, within reason."""
         received = report.tallies.get(stream, Tally()).received
-        if received != self._received:
-            if self._received:
-                self._longest = max(self._longest, report.at - self._since)
-            self._received, self._since = received, report.at
-        return bool(received) and report.at - self._since <= PAUSES * self._longest
+        listens = report.state == "active" and report.enabled and report.publishers.get(stream)
+        if received != self._received or not listens:
+            if self._is_silent and listens:
+                self._last.append(report.at - self._since)
+            self._received, self._since, self._is_silent = received, report.at, False
+            return False
+        self._is_silent = True
+        twice = len(self._last) == self._last.maxlen
+        return twice and report.at - self._since <= PAUSES * min(self._last)
 
 
 def judge(
@@ -190,11 +195,7 @@ def _complaints(
         for reason, count in sorted(tally.dropped.items()):
             if reason not in EXPECTED:
                 yield f"{count} dropped: {report.texts.get(reason, reason)}"
-    silent = [
-        s
-        for s, t in ((IMAGE, image), (MASK, mask))
-        if not (t.received or (s in usual and report.publishers.get(s)))
-    ]
+    silent = [s for s, t in ((IMAGE, image), (MASK, mask)) if not t.received and s not in usual]
     if silent:
         yield _silence(report, silent)
     if jumps >= OFTEN:

@@ -92,9 +92,9 @@ class Services:
         if request.use_latest:
             snapshot = self._latest(pipeline, request.max_age)
         else:
-            rectified = self.node.get_parameter("rectified").value
-            snapshot = _snapshot_of(request, rectified)
-            response.message = camera_problem(request.camera_info, request.image, rectified)
+            snapshot = _snapshot_of(request, self.node.get_parameter("rectified").value)
+        if snapshot.camera is not None:
+            response.message = camera_problem(snapshot.camera, snapshot.image, snapshot.rectified)
         paint: Paint = (ids or True) if request.with_appearance else False
 
         def answer(frame: Frame, scene: CompletedScene) -> None:

@@ -153,6 +153,9 @@ class Synchronizer:
         if self.depth != "never":
             expected = self.depth == "always" or self._expects_depth(now)
             gave_up = self.depth == "auto" and len(self._alone) >= PATIENCE
+            if self.depth == "auto":
+                # Waiting for what is optional must not cost the frame.
+                overdue = overdue or self._cannot_wait(mask, now)
             depth, may_come = self._partner(DEPTH, stamp, overdue or gave_up or not expected)
             if depth is None and may_come:
                 return None
@@ -171,6 +174,12 @@ class Synchronizer:
             self._take(MASK, mask),
             None if depth is None else self._take(DEPTH, depth),
         )
+
+    def _cannot_wait(self, mask: int, now: float) -> bool:
+        """Whether a mask, or an image, would be dropped if their frame waited any longer."""
+        queues = [self._streams[s].queue for s in (IMAGE, MASK)]
+        expired = now - self._streams[MASK].queue[mask].arrived >= self.timeout
+        return expired or any(len(queue) >= self._limit for queue in queues)
 
     def _expects_depth(self, now: float) -> bool:
         return self.depth_is_published or now - self._streams[DEPTH].heard < self.timeout

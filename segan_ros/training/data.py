@@ -185,9 +185,6 @@ class Batches(Dataset[Batch]):
         mask_size: of the segmentor's truth.
         processes: this one gets its part of each batch.
         half: in float16: a GPU waits half as long for them.
-
-    Raises:
-        ValueError: a painter is to learn, but no object has an appearance.
     """
 
     def __init__(
@@ -209,13 +206,8 @@ class Batches(Dataset[Batch]):
         self._clear: Sequence[int] = library.clear or range(len(library.subjects))
         if self.stage.paints:
             painted = set(library.painted)
-            if not painted:
-                raise ValueError(
-                    f"no object has an appearance, which stage {number} ({self.stage.trains}) "
-                    "learns from: make scenes with `segan generate`, or train the segmentor alone"
-                )
             self._occluded = [i for i in library.occluded if i in painted]
-            self._clear = [i for i in self._clear if i in painted]
+            self._clear = [i for i in self._clear if i in painted] or library.painted
         if side := self.stage.side:
             self.mask_size = side, side
             self.spec = replace(spec, segmentor=replace(spec.segmentor, size=self.mask_size))

@@ -80,8 +80,9 @@ def _without_ground(batch: Batch) -> NDArray[np.uint8]:
     """The objects, with their mean colour instead of blue where they end: a hidden part that
     reaches further gets that."""
     area = batch.full.sum((2, 3), keepdim=True).clamp(min=1)
-    mean = (batch.target * batch.full).sum((2, 3), keepdim=True) / area
-    filled = batch.target * batch.full + mean * (1 - batch.full)
+    blue = batch.target.new_tensor((0.0, 0.0, 1.0)).view(1, 3, 1, 1) * (1 - batch.full)
+    alone = (batch.target - blue).clamp(min=0)
+    filled = alone + alone.sum((2, 3), keepdim=True) / area * (1 - batch.full)
     return (filled * 255).round().byte().numpy()
 
 

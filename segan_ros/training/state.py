@@ -99,6 +99,7 @@ class Run:
         seconds: trained so far.
         optimisers: of the current stage; None before its first step.
         scores: at the chosen threshold, once measured.
+        outdated: whether the segmentor has learned since then.
     """
 
     config: Config
@@ -109,6 +110,7 @@ class Run:
     seconds: float = 0.0
     optimisers: Optimisers | None = None
     scores: dict[str, Any] = field(default_factory=dict)
+    outdated: bool = False
 
     @property
     def folder(self) -> Path:
@@ -185,17 +187,13 @@ def save(state: Run, path: Path) -> None:
             "step": state.step,
             "seconds": state.seconds,
             "threshold": state.scores.get("threshold", state.model.spec.segmentor.threshold),
-            "scores": {"val": state.scores} if state.scores and not _outdated(state) else {},
+            "scores": {"val": state.scores} if state.scores else {},
+            "outdated": state.outdated,
             "training": _account(state),
         },
         part,
     )
     os.replace(part, path)
-
-
-def _outdated(state: Run) -> bool:
-    """Whether the segmentor has learned since its scores were measured."""
-    return state.step > 0 and state.config.stages[state.stage].trains != "painter"
 
 
 def _account(state: Run) -> dict[str, Any]:
@@ -225,7 +223,7 @@ def _begun(state: Run) -> list[str]:
 
 
 def _stage(stage: Stage, done: int = 0) -> str:
-    steps = f"{done} of {stage.steps}" if 0 < done < stage.steps else f"{stage.steps}"
+    steps = f"{done} of {stage.steps}" if done else f"{stage.steps}"
     side = f" at {stage.side} pixels" if stage.side else ""
     return f"{stage.trains}: {steps} steps of {stage.batch} objects{side}"
 
@@ -239,7 +237,8 @@ def resume(state: Run, path: Path) -> None:
     # To the CPU: loading moves what belongs elsewhere, but not Adam's counters, which on a GPU
     # would be waited for in every step.
     saved = torch.load(path, map_location="cpu", weights_only=True)
-    ours, theirs = (_lasting(c) for c in (state.config.as_dict(), saved["config"]))
+    configs = state.config.as_dict(), saved["config"]
+    ours, theirs = (_lasting(config, saved["stage"]) for config in configs)
     if ours != theirs:
         differ = ", ".join(k for k in ours if ours[k] != theirs.get(k))
         raise TrainingError(
@@ -248,18 +247,19 @@ def resume(state: Run, path: Path) -> None:
     state.model.load_state_dict(saved["model"])
     state.stage, state.step, state.seconds = saved["stage"], saved["step"], saved["seconds"]
     state.scores = saved["scores"].get("val", {})
+    state.outdated = saved.get("outdated", False)
     if saved["optimisers"]:
         stage = state.config.stages[state.stage]
         state.optimisers = Optimisers(state.model, stage, state.processes)
         state.optimisers.load_state_dict(saved["optimisers"])
 
 
-def _lasting(config: dict[str, Any]) -> dict[str, Any]:
-    """What of a config must not change while it runs: all but who prepares batches, what tames a
-    loss that is not finite, and the places of files, their number excepted."""
+def _lasting(config: dict[str, Any], stage: int) -> dict[str, Any]:
+    """What of a config must not change at `stage`: all but who prepares batches, what tames a loss
+    that is not finite, and the places of files, their number excepted."""
     config = _plain(config)
     data = {k: len(_each(v)) if k in PLACES else v for k, v in config["data"].items()}
-    stages = [{**stage, "rate": 0} for stage in config["stages"]]
+    stages = config["stages"][:stage] + [{**s, "rate": 0} for s in config["stages"][stage:]]
     return {**config, "out": "", "workers": 0, "bf16": False, "data": data, "stages": stages}
 
 

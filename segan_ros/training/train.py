@@ -136,6 +136,12 @@ def train(
             f"{bare} of {len(library.subjects)} objects have no appearance: no painter "
             "learns from them"
         )
+    to_come = config.stages[state.stage :]
+    if any(stage.paints for stage in to_come) and not library.painted:
+        raise ValueError(
+            f"{', '.join(data.train)}: no object has an appearance, which painters learn from: "
+            "make scenes with `segan generate`, or train the segmentor alone"
+        )
     with _curves(state) as curves:
         while state.stage < len(config.stages):
             stage = config.stages[state.stage]
@@ -144,7 +150,7 @@ def train(
             if until and (state.stage, state.step) == until:
                 return checkpoint
             if stage.trains in ("segmentor", "joint") and processes.leads:
-                state.scores = asdict(_validate(state))
+                state.scores, state.outdated = asdict(_validate(state)), False
                 tqdm.write(f"{stage.trains}: {state.scores}")
             state.stage, state.step, state.optimisers = state.stage + 1, 0, None
             save(state, checkpoint)
@@ -215,6 +221,7 @@ def _train_stage(
                 f"(now {stage.rate}) or set bf16: false, and start again"
             )
         state.step += 1
+        state.outdated |= stage.trains != "painter"
         now = time.monotonic()
         state.seconds = before + now - started
         bar.set_postfix({k: f"{v:.3f}" for k, v in losses.items()}, refresh=False)
