@@ -58,7 +58,7 @@ class EdgeRule:
     rule: str = "coverage"
     min_in_front: float = 0.5
     min_overlap_ratio: float = 0.01
-    min_overlap_area: int = 10
+    min_overlap_area: int = 15
     depth_step: float = 0.01
 
     def __post_init__(self) -> None:

@@ -93,7 +93,7 @@ def test_only_the_weakest_edge_of_a_pair_is_set_aside(case):
 def test_removal_order_of_a_target_holds_its_ancestors(case, min_score):
     ids, edges = case
     graph = build_graph(ids, edges)
-    strong = build_graph(ids, [e for e in edges if e.score >= min_score])
+    strong = build_graph(ids, [e for e in edges if np.float32(e.score) >= np.float32(min_score)])
     kept = digraph(strong)
     place = {object_id: n for n, object_id in enumerate(strong.removal_order)}
     # What was set aside for the order of the scene is no reason to lift anything first.
@@ -160,12 +160,14 @@ def test_small_overlap_makes_no_edge():
 def test_paper_rule_is_iou_of_visible_occluder_and_hidden_part():
     # hidden part 10 (2 columns of 5 rows would be 10), visible occluder 100: IoU 10 / 100
     labels, objects = pair(hidden_columns=1)
-    assert len(find_edges(labels, objects, EdgeRule("paper"))) == 1
+    assert len(find_edges(labels, objects, EdgeRule("paper", min_overlap_area=5))) == 1
     labels[5:15, 24:40] = 2  # the occluder grows to 260 pixels: 10 / 260 < 0.05
     seen = cut(labels == 2, (14, 5, 40, 15))
     grown = AmodalObject(2, (14, 5, 40, 15), seen, seen, seen.astype(np.float32))
-    assert find_edges(labels, [objects[0], grown], EdgeRule("paper")) == []
-    assert len(find_edges(labels, [objects[0], grown], EdgeRule("coverage"))) == 1
+    assert find_edges(labels, [objects[0], grown], EdgeRule("paper", min_overlap_area=5)) == []
+    assert (
+        len(find_edges(labels, [objects[0], grown], EdgeRule("coverage", min_overlap_area=5))) == 1
+    )
 
 
 def test_network_decides_who_lies_in_front_where_it_tells():
