@@ -57,7 +57,7 @@ def test_eq1_of_training_equals_eq1_of_the_robot():
     whole = rng.random((48, 64), np.float32)
     robots = crops.canvas(rgb, visible, whole, (48, 64))
     ours = canvas(
-        torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255,
+        torch.from_numpy(crops.unmarked(rgb)).permute(2, 0, 1)[None] / 255,
         torch.from_numpy(visible)[None, None].float(),
         torch.from_numpy(whole)[None, None],
     )

@@ -152,7 +152,7 @@ def canvas(rgb: Tensor, visible: Tensor, whole: Tensor) -> Tensor:
     `segan_ros.crops.canvas`.
 
     Args:
-        rgb: I, ``(N, 3, h, w)`` in 0..1.
+        rgb: I, ``(N, 3, h, w)`` in 0..1, without the marks' own colours (`crops.unmarked`).
         visible: V, ``(N, 1, h, w)`` in 0..1.
         whole: O, ``(N, 1, h, w)`` in 0..1; raised to V where it is lower.
 
