@@ -193,6 +193,14 @@ class OcclusionGraph:
     is_acyclic: bool = True
     removal_order: tuple[int, ...] = ()
 
+    @property
+    def free(self) -> frozenset[int]:
+        """Objects that nothing hides: those of layer 0 but for those that are set free by an edge
+        that was set aside."""
+        covered = {e.occludee_id for e in self.edges}
+        layers = zip(self.object_ids, self.layers, strict=True)
+        return frozenset(i for i, layer in layers if layer == 0 and i not in covered)
+
 
 @dataclass(frozen=True, eq=False)
 class CompletedScene:

@@ -46,6 +46,8 @@ def model_folder(model: str | Path) -> Path:
     try:
         return resource_path(f"models/{path}")
     except FileNotFoundError:
+        if path.is_dir():
+            raise ModelError(f"{path}: no model.yaml there; give the folder of a model") from None
         raise ModelError(
             f"model is {str(model)!r} but no such model is shipped; give the path of a model folder"
         ) from None

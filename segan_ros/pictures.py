@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import colorsys
+from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from segan_ros.crops import cut
 from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Image, Mask, OcclusionGraph
@@ -27,9 +30,9 @@ def colour_of(object_id: int) -> Colour:
 def overlay(frame: Frame, scene: CompletedScene) -> Image:
     """The picture with whole outlines, hatched hidden parts, arrows occluder -> occludee, labels.
 
-    A label holds the id and the layer. Green ones are free to grasp; the one that says NEXT comes
-    first in the order of lifting, and its outline is green and thick. Red arrows were set aside for
-    the order (objects hiding each other). What is no object is darkened.
+    A label holds the id and the layer. Green ones are free to grasp: nothing hides them. The one
+    that says NEXT comes first in the order of lifting, and its outline is thick. Red arrows were
+    set aside for the order (objects hiding each other). What is no object is darkened.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB, the size of the frame.
@@ -44,8 +47,9 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
     for item in objects.values():
         if item.id != first:
             _outline(picture, item, colour_of(item.id), unit)
+    free = scene.graph.free
     if first in objects:
-        _outline(picture, objects[first], FREE, 2 * unit)
+        _outline(picture, objects[first], FREE if first in free else WHITE, 2 * unit)
     middles = {o.id: _inner_point(o.visible, o.box) for o in scene.objects}
     for edge in scene.graph.edges:
         if edge.occluder_id in objects and edge.occludee_id in objects:
@@ -58,9 +62,35 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
     # The front-most find room where they are, the others give way.
     for item in sorted(scene.objects, key=lambda o: (o.id != first, o.layer)):
         text = f"{item.id} NEXT" if item.id == first else f"{item.id} L{item.layer}"
-        colour = FREE if item.layer == 0 else DARK
+        colour = FREE if item.id in free else DARK
         _label(picture, middles[item.id], text, colour, taken)
     return picture
+
+
+def enlarged(frame: Frame, scene: CompletedScene, side: int = 640) -> tuple[Frame, CompletedScene]:
+    """Both, a whole number of times as large, so that the longest side has `side` pixels or more:
+    what `overlay` draws into small pictures cannot be read. Appearances are left out."""
+    zoom = -(-side // max(frame.size))
+    if zoom == 1:
+        return frame, scene
+
+    def grown(array: NDArray[Any]) -> NDArray[Any]:
+        return array.repeat(zoom, 0).repeat(zoom, 1)
+
+    height, width = (zoom * s for s in frame.size)
+    rgb = _scaled(frame.rgb, (width, height), cv2.INTER_CUBIC)
+    objects = tuple(
+        replace(
+            o,
+            box=(zoom * o.box[0], zoom * o.box[1], zoom * o.box[2], zoom * o.box[3]),
+            visible=grown(o.visible),
+            amodal=grown(o.amodal),
+            probability=grown(o.probability),
+            appearance=None,
+        )
+        for o in scene.objects
+    )
+    return Frame(rgb, grown(frame.labels)), replace(scene, size=(height, width), objects=objects)
 
 
 def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: int = 160) -> Image:
@@ -77,6 +107,12 @@ def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: i
         _text(heading, (column * side + 8, 20), text if hidden else "", DARK)
     if not hidden:
         _text(heading, (8, 20), "no object has a hidden part", DARK)
+
+    def line(text: str) -> Image:
+        strip = np.full((20, 3 * side, 3), 255, np.uint8)
+        _text(strip, (8, 12), text, DARK)
+        return strip
+
     rows = [heading]
     for item in hidden[:most]:
         photo = cut(frame.rgb, item.box)
@@ -90,16 +126,18 @@ def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: i
             fitted(np.where(item.amodal[..., None], whole, 255).astype(np.uint8), side),
         ]
         row = np.concatenate(cells, axis=1)
-        _text(row, (6, side - 8), f"object {item.id}: {item.occlusion_ratio:.0%} hidden", DARK)
         cv2.line(row, (0, 0), (row.shape[1], 0), (225, 225, 225), 1)
-        rows.append(row)
+        rows += [row, line(f"object {item.id}: {item.occlusion_ratio:.0%} hidden")]
+    if len(hidden) > most:
+        rows.append(line(f"and {len(hidden) - most} less hidden ones"))
     return np.concatenate(rows)
 
 
 def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str:
     """The graph as SVG: one row per layer, the free objects on top, arrows to what they hide.
 
-    Edges that were set aside for the order (objects hiding each other) are dashed. With `scene`,
+    Edges that were set aside for the order (objects hiding each other) are dashed; what they lead
+    to in the first row is partly covered, and says so. With `scene`,
     each node shows its object.
     """
     layer_of = dict(zip(graph.object_ids, graph.layers, strict=True))
@@ -124,7 +162,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
         for line, text in enumerate(heading)
     ]
     for depth in range(len(rows)):
-        name = "free to grasp" if depth == 0 else f"layer {depth}"
+        name = "free to grasp" if depth == 0 and graph.free else f"layer {depth}"
         body.append(f'<text x="16" y="{top + depth * (node + 60) + node / 2}">{name}</text>')
     for edge in graph.edges:
         (xa, ya), (xb, yb) = at[edge.occluder_id], at[edge.occludee_id]
@@ -152,6 +190,11 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
             body.append(
                 f'<image x="{x + 8:.0f}" y="{y + 8:.0f}" width="{node - 16}" height="{node - 16}" '
                 f'href="data:image/png;base64,{picture}"/>'
+            )
+        if layer_of[object_id] == 0 and object_id not in graph.free:
+            body.append(
+                f'<text x="{x + node / 2:.0f}" y="{y + node + 16:.0f}" text-anchor="middle" '
+                'font-size="11">partly covered</text>'
             )
         body.append(
             f'<circle cx="{x + node - 4:.0f}" cy="{y + 4:.0f}" r="14" '

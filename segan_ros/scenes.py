@@ -231,12 +231,9 @@ def read_frame(
     Raises:
         FileNotFoundError, ValueError: as the files deserve, naming the file.
     """
-    bgr = read_image(rgb, cv2.IMREAD_COLOR)
-    ids = read_image(labels, cv2.IMREAD_UNCHANGED)
-    if ids.ndim != 2:
-        raise ValueError(
-            f"{labels}: a label image has one channel of ids, this one has {ids.shape[2]}"
-        )
+    # As the pixels lie in the file, which is how the node and whoever drew the masks see them.
+    bgr = read_image(rgb, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    ids = read_labels(labels)
     metres = None
     if depth is not None:
         millimetres = read_image(depth, cv2.IMREAD_UNCHANGED)
@@ -251,6 +248,23 @@ def read_frame(
         return Frame(np.ascontiguousarray(bgr[..., ::-1]), ids, metres, camera_matrix)
     except ValueError as error:
         raise ValueError(f"{rgb}, {labels}: {error}") from None
+
+
+def read_labels(path: str | Path | PackedFile) -> NDArray[Any]:
+    """A label image, ``(H, W)`` integers as in the file.
+
+    Raises:
+        FileNotFoundError, ValueError: there is none, or it holds no ids.
+    """
+    labels = read_image(path, cv2.IMREAD_UNCHANGED)
+    if (Path(path) if isinstance(path, str) else path).read_bytes().startswith(b"\xff\xd8\xff"):
+        raise ValueError(f"{path}: a jpeg, which changes ids; save label images as png")
+    if labels.ndim != 2:
+        raise ValueError(
+            f"{path}: a label image has one channel of ids, this one has {labels.shape[2]}; save "
+            "palette and colour images of ids as 8- or 16-bit grey png"
+        )
+    return labels
 
 
 def write_scene(folder: str | Path, scene: LabelledScene) -> None:

@@ -133,6 +133,13 @@ def test_segmentor_of_wrong_rank_is_refused(folder):
         Model(folder, "cpu")
 
 
+def test_folder_without_a_model_is_named(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"mine: no model\.yaml there; give the folder of a model"):
+        model_folder("mine")
+
+
 def test_a_folder_beside_us_does_not_hide_the_shipped_model(tmp_path, monkeypatch):
     (tmp_path / "tabletop").mkdir()
     monkeypatch.chdir(tmp_path)

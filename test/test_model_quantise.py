@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import onnxruntime as ort
 import pytest
-from samples import frame_of
+from samples import frame_of, overlapping
 
 from segan_ros.cli import main
 from segan_ros.crops import canvas, input_planes
@@ -53,6 +53,17 @@ def test_shipped_networks_in_8_bits_answer_nearly_the_same(tmp_path):
     # Who lies in front is told at the pixels of other objects alone.
     others = feeds["segmentor"]["planes"][:, spec.segmentor.planes.index("others") + 2] > 0.5
     assert 0 < gaps["segmentor"][:, 1][others].mean() < 0.1
+
+
+def test_shipped_model_stays_as_it_is(tmp_path, capsys):
+    def files():
+        return sorted((p.name, p.stat().st_mtime_ns) for p in model_folder("tabletop").iterdir())
+
+    before = files()
+    folder = scenes(tmp_path, frame_of(overlapping()))
+    assert main(["quantise", "--model", "tabletop", "--scenes", folder]) == 2
+    assert "is a shipped model, which stays as it is; copy" in capsys.readouterr().err
+    assert files() == before
 
 
 def test_scenes_without_anything_to_do_are_refused(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Pictures show what the scene says, and `segan complete` writes them."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import cv2
@@ -12,11 +13,20 @@ from samples import frame_of, labelled_scene, many_objects, overlapping
 
 from segan_ros.cli import main
 from segan_ros.completion import SceneCompleter
-from segan_ros.frame import OcclusionEdge
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
 from segan_ros.inference import Model
 from segan_ros.occlusion import build_graph
-from segan_ros.pictures import DARK, FREE, _label, completed_sheet, graph_svg, overlay
-from segan_ros.scenes import encoded, scene_files, write_scene
+from segan_ros.pictures import (
+    DARK,
+    FREE,
+    WHITE,
+    _label,
+    completed_sheet,
+    enlarged,
+    graph_svg,
+    overlay,
+)
+from segan_ros.scenes import encoded, read_frame, scene_files, write_image, write_scene
 from segan_ros.shards import ShardWriter
 
 MANY = np.arange(24 * 37, dtype=np.uint16).reshape(24, 37) % 301
@@ -60,15 +70,21 @@ def test_overlay_tells_what_to_lift_next(completer):
     frame = frame_of(large_overlapping())
     frame.rgb[:] = 90
     scene = completer.complete(frame)
-    green = (overlay(frame, scene) == FREE).all(axis=2)
-
-    def green_share(object_id):
-        mask = scene.object(object_id).full_mask(frame.size).astype(np.uint8)
-        return green[cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0].mean()
-
     first, second = scene.graph.removal_order
-    assert green_share(first) > 0.7
-    assert green_share(second) < 0.3
+
+    def share(object_id, colour, graph):
+        drawn = (overlay(frame, replace(scene, graph=graph)) == colour).all(axis=2)
+        mask = scene.object(object_id).full_mask(frame.size).astype(np.uint8)
+        return drawn[cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0].mean()
+
+    edges = [e for e in scene.graph.edges if e.occluder_id == first]
+    clear = build_graph(scene.graph.object_ids, edges)
+    assert share(first, FREE, clear) > 0.7
+    assert share(second, FREE, clear) < 0.3
+    # The boxes hide each other: the first one is the first, but not free.
+    assert scene.graph.free == set()
+    assert share(first, FREE, scene.graph) < 0.1
+    assert share(first, WHITE, scene.graph) > 0.7
 
 
 def test_labels_give_way_to_each_other():
@@ -95,7 +111,7 @@ def test_sheet_has_a_row_per_hidden_object(completer):
     frame = frame_of(overlapping())
     scene = completer.complete(frame)
     hidden = sum(bool(o.invisible.any()) for o in scene.objects)
-    assert completed_sheet(frame, scene, side=100).shape == (28 + 100 * hidden, 300, 3)
+    assert completed_sheet(frame, scene, side=100).shape == (28 + 120 * hidden, 300, 3)
 
 
 def test_drawing_has_every_node_and_edge(completer):
@@ -103,7 +119,7 @@ def test_drawing_has_every_node_and_edge(completer):
     scene = completer.complete(frame)
     root = ElementTree.fromstring(graph_svg(scene.graph))
     texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"1", "7", "free to grasp"} <= set(texts)
+    assert {"1", "7", "layer 0", "partly covered"} <= set(texts)
     titles = [t.text for t in root.iter("{http://www.w3.org/2000/svg}title")]
     assert len(titles) == len(scene.graph.edges)
 
@@ -200,6 +216,80 @@ def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):
 
 
 @pytest.mark.parametrize(
+    ("name", "kind", "channels", "message"),
+    [
+        ("ids.jpg", ".jpg", (), "ids.jpg: a jpeg, which changes ids; save label images as png"),
+        ("ids.png", ".jpg", (), "ids.png: a jpeg, which changes ids"),
+        ("ids.png", ".png", (3,), "this one has 3; save palette and colour images of ids as"),
+    ],
+)
+def test_labels_that_hold_no_ids_are_refused(tmp_path, name, kind, channels, message):
+    write_image(tmp_path / "rgb.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / name).write_bytes(encoded(np.zeros((8, 8, *channels), np.uint8), kind))
+    with pytest.raises(ValueError, match=message):
+        read_frame(tmp_path / "rgb.png", tmp_path / name)
+
+
+def test_photo_that_is_to_be_turned_is_read_as_its_masks_were_drawn(tmp_path):
+    """EXIF says: turn by 90 degrees. The node does not turn pictures either."""
+    rgb = np.zeros((8, 16, 3), np.uint8)
+    jpeg = encoded(rgb, ".jpg")
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    tag = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (tmp_path / "rgb.jpg").write_bytes(jpeg[:2] + tag + jpeg[2:])
+    write_image(tmp_path / "ids.png", np.ones((8, 16), np.uint8))
+    assert cv2.imread(str(tmp_path / "rgb.jpg")).shape == (16, 8, 3)
+    assert read_frame(tmp_path / "rgb.jpg", tmp_path / "ids.png").size == (8, 16)
+
+
+def test_object_that_a_knot_covers_is_not_shown_as_free():
+    pairs = [(1, 2, 0.9), (2, 1, 0.2), (1, 3, 0.9)]
+    edges = [OcclusionEdge(q, p, score=s, overlap_area=9, overlap_ratio=0.1) for q, p, s in pairs]
+    graph = build_graph([1, 2, 3, 4], edges)
+    assert graph.layers == (0, 1, 1, 0)
+    assert graph.free == {4}
+    svg = graph_svg(graph)
+    assert svg.count("partly covered") == 1 and "free to grasp" in svg
+    knot = build_graph([1, 2], edges[:2])
+    assert knot.free == set() and "free to grasp" not in graph_svg(knot)
+
+
+def test_small_pictures_are_enlarged_to_be_drawn_into(completer):
+    frame = frame_of(overlapping())
+    scene = completer.complete(frame)
+    large, grown = enlarged(frame, scene)
+    zoom = large.size[0] // frame.size[0]
+    assert 640 <= max(large.size) == zoom * max(frame.size) and zoom > 1
+    for small, item in zip(scene.objects, grown.objects, strict=True):
+        whole = small.full_mask(frame.size).repeat(zoom, 0).repeat(zoom, 1)
+        assert np.array_equal(item.full_mask(large.size), whole)
+    assert overlay(large, grown).shape == large.rgb.shape
+    assert enlarged(large, grown) == (large, grown)
+
+
+def test_sheet_says_how_many_objects_it_leaves_out():
+    rgb, labels = np.zeros((60, 200, 3), np.uint8), np.zeros((60, 200), np.int32)
+    for n in range(5):
+        labels[10:40, 40 * n : 40 * n + 20] = 2 * n + 1
+        labels[10:50, 40 * n + 20 : 40 * n + 30] = 2 * n + 2
+    frame = Frame(rgb, labels)
+    objects = []
+    for n in range(5):
+        x = 40 * n
+        whole = np.ones((30, 30), bool)
+        seen = labels[10:40, x : x + 30] == 2 * n + 1
+        objects.append(
+            AmodalObject(2 * n + 1, (x, 10, x + 30, 40), seen, whole, whole.astype(np.float32))
+        )
+    scene = CompletedScene((60, 200), tuple(objects), build_graph([1, 3, 5, 7, 9], []))
+    whole = completed_sheet(frame, scene, most=5, side=80)
+    cut_short = completed_sheet(frame, scene, most=2, side=80)
+    assert whole.shape[0] == 28 + 5 * 100 and cut_short.shape[0] == 28 + 2 * 100 + 20
+    # A caption never lies on a picture.
+    assert (whole[28 + 80 : 28 + 98, 200:] == 255).all()
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--out", "x"], "give --rgb with --labels, or --scenes"),
@@ -241,5 +331,6 @@ def test_heading_of_the_graph_fits_into_it(tmp_path, edges):
             "...[...document.querySelectorAll('text')].map(t => t.getBBox().x + t.getBBox().width)]"
         )
     lines = 1 if graph.is_acyclic else 2
+    lines += graph.layers.count(0) - len(graph.free)
     assert len(ends) == lines + len(set(graph.layers)) + len(graph.object_ids)
     assert 0 < max(ends) <= width

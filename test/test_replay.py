@@ -232,6 +232,12 @@ def test_bag_with_true_graph_alone_scores_order_and_edges(tmp_path, model):
     assert scores["sf"] is None
 
 
+def test_truth_of_other_stamps_is_no_truth(bag, model, tmp_path, capsys):
+    write_scene(tmp_path / "scenes" / "123", two_cards(0))
+    assert replay(bag, "--model", model, "--truth", tmp_path / "scenes") == 1
+    assert "No image of the bag has ground truth in" in capsys.readouterr().out
+
+
 def test_frames_of_an_earlier_run_do_not_stay(tmp_path, model):
     out = tmp_path / "out"
     replay(write_bag(tmp_path / "long"), "--model", model, "--out", out)
@@ -244,13 +250,15 @@ def test_frames_of_an_earlier_run_do_not_stay(tmp_path, model):
     ("arguments", "message"),
     [
         (("missing",), "missing: no such bag"),
-        (("BAG", "--rate", "0"), "--rate is 0.0; it must be above 0"),
-        (("BAG", "--rate", "nan"), "--rate is nan; it must be above 0"),
-        (("BAG", "--patience", "-1"), "--patience is -1.0; it must be above 0"),
+        (("BAG", "--live", "--rate", "0"), "--rate is 0.0; it must be above 0"),
+        (("BAG", "--live", "--rate", "nan"), "--rate is nan; it must be above 0"),
+        (("BAG", "--live", "--patience", "-1"), "--patience is -1.0; it must be above 0"),
         (("BAG", "--image-topic", "/rgb"), "no topic /rgb; it has /camera/camera_info"),
         (("BAG", "--model", "nowhere"), "model is 'nowhere' but no such model is shipped"),
         (("BAG", "--pictures", "0"), "--pictures is 0; it must be at least 1"),
         (("BAG", "--truth", "BAG/nowhere"), "nowhere: no such bag"),
+        (("BAG", "--rate", "2"), "--rate and --patience go with --live"),
+        (("BAG", "--depth-topic", "/camera/image"), "image and depth are both /camera/image"),
         (("BAG", "--against", "BAG"), "bag/replay.json: no such file; --against takes the --out"),
         (("BAG", "--against", "BAG/metadata.yaml"), "is not what `segan replay --out` of this"),
         (("BAG", "--against", "OLD"), "of this version writes (KeyError: 'summary'); run it again"),

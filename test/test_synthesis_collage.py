@@ -228,7 +228,7 @@ def test_files_that_are_no_cut_outs_are_passed_over_and_counted(folders, tmp_pat
         (["--scenes", "0"], "--scenes is 0"),
         (["--seed", "-1"], "--seed is -1"),
         (["--size", "9x9"], "--size is 9x9; each side must lie in 64..2048 pixels"),
-        (["--cutouts", "/nowhere"], "/nowhere: 0 cut-outs for split train"),
+        (["--cutouts", "/nowhere"], "/nowhere: no such folder"),
         (["--grounds", "/nowhere"], "/nowhere: no photograph"),
     ],
 )

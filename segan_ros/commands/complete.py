@@ -12,7 +12,7 @@ from tqdm import tqdm
 from segan_ros.completion import SceneCompleter, TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.inference import PROVIDERS, Model, model_folder
-from segan_ros.pictures import completed_sheet, graph_svg, overlay
+from segan_ros.pictures import completed_sheet, enlarged, graph_svg, overlay
 from segan_ros.results import refuse_scene_folder, write_result
 from segan_ros.scenes import ScenePath, iterate_scenes, read_frame, read_scene_frame
 
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedScene:
     scene = completer.complete(frame)
     pictures: dict[str, Image | str] = {
-        "overlay.png": overlay(frame, scene),
+        "overlay.png": overlay(*enlarged(frame, scene)),
         "completed.png": completed_sheet(frame, scene),
         "graph.svg": graph_svg(scene.graph, scene),
     }
@@ -91,5 +91,5 @@ def _report(out: Path, scene: CompletedScene) -> None:
     for item in scene.objects:
         hidden = f"{item.occlusion_ratio:.0%} hidden" if item.invisible.any() else "whole"
         print(f"object {item.id}: layer {item.layer}, {hidden}, score {item.score:.2f}")
-    print("removal order:", *scene.graph.removal_order)
+    print("removal order:", *scene.graph.removal_order or ["no objects, all labels are 0"])
     print(f"results in {out}: overlay.png, completed.png, graph.svg, objects.json, graph.json")

@@ -187,7 +187,7 @@ class Bag:
         there: dict[str, list[Connection]] = {}
         for connection in self._reader.connections:
             there.setdefault(connection.topic, []).append(connection)
-        found = {}
+        found: dict[str, list[Connection]] = {}
         for field in fields(Topics):
             named = getattr(topics, field.name)
             kind = TYPES[field.name]
@@ -207,6 +207,9 @@ class Bag:
                 raise BagError(
                     f"{self.path}: {topic} carries {', '.join(sorted(kinds))}, not {kind}"
                 )
+            other = next((name for name, c in found.items() if c[0].topic == topic), None)
+            if other is not None:
+                raise BagError(f"{self.path}: {other} and {field.name} are both {topic}")
             found[field.name] = there[topic]
         return found
 

@@ -102,7 +102,14 @@ def comparison(earlier: EarlierRun, frames: list[ReplayedFrame]) -> str:
         then_all = then.get(kind, {}).get(OURS)
         for title, name in names.items() if now_all and then_all else ():
             now, was = getattr(now_all, name), _nan(then_all.get(name))
-            rows.append([title, number(now), number(was), f"{now - was:+.3f}".replace("+nan", "–")])
+            rows.append(
+                [
+                    title,
+                    number(now),
+                    number(was),
+                    f"{round(now - was, 3) + 0:+.3f}".replace("+nan", "–"),
+                ]
+            )
     changes = ((earlier.change(f), f.index) for f in frames)
     # NaN, where a frame has no score, is no change, and would spoil the sorting.
     worse = [f"{i} ({d:+.2f})" for d, i in sorted(c for c in changes if c[0] < -0.005)]

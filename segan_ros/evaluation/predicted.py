@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from segan_ros.evaluation.summary import Summary, mean, summarise
 from segan_ros.evaluation.tables import SCORE_COLUMNS, markdown_table, number, score_cells
 from segan_ros.frame import Frame
 from segan_ros.mask_noise import CALIBRATED, MaskNoise, corrupted
-from segan_ros.scenes import LabelledScene, ScenePath, read_scene
+from segan_ros.scenes import LabelledScene, ScenePath, read_labels, read_scene
 
 Segmenter = Callable[[str, LabelledScene], NDArray[np.int32]]
 """``(name of the scene, scene) -> (H, W) labels``, ids of its own."""
@@ -56,9 +55,10 @@ def masks_of(folder: Path) -> Segmenter:
 
     def see(name: str, scene: LabelledScene) -> NDArray[np.int32]:
         path = folder / f"{name}.png"
-        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.exists() else None
-        if labels is None:
-            raise ValueError(f"{path}: no readable label image; every scene needs one")
+        try:
+            labels = read_labels(path)
+        except FileNotFoundError:
+            raise ValueError(f"{path}: no such file; every scene needs a label image") from None
         if labels.shape != scene.frame.size:
             raise ValueError(
                 f"{path}: shape {labels.shape}, the scene's is {scene.frame.size}; "

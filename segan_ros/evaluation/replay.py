@@ -112,6 +112,12 @@ def run(args: argparse.Namespace) -> int:
             f"\n{bag.repeated} images were left out: the one before has their stamp. Their"
             " publisher must set header.stamp."
         )
+    lacks_truth = args.truth is not None and not any(f.scores for f in frames)
+    if lacks_truth:
+        text += (
+            f"\nNo image of the bag has ground truth in {args.truth}: that goes by stamp, in"
+            f" nanoseconds, as {next(iter(bag.stamps), 0)}, which scene folders have for a name."
+        )
     if earlier is not None:
         text += "\n\n" + comparison(earlier, frames)
     if answers is not None and any(f.problem == NO_ANSWER for f in frames):
@@ -132,13 +138,15 @@ def run(args: argparse.Namespace) -> int:
     if answers is not None and answers.trouble:
         print(f"\n{answers.trouble}")
         return 1
-    return int(bag.repeated > 0 or any(f.answer is None for f in frames))
+    return int(lacks_truth or bag.repeated > 0 or any(f.answer is None for f in frames))
 
 
 def _check(args: argparse.Namespace) -> None:
     for name in ("rate", "patience"):
         if not 0 < getattr(args, name) < float("inf"):
             raise ValueError(f"--{name} is {getattr(args, name)}; it must be above 0")
+    if not args.live and (args.rate, args.patience) != (1.0, Live.patience):
+        raise ValueError("--rate and --patience go with --live")
     if args.pictures < 1:
         raise ValueError(f"--pictures is {args.pictures}; it must be at least 1")
     if args.against is not None and args.out is not None:
@@ -157,8 +165,9 @@ def _check(args: argparse.Namespace) -> None:
 
 def _heading(bag: Bag, args: argparse.Namespace, model: str) -> str:
     way = "the node" if args.live else "the method"
+    depth = "with" if "depth" in bag.topics else "without"
     truth = f", truth {args.truth}" if args.truth else ""
-    return f"{bag.path} through {way}, model {model}{truth}"
+    return f"{bag.path} through {way}, model {model}, {depth} depth{truth}"
 
 
 def _write(out: Path | None, done: Finished) -> None:

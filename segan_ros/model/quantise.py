@@ -44,6 +44,11 @@ def run(args: argparse.Namespace) -> int:
     if args.limit < 1:
         raise ValueError(f"--limit is {args.limit}; it must be at least 1")
     folder = model_folder(args.model)
+    if not Path(args.model).expanduser().is_dir():
+        raise ValueError(
+            f"--model {args.model} is a shipped model, which stays as it is; copy {folder} and "
+            "give the copy"
+        )
     calls = record(folder, list(islice(iterate_scenes(args.scenes), args.limit)))
     description = yaml.safe_load((folder / "model.yaml").read_text())
     for name, feeds in calls.items():

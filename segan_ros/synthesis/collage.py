@@ -150,6 +150,8 @@ def read_cut_outs(folder: str, split: str, longest: int) -> tuple[list[CutOut], 
     Raises:
         ValueError: there are fewer than a scene takes.
     """
+    if not Path(folder).is_dir():
+        raise ValueError(f"{folder}: no such folder")
     found: list[CutOut] = []
     passed_over: Counter[str] = Counter()
     for path in tqdm(picture_paths(folder, (".png",)), f"reading {folder}", leave=False):

@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--stats does not say of what; give --stats DIR, or --out DIR too")
     if args.stats and args.out and args.scenes is None:
         raise ValueError("--stats DIR measures what is there: leave out --out, or give --scenes")
+    if not args.bag and (args.frames, args.rate) != (15, 2.0):
+        raise ValueError("--frames and --rate go with --bag")
     size = parse_size(args.size or ("640x480" if args.bag else "320x240"))
     if args.bag:
         _refuse_with_bag(args)

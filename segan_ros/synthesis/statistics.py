@@ -123,6 +123,8 @@ def measure_all(scenes: Iterable[ScenePath]) -> Statistics:
     """Count over `scenes`. Raises ValueError when one has no ground truth."""
     found = Statistics()
     for scene in scenes:
+        if not (scene / "scene.json").exists():
+            raise ValueError(f"{scene}: no scene.json, which tells what to count")
         try:
             found.add(read_description(scene))
         except (AttributeError, KeyError, TypeError, ValueError) as error:

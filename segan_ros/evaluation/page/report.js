@@ -77,7 +77,7 @@ function drawCards() {
   for (const [title, name, better, tip] of now ? scores : []) {
     const was = then.scores.segan && then.scores.segan[name];
     cards.push({title, value: show(now[name]), better, tip, change: difference(now[name], was),
-      small: `hull ${show(hull[name])} · raw ${show(raw[name])}`});
+      small: `hull ${show(hull[name])} · input mask ${show(raw[name])}`});
   }
   if (steps) {
     cards.push({title: "Stability", value: show(steps.whole_iou), tip:

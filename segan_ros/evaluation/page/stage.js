@@ -97,10 +97,11 @@ function drawOrder(group, scene, drawn, unit) {
     const from = at[edge.occluder];
     if (from) group.append(...arrow(from.centre, edge.end, unit));
   }
+  const covered = new Set(scene.edges.map((e) => e.occludee));
   for (const item of drawn) {
     const text = item.id === scene.next ? `${item.id} next` : `${item.id} L${item.layer}`;
     const [x, y] = item.centre, wide = (text.length * 6.4 + 10) * unit, high = 17 * unit;
-    group.append(make("g", {class: item.layer === 0 ? "free" : "under"},
+    group.append(make("g", {class: item.layer === 0 && !covered.has(item.id) ? "free" : "under"},
       make("rect", {
         class: "tag", x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: 5 * unit}),
       make("text", {x, y: y + unit / 2, "font-size": 11 * unit}, text)));
