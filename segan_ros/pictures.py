@@ -194,7 +194,8 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
         if layer_of[object_id] == 0 and object_id not in graph.free:
             body.append(
                 f'<text x="{x + node / 2:.0f}" y="{y + node + 16:.0f}" text-anchor="middle" '
-                'font-size="11">partly covered</text>'
+                'font-size="11" paint-order="stroke" stroke="#fff" stroke-width="5">'
+                "partly covered</text>"
             )
         body.append(
             f'<circle cx="{x + node - 4:.0f}" cy="{y + 4:.0f}" r="14" '
