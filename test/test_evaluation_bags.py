@@ -94,7 +94,9 @@ def test_topics_can_be_renamed_and_missing_ones_are_named(tmp_path):
     with pytest.raises(BagError, match=r"/camera/camera_info carries sensor_msgs/msg/CameraInfo"):
         frames_of(path, Topics(instance_mask="/camera/camera_info"))
     with pytest.raises(BagError, match=r"no topic /lidar; .*--depth-topic"):
-        frames_of(path, Topics(instance_mask="/camera/image", depth="/lidar"))
+        frames_of(write_bag(tmp_path / "whole"), Topics(depth="/lidar"))
+    with pytest.raises(BagError, match=r"image and instance_mask are both /camera/image"):
+        frames_of(path, Topics(instance_mask="/camera/image"))
 
 
 def empty_folder(path: Path) -> Path:

@@ -271,7 +271,7 @@ def test_missing_or_misfit_label_image_is_named(scenes, dummy_model, capsys):
     masks = scenes.parent / "masks"
     masks.mkdir()
     assert evaluated(scenes, dummy_model, "--masks", str(masks))[0] == 2
-    assert "a.png: no readable label image" in capsys.readouterr().err
+    assert "a.png: no such file; every scene needs a label image" in capsys.readouterr().err
     write_image(masks / "a.png", np.zeros((9, 9), np.uint8))
     assert evaluated(scenes, dummy_model, "--masks", str(masks))[0] == 2
     assert "shape (9, 9)" in capsys.readouterr().err
