@@ -132,7 +132,7 @@ class SceneCompleter:
                 raise TooManyObjectsError(
                     f"the labels hold {len(boxes)} objects, max_objects is "
                     f"{self.settings.max_objects}; is this a depth image or colour-coded? "
-                    "If not, raise max_objects, a parameter of the node"
+                    "If not, raise max_objects (a parameter of the node, a setting in Python)"
                 )
             rois = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
             rois |= {i: box for i, box in given.items() if i in boxes}
