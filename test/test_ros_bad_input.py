@@ -158,6 +158,7 @@ def test_depth_of_another_size_is_left_out(start_node, robot):
     (heard,) = listen(robot, node, "objects")
     depth = robot.camera("depth")
     depth.publish(image_message(np.full((30, 40), 1250, np.uint16), "16UC1", START))
+    robot.wait(lambda: node.tally("depth").received, "the depth")
     robot.send(*image_and_mask(START))
     robot.wait(lambda: heard, "objects")
     assert all(np.isnan(o.depth_median) for o in heard[0].objects)
