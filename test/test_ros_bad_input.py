@@ -88,7 +88,7 @@ def test_bad_message_is_counted_and_explained(start_node, robot, sent, reason, t
     assert level == b"\x01" and text in said
     robot.send(*image_and_mask(START + SECOND))
     robot.wait(lambda: graphs, "the next good frame")
-    assert node.tally().in_flight == 0
+    robot.wait(lambda: node.tally().in_flight == 0, "the accounts")
 
 
 def test_row_padding_and_big_endian_work(start_node, robot):
