@@ -17,7 +17,9 @@ from segan_ros.image_messages import ENCODINGS, MAX_SIDE, REMEDIES, MessageError
 MAX_PIXELS = 1 << 26
 """Of a compressed image: a few bytes must not grow into gigabytes."""
 
-_MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
+MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
+"""How files of each kind begin."""
+
 _END = {"jpeg": b"\xff\xd9", "png": b"IEND"}
 _TAIL = 4096
 _JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -46,7 +48,7 @@ class CompressedPicture:
             if source.strip() == "32FC1":
                 self._quantization = _DEPTH_HEADER.unpack(self._bytes[:12].ljust(12, b"\0"))[1:]
             self._bytes = self._bytes[_DEPTH_HEADER.size :]
-        kind = next((k for k, magic in _MAGIC.items() if self._bytes.startswith(magic)), "")
+        kind = next((k for k, magic in MAGIC.items() if self._bytes.startswith(magic)), "")
         if kind != "png" and (topic != "image" or not kind):
             raise MessageError(
                 "bad_encoding",
@@ -78,7 +80,7 @@ class CompressedPicture:
             MessageError: ``truncated``.
         """
         # OpenCV may not come back from a damaged png.
-        if self._bytes.startswith(_MAGIC["png"]) and not _is_sound_png(self._bytes):
+        if self._bytes.startswith(MAGIC["png"]) and not _is_sound_png(self._bytes):
             raise self._truncated()
         how = cv2.IMREAD_UNCHANGED
         if self._topic == "image":
@@ -159,7 +161,7 @@ def _png_header(data: bytes) -> tuple[int, int, int, int]:
 
 def _is_sound_png(data: bytes) -> bool:
     """Whether its chunks follow each other to the end with the right checksums, and do not move."""
-    at = len(_MAGIC["png"])
+    at = len(MAGIC["png"])
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 8 + length

@@ -195,11 +195,8 @@ class OcclusionGraph:
 
     @property
     def free(self) -> frozenset[int]:
-        """Objects that nothing hides: those of layer 0 but for those that are set free by an edge
-        that was set aside."""
-        covered = {e.occludee_id for e in self.edges}
-        layers = zip(self.object_ids, self.layers, strict=True)
-        return frozenset(i for i, layer in layers if layer == 0 and i not in covered)
+        """Objects that nothing hides. Others of layer 0 are hidden by edges that were set aside."""
+        return frozenset(self.object_ids) - {e.occludee_id for e in self.edges}
 
 
 @dataclass(frozen=True, eq=False)

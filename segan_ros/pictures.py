@@ -137,10 +137,9 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
     """The graph as SVG: one row per layer, the free objects on top, arrows to what they hide.
 
     Edges that were set aside for the order (objects hiding each other) are dashed; what they lead
-    to in the first row is partly covered, and says so. With `scene`,
-    each node shows its object.
+    to in the first row is partly covered, and says so. With `scene`, each node shows its object.
     """
-    layer_of = dict(zip(graph.object_ids, graph.layers, strict=True))
+    layer_of, free = dict(zip(graph.object_ids, graph.layers, strict=True)), graph.free
     rows = _rows(graph, layer_of)
     heading = [
         f"lift in this order: {' → '.join(map(str, graph.removal_order)) or 'nothing in view'}"
@@ -162,7 +161,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
         for line, text in enumerate(heading)
     ]
     for depth in range(len(rows)):
-        name = "free to grasp" if depth == 0 and graph.free else f"layer {depth}"
+        name = "free to grasp" if depth == 0 and free else f"layer {depth}"
         body.append(f'<text x="16" y="{top + depth * (node + 60) + node / 2}">{name}</text>')
     for edge in graph.edges:
         (xa, ya), (xb, yb) = at[edge.occluder_id], at[edge.occludee_id]
@@ -191,7 +190,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
                 f'<image x="{x + 8:.0f}" y="{y + 8:.0f}" width="{node - 16}" height="{node - 16}" '
                 f'href="data:image/png;base64,{picture}"/>'
             )
-        if layer_of[object_id] == 0 and object_id not in graph.free:
+        if layer_of[object_id] == 0 and object_id not in free:
             body.append(
                 f'<text x="{x + node / 2:.0f}" y="{y + node + 16:.0f}" text-anchor="middle" '
                 'font-size="11" paint-order="stroke" stroke="#fff" stroke-width="5">'

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.compressed_images import MAGIC
 from segan_ros.frame import Box, Frame, Image, Mask
 from segan_ros.shards import PackedFile, PackedScene, read_shard
 
@@ -256,8 +257,9 @@ def read_labels(path: str | Path | PackedFile) -> NDArray[Any]:
     Raises:
         FileNotFoundError, ValueError: there is none, or it holds no ids.
     """
-    labels = read_image(path, cv2.IMREAD_UNCHANGED)
-    if (Path(path) if isinstance(path, str) else path).read_bytes().startswith(b"\xff\xd8\xff"):
+    content = _read(path)
+    labels = _decoded(path, content, cv2.IMREAD_UNCHANGED)
+    if content.startswith(MAGIC["jpeg"]):
         raise ValueError(f"{path}: a jpeg, which changes ids; save label images as png")
     if labels.ndim != 2:
         raise ValueError(
@@ -334,12 +336,19 @@ def _image_path(folder: ScenePath) -> Path | PackedFile | None:
 
 def read_image(path: str | Path | PackedFile, flags: int) -> NDArray[Any]:
     """An image file as OpenCV reads it with `flags` (BGR). Raises FileNotFoundError, ValueError."""
+    return _decoded(path, _read(path), flags)
+
+
+def _read(path: str | Path | PackedFile) -> bytes:
     path = Path(path) if isinstance(path, str) else path
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
-    content = np.frombuffer(path.read_bytes(), np.uint8)
+    return path.read_bytes()
+
+
+def _decoded(path: str | Path | PackedFile, content: bytes, flags: int) -> NDArray[Any]:
     try:
-        image = cv2.imdecode(content, flags) if len(content) else None
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error:  # too many pixels
         image = None
     if image is None:
