@@ -211,7 +211,7 @@ def _read_truth(folder: ScenePath, frame: Frame) -> LabelledScene:
             int(o["id"]),
             mask,
             str(o.get("name", "")),
-            _read_appearance(folder, o["id"]),
+            _read_appearance(folder, o["id"], tight_box(mask)),
             {key: value for key, value in o.items() if key not in STATED},
         )
         for o, mask in zip(stated, masks, strict=True)
@@ -356,11 +356,19 @@ def _decoded(path: str | Path | PackedFile, content: bytes, flags: int) -> NDArr
     return image
 
 
-def _read_appearance(folder: ScenePath, object_id: int) -> Image | None:
+def _read_appearance(folder: ScenePath, object_id: int, box: Box) -> Image | None:
     path = folder / f"appearance_{object_id}.png"
     if not path.exists():
         return None
-    return np.ascontiguousarray(read_image(path, cv2.IMREAD_COLOR)[..., ::-1])
+    picture = read_image(path, cv2.IMREAD_COLOR)
+    height, width = picture.shape[:2]
+    x0, y0, x1, y1 = box
+    if (width, height) != (x1 - x0, y1 - y0):
+        raise ValueError(
+            f"{path}: {width}x{height} pixels, but the whole mask's box has {x1 - x0}x{y1 - y0}; "
+            "write the scene anew"
+        )
+    return np.ascontiguousarray(picture[..., ::-1])
 
 
 def write_image(path: Path, image: NDArray[Any]) -> None:

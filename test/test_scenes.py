@@ -180,6 +180,14 @@ def test_truth_without_masks_is_one_clear_error(tmp_path):
         read_scene(tmp_path / "scene")
 
 
+def test_appearance_that_does_not_fit_its_mask_is_refused(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    file = next((tmp_path / "scene").glob("appearance_*.png"))
+    cv2.imwrite(str(file), np.zeros((3, 5, 3), np.uint8))
+    with pytest.raises(ValueError, match=rf"{file.name}: 5x3 pixels, but the whole mask's box has"):
+        read_scene(tmp_path / "scene")
+
+
 def test_results_never_replace_ground_truth(tmp_path):
     write_scene(tmp_path / "scene", labelled_scene())
     before = {p.name: p.read_bytes() for p in (tmp_path / "scene").iterdir()}

@@ -15,10 +15,9 @@ from segan_ros.evaluation.references import true_masks
 from segan_ros.frame import Frame, Image
 from segan_ros.html_page import Shot
 from segan_ros.occlusion import EdgeRule
-from segan_ros.pictures import DARK, colour_of, overlay
+from segan_ros.pictures import DARK, colour_of, enlarged, overlay
 from segan_ros.scenes import (
     LabelledScene,
-    TrueObject,
     encoded,
     evenly,
     iterate_scenes,
@@ -35,6 +34,9 @@ MOST_ROWS = 100
 
 WIDTH, GAP, HEADING, TEXT = 400, 8, 34, 28
 """Of a picture, between pictures, above them, and below an appearance, pixels."""
+
+DRAWN = 600
+"""Pixels of the longest side, at least, that a scene is drawn with before it is shrunk."""
 
 PAPER = (250, 250, 248)
 
@@ -84,49 +86,33 @@ def row(scene: LabelledScene) -> list[Image]:
     """The pictures of a scene under `COLUMNS`, each `WIDTH` wide."""
     # A true edge, as scores count it.
     rule = EdgeRule(min_overlap_ratio=0.01, min_overlap_area=20)
-    graph = true_masks(scene, rule).graph
-    scene = enlarged(scene)
-    frame = scene.frame
-    truth = replace(true_masks(scene, rule), graph=graph)
+    frame, truth = enlarged(scene.frame, true_masks(scene, rule), DRAWN)
     layered = replace(truth, graph=replace(truth.graph, edges=()))
-    colours = ids(scene)
+    colours = ids(frame)
     faded = np.uint8(255) - (np.uint8(255) - colours) // 2
     seen = replace(truth, objects=tuple(replace(o, amodal=o.visible) for o in truth.objects))
     pictures = (
         frame.rgb,
         colours,
         overlay(frame, layered),
-        appearances(scene),
+        appearances(scene, frame.size),
         overlay(replace(frame, rgb=faded), seen),
     )
     height = round(WIDTH * frame.size[0] / frame.size[1])
     return [_scaled(p, (WIDTH, height)) for p in pictures]
 
 
-def enlarged(scene: LabelledScene) -> LabelledScene:
-    """A small scene, large enough that what is drawn into it can be read."""
-    zoom = max(1, round(2 * WIDTH / scene.frame.size[1]))
-    size = scene.frame.size[1] * zoom, scene.frame.size[0] * zoom
-    labels = scene.frame.labels.repeat(zoom, 0).repeat(zoom, 1)
-    objects = tuple(
-        TrueObject(o.id, o.amodal.repeat(zoom, 0).repeat(zoom, 1), o.name, o.appearance)
-        for o in scene.objects
-    )
-    return LabelledScene(Frame(_scaled(scene.frame.rgb, size), labels), objects)
-
-
-def ids(scene: LabelledScene) -> Image:
+def ids(frame: Frame) -> Image:
     """``(H, W, 3)`` uint8: the visible masks, each in the colour of its id."""
-    labels = scene.frame.labels
-    picture = np.full((*labels.shape, 3), 236, np.uint8)
-    for object_id in scene.frame.object_ids:
-        picture[labels == object_id] = colour_of(object_id)
+    picture = np.full((*frame.size, 3), 236, np.uint8)
+    for object_id in frame.object_ids:
+        picture[frame.labels == object_id] = colour_of(object_id)
     return picture
 
 
-def appearances(scene: LabelledScene) -> Image:
-    """A picture of the frame's size with every object alone, the most hidden first."""
-    height, width = scene.frame.size
+def appearances(scene: LabelledScene, size: tuple[int, int]) -> Image:
+    """A picture of `size`, height and width, with every object alone, the most hidden first."""
+    height, width = size
     labels = scene.frame.labels
     shown = [o for o in scene.objects if o.appearance is not None]
     shown.sort(key=lambda o: float(np.mean(labels[o.amodal] == o.id)))
@@ -136,8 +122,8 @@ def appearances(scene: LabelledScene) -> Image:
     cell = min(width // columns, height // lines)
     for place, item in enumerate(shown):
         assert item.appearance is not None
-        whole = _scaled(cut(item.amodal, item.box).astype(np.uint8), item.appearance.shape[1::-1])
-        alone = np.where(whole[..., None] > 0, item.appearance, 255).astype(np.uint8)
+        whole = cut(item.amodal, item.box)
+        alone = np.where(whole[..., None], item.appearance, 255).astype(np.uint8)
         scale = (cell - TEXT) / max(whole.shape)
         across, down = (max(1, int(side * scale)) for side in whole.shape[::-1])
         line, column = divmod(place, columns)
