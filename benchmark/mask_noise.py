@@ -250,7 +250,9 @@ def main() -> None:
     parser.add_argument("--masks", type=Path, help="folder of <scene>.png, what a segmenter saw")
     parser.add_argument("--grabcut", action="store_true", help="measure GrabCut")
     parser.add_argument("--limit", type=int, help="the first LIMIT scenes only")
-    parser.add_argument("--fit", action="store_true", help="fit the strengths to --masks")
+    parser.add_argument(
+        "--fit", action="store_true", help="fit the strengths to --masks, or to GrabCut"
+    )
     args = parser.parse_args()
     folders = list(islice(iterate_scenes(args.scenes), args.limit))
     scenes = [(f.name, read_scene(f)) for f in folders]

@@ -3,8 +3,9 @@
     python benchmark/soak.py                       # 30 minutes, VGA, the shipped model
     python benchmark/soak.py --minutes 1 --model /path/of/a/model
 
-Node, camera and this program are processes of their own. Every few seconds something goes wrong or
-changes; see `FAULTS`. Prints what it measured, and exits with 1 if a check failed.
+Node, camera and this program are processes of their own. Every 30 seconds (in a short run, more
+often) something goes wrong or changes; see `FAULTS`. Prints what it measured, and exits with 1 if a
+check failed.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ ARGUMENTS = {
     "params_file": (str(SHARE / "config" / "segan.yaml"), "YAML file with the parameters."),
     "use_sim_time": ("", "true: time from /clock (simulation, bag). Empty: as in params_file."),
     "autostart": ("", "true or false: configure and activate at start. Empty: as in params_file."),
-    "respawn": ("false", "Start the node again when it ends unexpectedly."),
+    "respawn": ("false", "true: start the node again whenever it ends."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "model": ("", "Shipped model or path of a model folder. Empty: as in params_file."),
     "provider": ("", "auto, tensorrt, cuda, openvino or cpu. Empty: as in params_file."),
@@ -86,6 +86,7 @@ def _profile(choice: str) -> dict[str, str]:
         if PROFILE_VARIABLE in os.environ:
             return {}
         choice = str(SHARE / "config" / "fastdds.xml")
-    if not Path(choice).is_file():
+    profile = Path(choice).expanduser()
+    if not profile.is_file():
         raise ValueError(f"fastdds_profile is {choice!r}; it must be true, false or an XML file")
-    return {PROFILE_VARIABLE: choice}
+    return {PROFILE_VARIABLE: str(profile)}
