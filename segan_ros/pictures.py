@@ -166,8 +166,10 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
     for edge in graph.edges:
         (xa, ya), (xb, yb) = at[edge.occluder_id], at[edge.occludee_id]
         down = layer_of[edge.occluder_id] < layer_of[edge.occludee_id]
-        start = (xa + node / 2, ya + node if down else ya)
-        end = (xb + node / 2, yb - 6 if down else yb + node + 6)
+        # Beside the arrow that it contradicts, and clear of the words below the node.
+        aside = 0 if down else node / 4
+        start = (xa + node / 2 + aside, ya + node if down else ya)
+        end = (xb + node / 2 + aside, yb - 6 if down else yb + node + 22)
         bend = (end[1] - start[1]) / 2
         colour = "#444c56" if down else "#cf222e"
         style = "" if down else ' stroke-dasharray="6 4"'
@@ -190,18 +192,18 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
                 f'<image x="{x + 8:.0f}" y="{y + 8:.0f}" width="{node - 16}" height="{node - 16}" '
                 f'href="data:image/png;base64,{picture}"/>'
             )
-        if layer_of[object_id] == 0 and object_id not in free:
-            body.append(
-                f'<text x="{x + node / 2:.0f}" y="{y + node + 16:.0f}" text-anchor="middle" '
-                'font-size="11" paint-order="stroke" stroke="#fff" stroke-width="5">'
-                "partly covered</text>"
-            )
         body.append(
             f'<circle cx="{x + node - 4:.0f}" cy="{y + 4:.0f}" r="14" '
             f'fill="rgb({red},{green},{blue})" stroke="#fff" stroke-width="2"/>'
             f'<text x="{x + node - 4:.0f}" y="{y + 9:.0f}" text-anchor="middle" '
             f'font-weight="600">{object_id}</text>'
         )
+        if layer_of[object_id] == 0 and object_id not in free:
+            body.append(
+                f'<text x="{x + node / 2:.0f}" y="{y + node + 16:.0f}" text-anchor="middle" '
+                'font-size="11" paint-order="stroke" stroke="#fff" stroke-width="5">'
+                "partly covered</text>"
+            )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="sans-serif" font-size="14">'

@@ -69,8 +69,9 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press and release a key, named as in JavaScript's ``event.key``."""
-        text = {"text": key} if len(key) == 1 else {}
-        self._call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+        code = {"windowsVirtualKeyCode": 9} if key == "Tab" else {}
+        self._call("Input.dispatchKeyEvent", type="keyDown", key=key, text=text, **code)
         self._call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     def click(self, selector: str) -> None:

@@ -1,6 +1,7 @@
 """Pictures show what the scene says, and `segan complete` writes them."""
 
 import json
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -251,6 +252,8 @@ def test_object_that_a_knot_covers_is_not_shown_as_free():
     svg = graph_svg(graph)
     assert svg.count("partly covered") == 1 and "free to grasp" in svg
     knot = build_graph([1, 2], edges[:2])
+    starts = re.findall(r'd="M(\d+) \d+ C', graph_svg(knot))
+    assert len(set(starts)) == 2, "one arrow lies upon the other"
     assert knot.free == set() and "free to grasp" not in graph_svg(knot)
 
 

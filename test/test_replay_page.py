@@ -13,6 +13,9 @@ from small_bag import Contents, write_bag
 from segan_ros import cli
 from segan_ros.evaluation.page_layers import path_of
 from segan_ros.evaluation.replay_page import Gallery, write_page
+from segan_ros.frame import Evidence, OcclusionEdge
+from segan_ros.occlusion import build_graph
+from segan_ros.pictures import graph_svg
 
 pytest.importorskip("onnx")
 from dummy_model import write_dummy_model
@@ -233,6 +236,67 @@ def test_object_that_left_since_it_was_chosen_fades_nothing(page):
 
 
 @needs_chromium
+def test_objects_that_hide_each_other_are_nodes_like_all_others(chromium, runs, tmp_path):
+    content = content_of(runs / "then" / "report.html")
+    frame = next(f for f in content["run"]["frames"] if f["answer"])
+    scene = content["pictures"][str(frame["index"])]["scenes"][0]
+    one, other = (o["id"] for o in scene["objects"][:2])
+    edges = [
+        OcclusionEdge(*pair, score, 30, 0.1, float("nan"), Evidence.AMODAL)
+        for pair, score in (((one, other), 0.9), ((other, one), 0.5))
+    ]
+    scene["graph"] = graph_svg(build_graph([o["id"] for o in scene["objects"]], edges))
+    write_page(tmp_path / "report.html", content)
+    chromium.open(tmp_path / "report.html")
+    chromium.click(f'#list [data-frame="{frame["index"]}"]')
+    assert "partly covered" in chromium.ask("document.getElementById('graph').textContent")
+    nodes = chromium.ask("document.querySelectorAll('#graph .node').length")
+    assert nodes == len(scene["objects"])
+    for scheme in ("light", "dark"):
+        chromium.emulate(scheme)
+        text = "getComputedStyle(document.querySelector('#graph text[stroke]'))"
+        assert chromium.ask(f"{text}.fill") != chromium.ask(f"{text}.stroke")
+
+
+@needs_chromium
+def test_buttons_keep_the_focus_that_used_them(page):
+    page.press("ArrowRight")
+    focused = "document.activeElement.dataset.key"
+    used = {"layer order": "false", "sort time": "true", "metric SF": "true", "object 2": "true"}
+    for key, pressed in used.items():
+        page.ask(f"document.querySelector('[data-key=\"{key}\"]').focus()")
+        page.press("Enter")
+        assert page.ask(focused) == key
+        assert page.ask("document.activeElement.getAttribute('aria-pressed')") == pressed
+    assert page.ask("document.querySelector('#objects tr.hot').dataset.id") == "2"
+
+
+@needs_chromium
+def test_focus_explains_as_the_mouse_does(page):
+    page.press("Tab")
+    while page.ask("document.activeElement.dataset.layer") != "whole":
+        page.press("Tab")
+    assert "outline of the whole object" in page.ask("document.getElementById('tip').textContent")
+    assert not page.ask("document.getElementById('tip').hidden")
+    page.press("Tab")
+    page.press("Escape")
+    assert "behind other objects" in page.ask("document.getElementById('tip').textContent")
+
+
+@needs_chromium
+def test_walking_through_frames_draws_neither_list_nor_plots_anew(page):
+    page.ask("kept = [...document.querySelectorAll('#list button, #plots .hit')]")
+    page.press("ArrowRight")
+    assert page.ask("kept.length") > 0
+    assert page.ask("kept.every((e) => e.isConnected)")
+    frame = page.ask("document.querySelector('#list [aria-current]').dataset.frame")
+    assert shown(page) == f"Frame {frame}"
+    assert page.ask("document.querySelectorAll('#list [aria-current]').length") == 1
+    places = page.ask("[...document.querySelectorAll('#plots .here')].map(e => e.dataset.place)")
+    assert set(places) == {frame}
+
+
+@needs_chromium
 def test_dark_and_light(page):
     back = "getComputedStyle(document.body).backgroundColor"
     page.emulate("light")
@@ -280,12 +344,19 @@ def test_long_bags_keep_the_worst_frames_and_an_even_sample(frames, most, scores
     assert all(picture == {"index": i} for i, picture in gallery.pictures.items())
 
 
-def test_long_bag_says_which_frames_have_no_picture(tmp_path):
+@needs_chromium
+def test_long_bag_says_which_frames_have_no_picture(chromium, tmp_path):
     bag = write_bag(tmp_path / "bag", Contents(frames=6))
     model = write_dummy_model(tmp_path / "model")
     report = tmp_path / "report.html"
     assert replay(bag, "--model", model, "--report", report, "--pictures", 2) == 0
     assert report.read_text().count("data:image/jpeg") == 2
+    chromium.open(report)
+    bare = "[...document.querySelectorAll('#list .none')].map(e => e.parentNode.dataset.frame)"
+    without = chromium.ask(bare)
+    assert len(without) == 4
+    chromium.click(f'#list [data-frame="{without[0]}"]')
+    assert "--pictures" in chromium.ask("document.getElementById('stage').textContent")
 
 
 def test_paths_enclose_the_pixels_of_their_mask():

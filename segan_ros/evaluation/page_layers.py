@@ -53,9 +53,6 @@ def layers(
         {
             "occluder": e.occluder_id,
             "occludee": e.occludee_id,
-            "score": round(e.score, 3),
-            "share": round(e.overlap_ratio, 3),
-            "gap": None if np.isnan(e.depth_gap) else round(e.depth_gap, 3),
             "end": _end_of_arrow(frame, scene.object(e.occludee_id), e.occluder_id),
         }
         for e in scene.graph.edges

@@ -22,6 +22,7 @@ const show = (value, digits = 3) => (known(value) ? value.toFixed(digits) : "–
 const percent = (value) => (known(value) ? `${Math.round(100 * value)} %` : "–");
 const signed = (value, digits = 3) =>
   (known(value) ? (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits) : "–");
+const largest = (values, least) => values.reduce((a, b) => Math.max(a, b), least);
 const difference = (now, then) => (known(now) && known(then) ? now - then : null);
 
 /** Green where larger is better and it grew; nothing where it stayed. */
@@ -77,13 +78,13 @@ function niceTop(largest) {
 }
 
 /** Lines over the frames. series: [{kind: now|hull|then, values: [..]}], choose(i), tip(i). */
-function linePlot(host, {title, controls = [], series, times, here, choose, tip}) {
+function linePlot(host, {title, controls = [], series, times, choose, tip}) {
   const svg = sheet(host, title, ...controls);
   const values = series.flatMap((s) => s.values).filter(known);
-  const low = Math.min(0, ...values), high = Math.max(1, ...values);
+  const low = -largest(values.map((v) => -v), 0), high = largest(values, 1);
   const [x, room] = places(svg, times.length), y = scale(low, high, HEIGHT - BOTTOM, TOP);
   axes(svg, y, [low, (low + high) / 2, high], (v) => +v.toFixed(2), timeLabels(times, x));
-  hits(svg, times.length, x, room, here, choose, tip);
+  hits(svg, times.length, x, room, choose, tip);
   for (const {kind, values: line} of series) {
     let path = "", pen = "M";
     line.forEach((value, i) => {
@@ -95,17 +96,17 @@ function linePlot(host, {title, controls = [], series, times, here, choose, tip}
   for (const {kind, values: line} of series.filter((s) => s.kind !== "hull").reverse()) {
     line.forEach((value, i) => {
       if (!known(value) || room < 5) return;
-      const on = kind === "now" && i === here ? " here" : "";
       svg.append(make("circle", {
-        class: kind + on, cx: x(i), cy: y(value), r: on ? 5 : 3, "pointer-events": "none"}));
+        class: kind, cx: x(i), cy: y(value), r: 3, "pointer-events": "none",
+        "data-place": kind === "now" ? i : null}));
     });
   }
 }
 
 /** Bars over the frames; a missing value is a red one from top to bottom. */
-function barPlot(host, {title, values, then, times, here, choose, tip}) {
+function barPlot(host, {title, values, then, times, choose, tip}) {
   const svg = sheet(host, title);
-  const high = niceTop(Math.max(1, ...values.filter(known), ...then.filter(known)));
+  const high = niceTop(largest(values.concat(then).filter(known), 1));
   const [x, room] = places(svg, times.length), y = scale(0, high, HEIGHT - BOTTOM, TOP);
   axes(svg, y, [0, high / 2, high], (v) => Math.round(v), timeLabels(times, x));
   values.forEach((value, i) => {
@@ -117,7 +118,7 @@ function barPlot(host, {title, values, then, times, here, choose, tip}) {
   });
   const line = then.map((v, i) => (known(v) ? `${x(i)} ${y(v)}` : null)).filter(known);
   if (line.length) svg.append(make("path", {class: "then", d: `M${line.join("L")}`}));
-  hits(svg, times.length, x, room, here, choose, tip);
+  hits(svg, times.length, x, room, choose, tip);
 }
 
 /** Shares of values in ten bins of 0..1; `then` as a line of steps. */
@@ -151,10 +152,16 @@ function timeLabels(times, x) {
   return [[LEFT, "0 s", "start"], ...middle, ...end];
 }
 
-function hits(svg, count, x, room, here, choose, tip) {
+function hits(svg, count, x, room, choose, tip) {
   for (let i = 0; i < count; i += 1) {
     svg.append(make("rect", {
-      class: i === here ? "hit here" : "hit", x: x(i) - room / 2, y: TOP - 4, width: room,
+      class: "hit", x: x(i) - room / 2, y: TOP - 4, width: room, "data-place": i,
       height: HEIGHT - BOTTOM - TOP + 4, "data-tip": tip(i), onclick: () => choose(i)}));
   }
+}
+
+/** Mark the place of frame i in plots that are drawn. */
+function markPlace(host, i) {
+  for (const old of host.querySelectorAll(".here")) old.classList.remove("here");
+  for (const now of host.querySelectorAll(`[data-place="${i}"]`)) now.classList.add("here");
 }

@@ -43,11 +43,16 @@ const state = {
   on: {visible: false, whole: true, hidden: true, completed: false, order: true, truth: false},
 };
 
+/** Draw what changes of the state change; what takes the place of the focus gets it. */
 function update(changes) {
+  const {key} = document.activeElement.dataset;
   Object.assign(state, changes);
-  drawPlots();
-  drawList();
+  if ("metric" in changes) drawPlots();
+  if ("sort" in changes) drawList();
+  if ("frame" in changes || "sort" in changes) markFrame();
   drawFrame();
+  const heir = key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  if (heir) heir.focus({preventScroll: true});
 }
 
 const chooseFrame = (frame) => update({frame});
@@ -105,12 +110,12 @@ function drawCards() {
 function drawPlots() {
   const hosts = $("plots").children.length ? [...$("plots").children]
     : [0, 1, 2].map(() => $("plots").appendChild(make("div", {class: "plot"})));
-  const common = {times: seconds, here: state.frame, choose: chooseFrame, tip: frameTip};
+  const common = {times: seconds, choose: chooseFrame, tip: frameTip};
   const metric = METRICS.find(([name]) => name === state.metric);
   if (metric) {
     const [name, value] = metric;
     const buttons = METRICS.map(([n]) => make("button", {
-      "aria-pressed": n === name, onclick: () => update({metric: n})}, n));
+      "aria-pressed": n === name, "data-key": `metric ${n}`, onclick: () => update({metric: n})}, n));
     const of = (list, method) => list.map((f) => (f && f.answer ? value(f, method) : null));
     const series = [
       {kind: "hull", values: of(frames, "convex hull")},
@@ -130,6 +135,7 @@ function drawPlots() {
     title: what === "si" ? "objects by SI" : "objects by hidden share",
     values: all(frames, what).filter((v) => what === "si" || v > 0),
     then: all(earlier, what).filter((v) => what === "si" || v > 0)});
+  markPlace($("plots"), state.frame);
 }
 
 function key(other) {
@@ -140,9 +146,20 @@ function key(other) {
 
 function drawList() {
   $("sort").replaceChildren(...Object.keys(SORTS).map((name) => make("button", {
-    "aria-pressed": name === state.sort, onclick: () => update({sort: name})}, name)));
-  $("list").replaceChildren(...SORTS[state.sort].map((i) => make("li", {}, entry(i))));
-  const current = $("list").querySelector('[aria-current="true"]'), list = $("list");
+    "aria-pressed": name === state.sort, "data-key": `sort ${name}`,
+    onclick: () => update({sort: name})}, name)));
+  const entries = document.createDocumentFragment();
+  for (const i of SORTS[state.sort]) entries.append(make("li", {}, entry(i)));
+  $("list").replaceChildren(entries);
+}
+
+/** Show in list and plots which frame is chosen. */
+function markFrame() {
+  const list = $("list"), before = list.querySelector("[aria-current]");
+  if (before) before.removeAttribute("aria-current");
+  const current = list.querySelector(`[data-frame="${frames[state.frame].index}"]`);
+  current.setAttribute("aria-current", true);
+  markPlace($("plots"), state.frame);
   const top = current.offsetTop - list.offsetTop, bottom = top + current.offsetHeight;
   if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight)
     list.scrollTop = top - list.clientHeight / 3;
@@ -161,7 +178,7 @@ function entry(i) {
       `width:${100 * score}%;background:hsl(${120 * score} 60% 48%)`})));
   }
   return make("button", {
-    "aria-current": i === state.frame, "data-frame": frame.index, onclick: () => chooseFrame(i)},
+    "data-frame": frame.index, "data-key": `frame ${i}`, onclick: () => chooseFrame(i)},
   image, text);
 }
 
@@ -170,7 +187,7 @@ function drawFrame() {
   $("title").textContent = `Frame ${frame.index} · ${seconds[state.frame].toFixed(2)} s`;
   const names = LAYERS.filter(([name]) => name !== "truth" || withTruth);
   $("layers").replaceChildren(...names.map(([name, tip], i) => make("button", {
-    "data-layer": name, "aria-pressed": state.on[name], "data-tip": tip,
+    "data-layer": name, "aria-pressed": state.on[name], "data-tip": tip, "data-key": `layer ${name}`,
     onclick: () => toggle(name)}, make("kbd", {}, i + 1), name)));
   const scenes = picture ? picture.scenes : [], options = {...state, choose: chooseObject};
   $("stage").replaceChildren(...scenes.map((scene, pane) => make("figure", {},
@@ -212,16 +229,24 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-document.addEventListener("mousemove", (event) => {
-  const tip = $("tip"), target = event.target.closest("[data-tip]");
+/** Explain what the mouse or the focus is on, beside x and y. */
+function explain(element, x, y) {
+  const tip = $("tip"), target = element.closest("[data-tip]");
   tip.hidden = !target || !target.dataset.tip;
   if (tip.hidden) return;
   tip.textContent = target.dataset.tip;
-  const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
-  const below = event.clientY + 18 + tip.offsetHeight < innerHeight;
-  tip.style.left = `${left}px`;
-  tip.style.top = `${below ? event.clientY + 18 : event.clientY - tip.offsetHeight - 10}px`;
+  const below = y + 18 + tip.offsetHeight < innerHeight;
+  tip.style.left = `${Math.min(x + 14, innerWidth - tip.offsetWidth - 8)}px`;
+  tip.style.top = `${below ? y + 18 : y - tip.offsetHeight - 10}px`;
+}
+
+document.addEventListener("mousemove", (event) =>
+  explain(event.target, event.clientX, event.clientY));
+document.addEventListener("focusin", ({target}) => {
+  const place = target.getBoundingClientRect();
+  if (target.matches(":focus-visible")) explain(target, place.left, place.bottom - 10);
 });
+document.addEventListener("focusout", () => { $("tip").hidden = true; });
 
 $("theme").addEventListener("click", () => {
   const dark = getComputedStyle(document.body).backgroundColor === "rgb(15, 18, 22)";
@@ -237,4 +262,5 @@ document.body.classList.toggle("pair", Boolean(against));
 if (against) $("viewer").append($("graph"));
 drawCards();
 drawDetails();
-update({frame: SORTS[state.sort][0]});
+drawPlots();
+update({sort: state.sort, frame: SORTS[state.sort][0]});

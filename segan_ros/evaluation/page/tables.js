@@ -21,8 +21,9 @@ function drawObjects(frame, scene) {
     return make("tr", {
       class: o.id === state.chosen ? "hot" : null, "data-id": o.id,
       onclick: () => chooseObject(o.id)},
-    make("td", {}, make("i", {style: `background:${colours.get(o.id) || "none"}`}),
-      `${o.id}${o.name ? ` ${o.name}` : ""}`),
+    make("td", {}, make("button", {"data-key": `object ${o.id}`, "aria-pressed": o.id === state.chosen},
+      make("i", {style: `background:${colours.get(o.id) || "none"}`}),
+      `${o.id}${o.name ? ` ${o.name}` : ""}`)),
     ...cells([...layer(o), percent(o.occlusion_ratio),
       ...(truth ? [percent(o.true_occlusion), show(o.sf, 2), show(o.si, 2)] : [show(o.score, 2)])]),
     pair ? make("td", {class: trend(delta)}, signed(delta, 2)) : null);
