@@ -66,7 +66,9 @@ class CompressedPicture:
             self.width, self.height = _jpeg_size(self._bytes)
             bits, colours = 8, 2
         self._check_size()
-        if _END[kind] not in self._bytes[-_TAIL:]:
+        # A frame may do without depth, but not if it is found to be damaged only then.
+        damaged = topic == "depth" and not _is_sound_png(self._bytes)
+        if damaged or _END[kind] not in self._bytes[-_TAIL:]:
             raise self._truncated()
         self.encoding = self._encoding(bits, colours)
         dtype, channels = layout(self.encoding)

@@ -60,6 +60,6 @@ class EngineBuild:
         try:
             self._work(self._watch)
         except Exception as error:
-            self._failure = "stopped" if self._stopped else f"{error}"
+            self._failure = "stopped" if self._stopped else str(error) or repr(error)
             if not self._stopped:
-                LOG.error("the engines cannot be used: %s", error)
+                LOG.error("the engines cannot be used: %s", self._failure)

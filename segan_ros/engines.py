@@ -255,6 +255,7 @@ def _run_builder(
         "provider": provider,
         "options": options,
         "threads": threads,
+        "parent": os.getpid(),
     }
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
@@ -296,6 +297,8 @@ def _builder(order: dict[str, Any]) -> None:
     """The builder's process: a session whose options make ONNX Runtime write its engine."""
     # Whoever kills the node must not leave a builder behind that holds the GPU for minutes.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != order["parent"]:  # it ended before that
+        raise ValueError("whoever wanted this engine is gone")
     inputs = {name: tuple(shape) for name, shape in order["inputs"].items()}
     network = Network(Path(order["path"]), inputs)
     session = open_session(network, order["provider"], order["options"], order["threads"])

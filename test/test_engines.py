@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from segan_ros import engines as engines_module
+from segan_ros.engine_build import EngineBuild
 from segan_ros.engines import MANIFEST, UNFINISHED, EngineError, Engines
 from segan_ros.inference import Model
 from segan_ros.model_spec import ModelError
@@ -217,6 +219,22 @@ def test_without_a_writable_cache_engines_last_as_long_as_the_process(tmp_path, 
     assert cache.find(painter, "fp32") == built
     assert "cannot be used" in caplog.text
     assert "set another folder" in caplog.text
+
+
+def test_builder_of_a_process_that_is_gone_ends(painter):
+    order = {"parent": 1, "path": str(painter.path)}
+    command = [sys.executable, "-m", "segan_ros.engines", json.dumps(order)]
+    builder = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert builder.returncode == 1 and "is gone" in builder.stderr
+
+
+def test_failure_without_words_is_a_failure():
+    def work(_):
+        raise MemoryError
+
+    build = EngineBuild(work)
+    assert build.wait(10)
+    assert build.status("cpu") == "failed: MemoryError(); serving on cpu"
 
 
 @COMPILES

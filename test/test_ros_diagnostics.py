@@ -133,6 +133,23 @@ def verdict(image=None, mask=None, depth=None, **report):
         ({"jumps": 3}, WARN, "stamps jumped back 3 times; does one input have two publishers"),
         ({"jumps": 2}, OK, "100 of 100 frames published"),
         ({"camera_problem": "camera_info is for 9x9"}, WARN, "camera_info is for 9x9"),
+        (
+            {"depth": Tally(9, 9), "spatial": ["boxes", "markers"]},
+            WARN,
+            "boxes and markers stay empty: no calibrated camera_info comes in on camera_info; pub",
+        ),
+        ({"depth": Tally(9, 9), "spatial": ["boxes"], "calibrated": True}, OK, "100 of 100"),
+        ({"spatial": ["boxes"]}, OK, "100 of 100 frames published"),
+        (
+            {"publishers": {"depth": 1}},
+            WARN,
+            "nothing comes in on /cam/depth; it has a publisher: does that publish, and offer what",
+        ),
+        (
+            {"elsewhere": {"depth": "/cam/depth/compressedDepth"}},
+            WARN,
+            "/cam/depth/compressedDepth is published: set depth_transport to compressed",
+        ),
         ({"engine": "building 35 s, serving on cuda"}, OK, "100 of 100 frames published"),
         (
             {"engine": "failed: no memory; serving on cuda"},

@@ -77,3 +77,16 @@ def test_failed_engines_are_a_warning_with_the_reason(start_node, robot, model, 
     assert level == b"\x01"
     assert text.startswith("engine failed: ")
     assert "serving on cpu" in text
+
+
+def test_cache_that_cannot_be_written_costs_no_frame(start_node, robot, model, monkeypatch, caplog):
+    place = "/dev/null/engines"
+    cache = partial(Engines, provider="openvino")
+    monkeypatch.setattr("segan_ros.ros.loader.Engines", cache)
+    node = start_node(model=str(model), provider="openvino", engine_cache=place)
+    assert node.node._completion.model._build.wait(60)
+    assert f"engine_cache {place} cannot be used" in caplog.text
+    (graphs,) = listen(robot, node, "occlusion_graph")
+    robot.send(*image_and_mask())
+    robot.wait(lambda: graphs, "a graph")
+    assert (node.node.report().provider, node.node.report().engine) == ("openvino", "ready")

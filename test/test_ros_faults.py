@@ -1,5 +1,6 @@
 """What goes wrong around a running node, and how it goes on; docs/faults.md is its table."""
 
+import threading
 import weakref
 from array import array
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from ros_harness import (
     RELIABLE,
     SECOND,
     START,
+    TIMEOUT,
     image_and_mask,
     image_message,
     level_and_text,
@@ -354,24 +356,23 @@ class TestModelReplaced:
 
     def test_node_that_is_shut_down_meanwhile_answers(self, start_node, robot, folder):
         node = start_node(model=str(folder))
+        load, go_on = node.node._loader._load, threading.Event()
+
+        def slow():
+            assert go_on.wait(TIMEOUT)
+            return load()
+
+        node.node._loader._load = slow
         client = robot.node.create_client(Trigger, "/segan/reload")
         robot.wait(client.service_is_ready, "the service")
         future = client.call_async(Trigger.Request())
-        robot.wait(lambda: node.node.requests[0] or future.done(), "the request")
+        robot.wait(lambda: node.node.requests[0], "the request")
+        wait = node.node._loader.wait
+        node.node._loader.wait = lambda: (go_on.set(), wait())
         node.do(node.node.trigger_shutdown)
         robot.wait(future.done, "an answer")
-        assert future.result().success or "the node became" in future.result().message
-
-
-class TestEngineCache:
-    """The cache of engines is full, read-only, or no folder at all: the node serves anyway."""
-
-    @pytest.mark.parametrize("place", ["/dev/null/engines", "/proc/engines"])
-    def test_place_that_cannot_be_written_costs_no_frame(self, start_node, robot, place):
-        node = start_node(engine_cache=place)
-        (graphs,) = listen(robot, node, "occlusion_graph")
-        robot.send(*image_and_mask())
-        robot.wait(lambda: graphs, "a graph")
+        assert not future.result().success
+        assert "the node became finalized meanwhile" in future.result().message
 
 
 class TestCompressed:
@@ -431,6 +432,17 @@ class TestCompressed:
         assert level == b"\x01"
         assert "/image/compressed is published: set image_transport to compressed" in text
 
+    def test_damaged_depth_costs_no_frame_that_can_do_without(self, start_node, robot):
+        node = start_node(depth_transport="compressed")
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        depth = self.message("png", np.arange(4800, dtype=np.uint16).reshape(60, 80), START)
+        depth.data[len(depth.data) // 2] ^= 0xFF
+        robot.camera("depth/compressedDepth", CompressedImage).publish(depth)
+        robot.wait(lambda: node.tally("depth").received, "the depth")
+        robot.send(*image_and_mask())
+        robot.wait(lambda: graphs, "a graph")
+        assert node.tally("depth").dropped == {"truncated": 1}
+
     def test_image_and_mask_may_come_in_different_ways(self, start_node, robot):
         node = start_node(image_transport="compressed", mask_transport="raw")
         (graphs,) = listen(robot, node, "occlusion_graph")
@@ -441,21 +453,29 @@ class TestCompressed:
         robot.wait(lambda: graphs, "a graph")
         assert node.node._inputs.topics["depth"] == "/depth/compressedDepth"
 
-    def test_topics_follow_their_remapped_names(self, ros, dummy_model):
+    @pytest.mark.parametrize(
+        ("transport", "expected"),
+        [
+            ("compressed", ("/cam/rgb/compressed", "/image/compressed", "/depth/compressedDepth")),
+            ("raw", ("/cam/rgb", "/image", "/depth")),  # the second has a name that is remapped
+        ],
+    )
+    def test_topics_follow_their_remapped_names(self, ros, dummy_model, transport, expected):
         from segan_ros.ros.node import SeganNode
 
         node = SeganNode(
             parameter_overrides=[
                 Parameter("model", value=str(dummy_model)),
                 Parameter("provider", value="cpu"),
-                Parameter("image_transport", value="compressed"),
+                Parameter("image_transport", value=transport),
             ],
-            cli_args=["--ros-args", "-r", "image:=/cam/rgb"],
+            cli_args=["--ros-args", "-r", "image:=/cam/rgb", "-r", "instance_mask:=/image"],
         )
         try:
             node.start()
-            assert node._inputs.topics["image"] == "/cam/rgb/compressed"
-            assert node._inputs.topics["depth"] == "/depth/compressedDepth"
+            topics = node._inputs.topics
+            assert tuple(topics[s] for s in ("image", "instance_mask", "depth")) == expected
+            assert set(topics.values()) <= {s.topic_name for s in node.subscriptions}
         finally:
             node.trigger_shutdown()
             node.destroy_node()

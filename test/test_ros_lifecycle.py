@@ -11,6 +11,8 @@ from ros_harness import SECOND, START, TIMEOUT, image_and_mask, listen
 from sensor_msgs.msg import CameraInfo
 from test_ros_worker import open_when_told_to_stop
 
+from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+
 pytestmark = pytest.mark.ros
 
 
@@ -123,6 +125,40 @@ def test_activation_that_cannot_subscribe_leaves_no_subscription_behind(start_no
     robot.node.destroy_subscription(other)
     node.do(node.node.trigger_activate)
     assert node.node.state == "active"
+
+
+def test_configuration_that_fails_is_undone(start_node, monkeypatch):
+    node = start_node(active=False)
+    before = belongings(node.node)
+    types = {"objects": AmodalObjectArray, "no name of a topic": OcclusionGraph}
+    monkeypatch.setattr("segan_ros.ros.outputs.TYPES", types)
+    node.do(node.node.trigger_configure)
+    assert node.node.state == "unconfigured" and node.node._completion is None
+    assert belongings(node.node) == before
+
+
+def test_deactivation_that_fails_leads_to_unconfigured(start_node, monkeypatch):
+    """Half of what active means is gone by then."""
+    node = start_node(active=False)
+    before = belongings(node.node)
+    node.do(node.node.start)
+    close, broken = node.node._pipeline.close, [OSError("no")]
+
+    def once(*arguments):
+        if broken:
+            raise broken.pop()
+        close(*arguments)
+
+    monkeypatch.setattr(node.node._pipeline, "close", once)
+    node.do(node.node.trigger_deactivate)
+    assert node.node.state == "unconfigured"
+    assert belongings(node.node) == before
+
+
+def test_node_that_is_to_end_is_not_activated_any_more(start_node):
+    node = start_node(active=False)
+    node.do(lambda: node.node.start(lambda: True))
+    assert node.node.state == "inactive"
 
 
 def test_activation_that_fails_is_undone(start_node, monkeypatch):

@@ -16,8 +16,8 @@ from unittest.mock import MagicMock
 import pytest
 
 pytest.importorskip("rclpy")
-from lifecycle_msgs.msg import TransitionEvent
 from ros_harness import SECOND, START, image_and_mask
+from test_engines import COMPILES, write_networks
 
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.resources import resource_path
@@ -28,6 +28,11 @@ pytestmark = pytest.mark.ros
 
 EXECUTABLE = Path(sys.prefix) / "lib" / "segan_ros" / "segan_node"
 TIMEOUT = 20
+MAIN = """
+import sys
+from segan_ros.ros.node import main
+sys.exit(main(sys.argv))
+"""
 
 
 @pytest.fixture
@@ -37,10 +42,21 @@ def start_process(ros, dummy_model):
         pytest.skip(f"{EXECUTABLE} is not installed")
     started = []
 
-    def start(*arguments, **environment):
-        command = [str(EXECUTABLE), "--ros-args", "-p", f"model:={dummy_model}"]
+    def start(*arguments, before="", **environment):
+        """`before`: Python to run in the process first."""
+        command = [str(EXECUTABLE)]
+        if before:
+            command = [sys.executable, "-c", f"{before}\n{MAIN}"]
         process = subprocess.Popen(
-            [*command, "-p", "provider:=cpu", *arguments],
+            [
+                *command,
+                "--ros-args",
+                "-p",
+                f"model:={dummy_model}",
+                "-p",
+                "provider:=cpu",
+                *arguments,
+            ],
             env=os.environ | environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -72,14 +88,35 @@ def wait_for(process, text):
 def test_signal_ends_the_node_with_exit_code_0(start_process, robot, number):
     process = start_process()
     wait_for(process, "active")
-    events = robot.hear("/segan/transition_event", TransitionEvent)
-    robot.wait(lambda: robot.node.count_publishers("/segan/transition_event"), "the node")
     process.send_signal(number)
     robot.wait(lambda: process.poll() is not None, "its end")
     assert process.returncode == 0
     assert "Traceback" not in process.stderr.read()
-    # Its last event may die with it.
-    assert all(e.goal_state.label != "errorprocessing" for e in events)
+
+
+def test_second_signal_ends_a_node_that_still_loads_its_model(start_process, robot):
+    process = start_process(
+        before="""
+import ctypes, sys
+import segan_ros.ros.loader as loader
+
+def load(*_, **__):
+    print("loading", file=sys.stderr, flush=True)
+    mutex = (ctypes.c_char * 64)()
+    while True:  # as in somebody's library: no Python, and no end
+        ctypes.CDLL(None).pthread_mutex_lock(mutex)
+
+loader.Model = load
+"""
+    )
+    wait_for(process, "loading")
+
+    def ended():
+        process.send_signal(signal.SIGINT)
+        return process.poll() is not None
+
+    robot.wait(ended, "its end")
+    assert process.returncode == -signal.SIGINT
 
 
 def test_signal_in_the_middle_of_frames_ends_it_cleanly(start_process, robot):
@@ -141,8 +178,12 @@ def test_log_folder_that_cannot_be_made_is_one_line(start_process):
     assert "ROS cannot start" in said and "/dev/null/log" in said and "Traceback" not in said
 
 
-def test_full_disk_stops_nothing(start_process, robot, tmp_path):
+@COMPILES
+def test_full_disk_stops_nothing(start_process, robot, dummy_model, tmp_path):
     """The logs and the engines are to lie on a file system without room."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.yaml").write_text((dummy_model / "model.yaml").read_text())
+    model = write_networks(tmp_path / "model")
     full = tmp_path / "full"
     full.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(full)]
@@ -151,8 +192,17 @@ def test_full_disk_stops_nothing(start_process, robot, tmp_path):
     try:
         with contextlib.suppress(OSError):
             (full / "filler").write_bytes(bytes(1 << 20))
-        process = start_process("-p", f"engine_cache:={full}/engines", ROS_LOG_DIR=str(full))
-        wait_for(process, "active")
+        process = start_process(
+            *("-p", f"engine_cache:={full}/engines", "-p", f"model:={model}"),
+            *("-p", "provider:=openvino"),
+            before="""
+from functools import partial
+import segan_ros.ros.loader as loader
+loader.Engines = partial(loader.Engines, provider="openvino")
+""",
+            ROS_LOG_DIR=str(full),
+        )
+        wait_for(process, "engine_cache")
         graphs = robot.hear("/segan/occlusion_graph", OcclusionGraph)
         n = itertools.count()
 

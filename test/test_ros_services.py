@@ -54,6 +54,7 @@ def test_images_of_a_request_are_completed(node, robot):
     assert [o.id for o in answer.objects.objects] == [7]
     assert answer.objects.objects[0].appearance.image.encoding == "rgba8"
     assert list(answer.graph.object_ids) == [3, 7]
+    assert answer.message == "no boxes: the frame has no depth and no calibrated camera_info"
 
 
 def test_latest_frame_is_completed_on_demand_though_nobody_listens(fed, robot):

@@ -7,14 +7,14 @@ from scipy.spatial.transform import Rotation
 pytestmark = pytest.mark.ros
 pytest.importorskip("rclpy")
 
-from ros_harness import START, image_and_mask, image_message  # noqa: E402
+from ros_harness import START, image_and_mask, image_message, listen  # noqa: E402
 from sensor_msgs.msg import CameraInfo, PointCloud2  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from test_geometry import plate  # noqa: E402
 
 from segan_ros.frame import CompletedScene, OcclusionGraph  # noqa: E402
-from segan_ros.msg import OrientedBoxArray  # noqa: E402
-from segan_ros.ros.space import to_boxes, to_points  # noqa: E402
+from segan_ros.geometry import oriented_box  # noqa: E402
+from segan_ros.ros.space import oriented_boxes, to_boxes, to_points  # noqa: E402
 from segan_ros.srv import CompleteObjects  # noqa: E402
 
 HEADER = Header(frame_id="camera_color_optical_frame")
@@ -38,7 +38,7 @@ def records(cloud: PointCloud2) -> np.ndarray:
 
 
 def test_box_message_is_the_plate():
-    (box,) = to_boxes(*scene_of_a_plate(), HEADER).boxes
+    (box,) = to_boxes(oriented_boxes(*scene_of_a_plate()), HEADER).boxes
     assert box.id == 1
     assert box.pose.position.z == pytest.approx(2.0)
     assert (box.size.x, box.size.y) == pytest.approx((0.396, 0.156))
@@ -48,7 +48,7 @@ def test_box_message_is_the_plate():
 
 def test_object_without_depth_has_no_box_and_no_points():
     frame, scene = scene_of_a_plate(np.nan)
-    assert to_boxes(frame, scene, HEADER).boxes == []
+    assert to_boxes(oriented_boxes(frame, scene), HEADER).boxes == []
     assert to_points(frame, scene, HEADER).width == 0
 
 
@@ -102,18 +102,24 @@ def test_points_without_depth_are_refused_with_a_remedy(start_node, robot):
     assert answer.message == "with_points needs depth and a calibrated camera_info"
 
 
-def test_topics_carry_boxes_and_points_of_each_frame(start_node, robot):
+def test_topics_carry_boxes_and_points_of_each_frame(start_node, robot, monkeypatch):
+    measured = []
+
+    def measure(frame, item):
+        measured.append(item.id)
+        return oriented_box(frame, item)
+
+    monkeypatch.setattr("segan_ros.ros.space.oriented_box", measure)
     node = start_node(use_depth="always")
-    boxes = robot.hear("/segan/boxes", OrientedBoxArray)
-    points = robot.hear("/segan/points", PointCloud2)
-    robot.wait(lambda: {"boxes", "points"} <= node.node._outputs.wanted, "listeners")
+    boxes, points, markers = listen(robot, node, "boxes", "points", "markers")
     asked = request()
     camera = robot.camera("camera_info", CameraInfo)
     camera.publish(asked.camera_info)
     robot.wait(lambda: node.node._inputs._camera is not None, "camera_info")
     robot.camera("depth").publish(asked.depth)
     robot.send(asked.image, asked.labels)
-    robot.wait(lambda: boxes and points, "boxes and points")
+    robot.wait(lambda: boxes and points and markers, "boxes, points and markers")
+    assert measured == [3, 7], "each box is worked out once"
     assert [b.id for b in boxes[0].boxes] == [3, 7]
     assert boxes[0].header == points[0].header == asked.image.header
     assert set(records(points[0])["id"]) == {3, 7}

@@ -105,6 +105,17 @@ def test_nearest_mask_within_slop_is_taken_when_the_wait_is_over():
     assert bench.poll() == [(100, 94, None)]
 
 
+@pytest.mark.parametrize("stream", [MASK, DEPTH])
+def test_mask_or_depth_that_another_image_owns_is_not_taken(stream):
+    """A segmenter, or a depth camera, that answers every third image of a fast camera."""
+    bench = Bench(slop=10 * MS, depth="never" if stream == MASK else "always")
+    for stamp in (0, 8, 16, 25):
+        bench.add(IMAGE, stamp)
+        if stream == DEPTH:
+            bench.add(MASK, stamp)
+    assert bench.add(stream, 25) == [(25, 25, None if stream == MASK else 25)]
+
+
 def test_mask_beyond_slop_is_no_partner():
     bench = Bench(slop=10 * MS)
     bench.add(IMAGE, 100)
@@ -270,6 +281,9 @@ def test_nothing_is_lost_and_nothing_is_used_twice(events, depth, slop):
             parts = [m for m in (match.image, match.mask, match.depth) if m is not None]
             assert not used & set(parts)
             used |= set(parts)
+            for _, number in parts:  # nobody else's
+                own = T0 + events[number][1] * MS
+                assert own == match.stamp or own not in bench.synchronizer._streams[IMAGE].queue
             matched.update(part[0] for part in parts)
         for name in STREAMS:
             dropped = sum(n for (s, _), n in bench.drops.items() if s == name)

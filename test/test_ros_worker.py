@@ -18,7 +18,6 @@ class Gate:
         self.worker = Worker(
             self.handle, lambda item, error: self.errors.append((item, error)), "w"
         )
-        self.worker.start()
 
     def handle(self, item):
         self.entered.set()
@@ -116,10 +115,3 @@ def test_stop_ends_the_thread_and_hands_back_what_is_left(gate):
         waiting.result(TIMEOUT)
     with pytest.raises(WorkerStopped):
         gate.worker.call(lambda: None)
-
-
-def test_worker_can_start_again(gate):
-    gate.open.set()
-    gate.worker.stop()
-    gate.worker.start()
-    assert gate.worker.call(lambda: "again").result(TIMEOUT) == "again"

@@ -60,6 +60,8 @@ class Report:
         parameters: values by name.
         times: stage -> median, 95 %, largest seconds.
         reused: frames that got the answer of an earlier one.
+        spatial: outputs that need depth and camera_info, and that somebody subscribes to.
+        calibrated: whether a camera_info with a calibration came in.
         lost_share: estimated share of images that never came.
         camera_problem: why camera_info is not used; empty = it is, or there is none.
         jumps: how often stamps jumped back.
@@ -83,6 +85,8 @@ class Report:
     parameters: dict[str, Any] = field(default_factory=dict)
     times: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     reused: int = 0
+    spatial: Collection[str] = ()
+    calibrated: bool = False
     lost_share: float = 0.0
     camera_problem: str = ""
     jumps: int = 0
@@ -210,8 +214,16 @@ def _complaints(
     if report.lost_share > LOSSY:
         yield f"about {report.lost_share:.0%} of the images never came, {TRANSPORT_HINT}"
     yield from _without_depth(report, image)
+    offered = report.publishers.get(DEPTH) or DEPTH in report.elsewhere
+    if image.received and offered and not recent[DEPTH].received and DEPTH not in usual:
+        yield _silence(report, [DEPTH])
     if report.camera_problem:
         yield report.camera_problem
+    elif report.spatial and recent[DEPTH].done and not report.calibrated:
+        yield (
+            f"{' and '.join(report.spatial)} stay empty: no calibrated camera_info comes in on "
+            f"{report.topics.get('camera_info', 'camera_info')}; publish one, or remap the name"
+        )
 
 
 def _complaints_of_partners(report: Report, recent: dict[str, Tally]) -> Iterator[str]:

@@ -27,6 +27,7 @@ RELIABILITY = {
     "best_effort": QoSReliabilityPolicy.BEST_EFFORT,
     "reliable": QoSReliabilityPolicy.RELIABLE,
 }
+CAMERA = "camera_info"
 COMPRESSED_TOPICS = {IMAGE: "compressed", MASK: "compressed", DEPTH: "compressedDepth"}
 """Where image_transport publishes what is compressed, below the topic of the raw images."""
 
@@ -82,9 +83,9 @@ class Inputs:
                 subscription = self._subscribe(stream, transport_of(stream, parameters), qos)
                 self._subscriptions.append(subscription)
                 self.topics[stream] = subscription.topic_name
-            self._subscriptions.append(
-                node.create_subscription(CameraInfo, "camera_info", self._on_camera, qos)
-            )
+            camera = node.create_subscription(CameraInfo, CAMERA, self._on_camera, qos)
+            self._subscriptions.append(camera)
+            self.topics[CAMERA] = camera.topic_name
         except Exception:
             self._unsubscribe()
             raise
@@ -107,8 +108,15 @@ class Inputs:
     @property
     def elsewhere(self) -> dict[str, str]:
         """Topics of the other transport that are published, by input."""
-        other = {s: self._topic(s, OTHER[transport_of(s, self._parameters)]) for s in self.topics}
+        streams = self.topics.keys() - {CAMERA}
+        other = {s: self._topic(s, OTHER[transport_of(s, self._parameters)]) for s in streams}
         return {s: t for s, t in other.items() if self._node.count_publishers(t)}
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a camera_info with a calibration came in."""
+        camera = self._camera
+        return camera is not None and any(camera.p if self._parameters["rectified"] else camera.k)
 
     @property
     def camera_problem(self) -> str:
@@ -135,8 +143,10 @@ class Inputs:
             self._node.destroy_subscription(subscription)
 
     def _subscribe(self, stream: str, transport: str, qos: QoSProfile) -> Subscription:
-        kind = CompressedImage if transport == "compressed" else Image
-        topic = self._topic(stream, transport)
+        compressed = transport == "compressed"
+        kind = CompressedImage if compressed else Image
+        # rclpy remaps the name itself: one that is remapped already would be so twice.
+        topic = self._topic(stream, transport) if compressed else stream
         return self._node.create_subscription(kind, topic, partial(self._on_image, stream), qos)
 
     def _topic(self, stream: str, transport: str) -> str:
@@ -222,7 +232,7 @@ class Inputs:
         self._size = Image(width=image.width, height=image.height)
         if camera is not None:
             self._look_at_camera_info(camera)
-        for name, message in (("camera_info", camera), ("depth", depth)):
+        for name, message in ((CAMERA, camera), ("depth", depth)):
             theirs = message.header.frame_id if message is not None else ""
             strange = ours and theirs and ours != theirs
             self._tell(
@@ -247,7 +257,7 @@ class Inputs:
     def _look_at_camera_info(self, camera: CameraInfo) -> None:
         """Alone, and beside the last image."""
         problem = camera_problem(camera, self._size, self._parameters["rectified"])
-        self._tell("camera_info", problem)
+        self._tell(CAMERA, problem)
 
     def _tell(self, of_what: str, problem: str) -> None:
         """Note a problem, or that there is none any more; log it once."""

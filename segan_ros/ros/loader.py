@@ -35,9 +35,18 @@ class Loader:
     def load(self) -> Completion:
         """A model that was checked and has run once.
 
+        Loaded in a thread of its own, as `begin` does: while this one waits, signals are heard.
+
         Raises:
             ModelError, OSError: it cannot be used.
+            Busy: one is being loaded.
         """
+        try:
+            return self.begin().result()
+        finally:
+            self.wait()
+
+    def _load(self) -> Completion:
         values = self._parameters.values
         return Completion(
             Model(
@@ -50,7 +59,7 @@ class Loader:
         )
 
     def begin(self) -> Future[Completion]:
-        """`load` in a thread of its own.
+        """Begin to load a model; the future gives what `load` gives.
 
         Raises:
             Busy: one is being loaded.
@@ -59,7 +68,7 @@ class Loader:
             raise Busy("the model is being loaded already; ask again later")
         future: Future[Completion] = Future()
         self._thread = threading.Thread(
-            target=_fulfil, args=(self.load, future), name="segan loader", daemon=True
+            target=_fulfil, args=(self._load, future), name="segan loader", daemon=True
         )
         self._thread.start()
         return future

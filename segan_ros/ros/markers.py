@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from geometry_msgs.msg import Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from segan_ros.frame import AmodalObject, CompletedScene, Frame
-from segan_ros.geometry import OrientedBox, oriented_box
+from segan_ros.frame import AmodalObject, CompletedScene
+from segan_ros.geometry import OrientedBox
 from segan_ros.pictures import colour_of
 from segan_ros.ros.space import to_pose
 
@@ -15,13 +17,14 @@ THINNEST = 0.002
 """Metres: RViz draws nothing for a box without thickness."""
 
 
-def to_markers(frame: Frame, scene: CompletedScene, header: Header) -> MarkerArray:
-    """A box and a label for each object with enough depth; the first marker clears the old ones."""
+def to_markers(
+    boxes: Mapping[int, OrientedBox], scene: CompletedScene, header: Header
+) -> MarkerArray:
+    """A box and a label for each object that has a box; the first marker clears the old ones."""
     message = MarkerArray()
     message.markers.append(Marker(header=header, action=Marker.DELETEALL))
     for item in scene.objects:
-        box = oriented_box(frame, item)
-        if box is not None:
+        if (box := boxes.get(item.id)) is not None:
             message.markers += [_box(item, box, header), _label(item, box, header)]
     return message
 

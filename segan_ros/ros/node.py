@@ -20,7 +20,7 @@ from segan_ros.ros.inputs import Inputs
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.loader import Loader
 from segan_ros.ros.notices import Notices
-from segan_ros.ros.outputs import Outputs
+from segan_ros.ros.outputs import SPATIAL, Outputs
 from segan_ros.ros.pipeline import Pipeline
 from segan_ros.ros.program import run
 from segan_ros.ros.services import Refused, Services, Wait
@@ -28,6 +28,10 @@ from segan_ros.ros.snapshots import Completion
 from segan_ros.ros.synchronizer import STREAMS
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+ERROR = TransitionCallbackReturn.ERROR
+
+HALF_DONE = ("deactivating", "cleaningup")
+"""Transitions that, when they fail, leave less than the state before them needs."""
 
 Transition = Callable[["SeganNode", LifecycleState], None]
 
@@ -46,7 +50,7 @@ def transition(change: Transition) -> Callable[..., TransitionCallbackReturn]:
             self.fail(f"cannot {name}: {traceback.format_exc()}")
         else:
             return SUCCESS
-        return FAILURE
+        return ERROR if self.state in HALF_DONE else FAILURE
 
     return callback
 
@@ -92,12 +96,17 @@ class SeganNode(LifecycleNode):
         """What runs the networks; empty while unconfigured."""
         return self._completion.model.provider if self._completion else ""
 
-    def start(self) -> None:
-        """Configure and activate, if `autostart` says so; after a failure, wait to be told."""
+    def start(self, ends: Callable[[], bool] = lambda: False) -> None:
+        """Configure and activate, if `autostart` says so; after a failure, wait to be told.
+
+        Args:
+            ends: whether the program was told to end meanwhile.
+        """
         if not self.parameters["autostart"]:
             return
         if self.trigger_configure() == SUCCESS:
-            self.trigger_activate()
+            if not ends():
+                self.trigger_activate()
         else:
             name = self.get_fully_qualified_name()
             self.get_logger().error(
@@ -115,8 +124,12 @@ class SeganNode(LifecycleNode):
         """Load the model and run it once."""
         if self.parameters.problems:
             raise ValueError("; ".join(self.parameters.problems))
-        self._use(self._loader.load())
-        self._outputs = Outputs(self)
+        try:
+            self._outputs = Outputs(self)
+            self._use(self._loader.load())
+        except Exception:
+            self._release()
+            raise
         self._problem = ""
 
     @transition
@@ -260,6 +273,8 @@ class SeganNode(LifecycleNode):
             elsewhere=inputs.elsewhere if inputs else {},
             parameters=self.parameters.values,
             times=self.accounts.percentiles(),
+            spatial=sorted(self._outputs.wanted & SPATIAL) if inputs and self._outputs else [],
+            calibrated=inputs.calibrated if inputs else False,
             lost_share=inputs.gaps.lost_share if inputs else 0.0,
             camera_problem=inputs.camera_problem if inputs else "",
             jumps=self._jumps + (inputs.jumps if inputs else 0),

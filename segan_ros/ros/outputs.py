@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
-from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
@@ -17,7 +18,7 @@ from segan_ros.pictures import overlay
 from segan_ros.ros.images import to_message
 from segan_ros.ros.markers import to_markers
 from segan_ros.ros.messages import to_amodal_labels, to_graph, to_objects
-from segan_ros.ros.space import to_boxes, to_points
+from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
 from segan_ros.timing import timed
 
 TYPES = {
@@ -31,7 +32,10 @@ TYPES = {
 }
 """Message type of each output topic, all under the node's name."""
 
-BEFORE_PAINTING = frozenset({"occlusion_graph", "amodal_labels", "boxes", "points", "markers"})
+SPATIAL = frozenset({"boxes", "points", "markers"})
+"""Outputs that need depth and camera_info."""
+
+BEFORE_PAINTING = SPATIAL | {"occlusion_graph", "amodal_labels"}
 """Outputs that need no appearance: planners do not wait for the painter."""
 
 
@@ -41,10 +45,13 @@ class Outputs:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         qos = QoSProfile(depth=5, reliability=QoSReliabilityPolicy.RELIABLE)
-        self._publishers = {
-            name: node.create_lifecycle_publisher(kind, f"~/{name}", qos)
-            for name, kind in TYPES.items()
-        }
+        self._publishers: dict[str, LifecyclePublisher] = {}
+        try:
+            for name, kind in TYPES.items():
+                self._publishers[name] = node.create_lifecycle_publisher(kind, f"~/{name}", qos)
+        except Exception:
+            self.close()
+            raise
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -58,13 +65,14 @@ class Outputs:
 
         The seconds of the stages ``encode`` and ``publish`` are added to the scene's timings.
         """
+        boxes = cache(lambda: oriented_boxes(frame, scene))
         makers: dict[str, Callable[[], Any]] = {
             "occlusion_graph": lambda: to_graph(scene.graph, header),
             "amodal_labels": lambda: to_amodal_labels(scene, header),
             "objects": lambda: to_objects(scene, header),
-            "boxes": lambda: to_boxes(frame, scene, header),
+            "boxes": lambda: to_boxes(boxes(), header),
             "points": lambda: to_points(frame, scene, header),
-            "markers": lambda: to_markers(frame, scene, header),
+            "markers": lambda: to_markers(boxes(), scene, header),
             "visualization": lambda: to_message(overlay(frame, scene), "rgb8", header),
         }
         for name, make in makers.items():

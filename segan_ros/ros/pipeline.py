@@ -65,10 +65,9 @@ class Pipeline:
     ) -> None:
         self._node, self._parameters = node, parameters
         self._accounts, self._completion, self._outputs = accounts, completion, outputs
-        self._worker: Worker[Snapshot] = Worker(self._handle, self._fail, "segan worker")
         self._latest: Snapshot | None = None
         self.update()
-        self._worker.start()
+        self._worker: Worker[Snapshot] = Worker(self._handle, self._fail, "segan worker")
 
     @property
     def load(self) -> int:

@@ -46,7 +46,7 @@ def run(make: Callable[[], SeganNode], args: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[RosHandler(node.get_logger())])
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    node.start()
+    node.start(lambda: stopped)
     while not stopped and rclpy.ok():
         try:
             # The timeout is for the signals, which Python handles between two calls only.

@@ -21,7 +21,7 @@ from segan_ros.ros.loader import Busy
 from segan_ros.ros.messages import to_edge, to_graph, to_objects
 from segan_ros.ros.pipeline import Pipeline, age_problem
 from segan_ros.ros.snapshots import Paint, Snapshot
-from segan_ros.ros.space import to_boxes, to_points
+from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
 from segan_ros.ros.worker import WorkerStopped
 from segan_ros.srv import CompleteObjects, GetRemovalOrder
 
@@ -108,9 +108,13 @@ class Services:
                 for item in response.objects.objects:
                     item.appearance = type(item.appearance)()
             response.graph = to_graph(scene.graph, snapshot.header)
-            response.boxes = to_boxes(frame, scene, snapshot.header, ids or None)
+            response.boxes = to_boxes(oriented_boxes(frame, scene, ids or None), snapshot.header)
+            needed = {"depth": frame.depth, "calibrated camera_info": frame.camera_matrix}
+            missing = [name for name, value in needed.items() if value is None]
+            if missing and not response.message:
+                response.message = f"no boxes: the frame has no {' and no '.join(missing)}"
             if request.with_points:
-                if frame.depth is None or frame.camera_matrix is None:
+                if missing:
                     raise Refused("with_points needs depth and a calibrated camera_info")
                 response.points = to_points(frame, scene, snapshot.header, ids or None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
@@ -30,16 +30,20 @@ BYTES = 4
 """Of each field; there is nothing between them."""
 
 
-def to_boxes(
-    frame: Frame, scene: CompletedScene, header: Header, only: Collection[int] | None = None
-) -> OrientedBoxArray:
-    """The box of each object, or of those in `only`, that has enough depth."""
+def oriented_boxes(
+    frame: Frame, scene: CompletedScene, only: Collection[int] | None = None
+) -> dict[int, OrientedBox]:
+    """By id, the box of each object, or of those in `only`, that has enough depth."""
+    items = [o for o in scene.objects if only is None or o.id in only]
+    return {o.id: box for o in items if (box := oriented_box(frame, o)) is not None}
+
+
+def to_boxes(boxes: Mapping[int, OrientedBox], header: Header) -> OrientedBoxArray:
+    """Boxes by id."""
     message = OrientedBoxArray(header=header)
-    for item in scene.objects:
-        box = oriented_box(frame, item) if only is None or item.id in only else None
-        if box is not None:
-            size = Vector3(**dict(zip("xyz", map(float, box.size), strict=True)))
-            message.boxes.append(OrientedBoxMsg(id=item.id, pose=to_pose(box), size=size))
+    for object_id, box in boxes.items():
+        size = Vector3(**dict(zip("xyz", map(float, box.size), strict=True)))
+        message.boxes.append(OrientedBoxMsg(id=object_id, pose=to_pose(box), size=size))
     return message
 
 

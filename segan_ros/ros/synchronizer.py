@@ -2,12 +2,14 @@
 
 Stamps decide, in nanoseconds; the time of arrival only bounds the wait. The three streams are
 taken for orderly: once a newer message of a stream is here, an older one with exactly the wanted
-stamp is no longer expected, and the nearest within `slop` may take its place.
+stamp is no longer expected, and the nearest within `slop` may take its place, unless it has
+exactly the stamp of another image that waits.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,6 +58,7 @@ class _Stream:
     matched: int | None = None
     behind: int = 0
     heard: float = -math.inf
+    ordered: list[int] = field(default_factory=list)  # what was in the queue when `poll` began
 
 
 class Synchronizer:
@@ -123,9 +126,10 @@ class Synchronizer:
 
     def poll(self, now: float) -> list[Match]:
         """Return the frames that can be completed at `now`; drop what waited too long."""
-        images = self._streams[IMAGE].queue
+        for state in self._streams.values():
+            state.ordered = sorted(state.queue)
         found = []
-        for stamp in sorted(images):
+        for stamp in self._streams[IMAGE].ordered:
             match = self._try(stamp, now)
             if match is not None:
                 found.append(match)
@@ -199,7 +203,10 @@ class Synchronizer:
         may_come = not overdue and (state.newest is None or state.newest < stamp)
         if may_come:
             return None, True
-        near = [s for s in state.queue if abs(s - stamp) <= self.slop]
+        begin = bisect_left(state.ordered, stamp - self.slop)
+        end = bisect_right(state.ordered, stamp + self.slop)
+        owned = self._streams[IMAGE].queue
+        near = [s for s in state.ordered[begin:end] if s in state.queue and s not in owned]
         return min(near, key=lambda s: (abs(s - stamp), s), default=None), False
 
     def _take(self, stream: str, stamp: int) -> Any:

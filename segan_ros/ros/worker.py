@@ -19,7 +19,7 @@ class WorkerStopped(RuntimeError):
 
 
 class Worker(Generic[T]):
-    """Runs `handle` on the newest item, in its own thread, from `start` to `stop`.
+    """Runs `handle` on the newest item, in its own thread, until `stop`.
 
     Args:
         handle: called with each item that is not replaced by a newer one first.
@@ -29,25 +29,20 @@ class Worker(Generic[T]):
     def __init__(
         self, handle: Callable[[T], None], failed: Callable[[T, Exception], None], name: str
     ) -> None:
-        self._handle, self._failed, self._name = handle, failed, name
+        self._handle, self._failed = handle, failed
         self._wake = threading.Condition()
         self._slot: list[T] = []
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._busy = False
-        self._thread: threading.Thread | None = None
         self._ends = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
 
     @property
     def load(self) -> int:
         """Items in the slot and in work, 0..2."""
         with self._wake:
             return len(self._slot) + self._busy
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._ends = False
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        self._thread.start()
 
     def offer(self, item: T) -> T | None:
         """Put the newest item in the slot; return the one it replaced, which is not handled."""
@@ -61,12 +56,12 @@ class Worker(Generic[T]):
         """Run `function` in turn with the items; its result or exception goes to the future.
 
         Raises:
-            WorkerStopped: the worker does not run.
+            WorkerStopped: the worker was stopped.
             OverflowError: `MAX_CALLS` wait already.
         """
         future: Future[T] = Future()
         with self._wake:
-            if self._thread is None or self._ends:
+            if self._ends:
                 raise WorkerStopped("the worker does not run")
             if len(self._calls) >= MAX_CALLS:
                 raise OverflowError(f"{MAX_CALLS} requests wait already; ask again later")
@@ -79,9 +74,7 @@ class Worker(Generic[T]):
         with self._wake:
             self._ends = True
             self._wake.notify()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._thread.join()
         while self._calls:
             self._calls.popleft()[1].set_exception(WorkerStopped("the node was deactivated"))
         left, self._slot = self._slot, []
