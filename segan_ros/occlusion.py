@@ -168,8 +168,9 @@ def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> Oc
     """Layers and removal order of a set of objects.
 
     Where objects hide each other, an edge is set aside (for the order alone) if it closes a cycle
-    of edges that are no weaker; every edge outside such a knot is respected. The same input gives
-    the same output, whatever its order.
+    of edges that are no weaker; of two with equal scores, the one that covers less is the weaker.
+    Every edge outside such a knot is respected. The same input gives the same output, whatever its
+    order.
 
     Raises:
         ValueError: an id comes twice, or an edge names an unknown object or joins one to itself.
@@ -187,7 +188,7 @@ def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> Oc
             raise ValueError(
                 f"edge {edge.occluder_id} -> {edge.occludee_id} does not join two of {ids}"
             )
-        graph.add_edge(edge.occluder_id, edge.occludee_id, score=edge.score)
+        graph.add_edge(edge.occluder_id, edge.occludee_id, rank=(edge.score, edge.overlap_area))
     is_acyclic = nx.is_directed_acyclic_graph(graph)
     _break_cycles(graph)
     layer: dict[int, int] = {}
@@ -236,10 +237,10 @@ def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0)
 def _break_cycles(graph: nx.DiGraph) -> None:
     """Inside each knot keep the strongest edges that close no cycle, remove the others."""
     for knot in list(nx.strongly_connected_components(graph)):
-        inner = graph.subgraph(knot).edges(data="score")
+        inner = graph.subgraph(knot).edges(data="rank")
         kept = nx.DiGraph()
         kept.add_nodes_from(knot)
-        for occluder, occludee, _ in sorted(inner, key=lambda e: (-e[2], e[0], e[1])):
+        for occluder, occludee, _ in sorted(inner, key=lambda e: (*(-r for r in e[2]), *e[:2])):
             if nx.has_path(kept, occludee, occluder):
                 graph.remove_edge(occluder, occludee)
             else:

@@ -60,3 +60,8 @@ def test_precision_that_model_or_provider_lacks_is_refused(command, asked, text,
 def test_counts_out_of_range_are_refused(option, capsys):
     assert main(["bench", option, "0"]) == 2
     assert f"{option} is 0; it must lie in 1..1000" in capsys.readouterr().err
+
+
+def test_fewer_than_no_threads_are_refused(capsys):
+    assert main(["bench", "--threads", "-1"]) == 2
+    assert "--threads is -1; it must be 0, all cores, or more" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from small_bag import (
     PERIOD,
     START,
@@ -22,7 +22,7 @@ from small_bag import (
 )
 
 from segan_ros.evaluation.bags import BagError, BagFrame, Topics, open_bag
-from segan_ros.evaluation.messages import stamp_of, to_frame, to_scene, to_truth
+from segan_ros.evaluation.messages import stamp_of, to_frame, to_scene, to_true_labels, to_truth
 
 HEADER = header_of(START)
 
@@ -67,6 +67,34 @@ def test_inputs_come_in_recorded_order_as_they_were_sent(tmp_path):
     masks = [m for m in inputs if m.name == "instance_mask"]
     message = STORE.deserialize_cdr(masks[0].data, "sensor_msgs/msg/Image")
     assert message.encoding == "16UC1" and masks[0].time == START + 5_000_000
+
+
+def test_late_mask_counts_for_the_image_that_it_belongs_to(tmp_path):
+    """Latency is measured from the last message of a frame."""
+    with open_bag(write_bag(tmp_path / "bag", Contents(mask_delay=9_000_000))) as bag:
+        assert {m.stamp for m in bag.inputs()} == set(bag.stamps)
+
+
+def test_one_message_is_read_without_a_look_at_those_after_it(tmp_path, monkeypatch):
+    asked = []
+    messages = Reader.messages
+
+    def spy(self, connections=(), start=None, stop=None):
+        asked.append((start, stop))
+        return messages(self, connections, start, stop)
+
+    with open_bag(write_bag(tmp_path / "bag")) as bag:
+        monkeypatch.setattr(Reader, "messages", spy)
+        assert len(list(bag.frames())) == 3
+    assert asked and all(stop == start + 1 for start, stop in asked)
+
+
+def test_true_id_that_no_label_image_can_have_is_named():
+    message = SimpleNamespace(
+        image_width=4, image_height=3, objects=[SimpleNamespace(id=2**31 + 5)]
+    )
+    with pytest.raises(ValueError, match="has the id 2147483653; ids must be below"):
+        to_true_labels(message)
 
 
 def test_bag_of_images_and_masks_alone_has_neither_depth_nor_truth(tmp_path):

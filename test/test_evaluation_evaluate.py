@@ -45,6 +45,17 @@ def scenes(tmp_path) -> Path:
     return tmp_path / "scenes"
 
 
+@pytest.mark.parametrize("more", [[], ["--tables"]])
+def test_scene_whose_predicted_masks_are_too_many_is_named(scenes, model, tmp_path, capsys, more):
+    (tmp_path / "masks").mkdir()
+    many = np.arange(1, 301, dtype=np.uint16).repeat(16).reshape(SIZE)
+    for path in scenes.iterdir():
+        cv2.imwrite(str(tmp_path / "masks" / f"{path.name}.png"), many)
+    arguments = ["--scenes", str(scenes), "--model", str(model), "--masks", str(tmp_path / "masks")]
+    assert cli.main(["evaluate", *arguments, *more]) == 2
+    assert "scenes/000: the labels hold 300 objects" in capsys.readouterr().err
+
+
 def test_tables_and_files_hold_every_method(scenes, model, tmp_path, capsys):
     out = tmp_path / "out"
     code = cli.main(["evaluate", "--scenes", str(scenes), "--model", str(model), "--out", str(out)])

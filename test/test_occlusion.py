@@ -30,6 +30,14 @@ def digraph(graph: OcclusionGraph) -> nx.DiGraph:
     return found
 
 
+def test_of_two_objects_that_hide_each_other_as_likely_the_larger_overlap_counts():
+    """As in the scores of the order: masks that are sure of themselves have no other difference."""
+    edges = [OcclusionEdge(1, 2, 1.0, 30, 0.1), OcclusionEdge(2, 1, 1.0, 90, 0.3)]
+    graph = build_graph([1, 2], edges)
+    assert graph.removal_order == (2, 1) and len(graph.edges) == 2
+    assert removal_order(graph, 1) == (2, 1)
+
+
 @given(ids_and_edges())
 def test_every_id_is_ordered_once(case):
     ids, edges = case

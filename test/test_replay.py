@@ -20,7 +20,9 @@ from segan_ros import cli
 from segan_ros.completion import SceneCompleter
 from segan_ros.evaluation import live, node_process
 from segan_ros.evaluation.bags import Bag, open_bag
+from segan_ros.evaluation.messages import to_scene
 from segan_ros.evaluation.node_process import NodeError, NodeProcess, find_node, live_environment
+from segan_ros.evaluation.replay_run import Replay, Wanted
 from segan_ros.inference import Model
 from segan_ros.scenes import write_scene
 
@@ -131,6 +133,31 @@ def test_run_against_a_better_one_names_the_frames_that_got_worse(model, tmp_pat
     printed = capsys.readouterr().out
     assert "Worse in 3 of 6 frames, most in 5 (-0.90), 2 (-0.50), 0 (-0.10)." in printed
     assert "-0.125 |" in printed
+
+
+def test_earlier_run_that_lacks_a_file_costs_its_picture_alone(bag, model, tmp_path, capsys):
+    replay(bag, "--model", model, "--out", tmp_path / "a")
+    (tmp_path / "a" / "frame_001" / "amodal_1.png").unlink()
+    words = ("--against", tmp_path / "a", "--out", tmp_path / "b")
+    assert replay(bag, "--model", model, *words) == 0
+    assert "frame_001: does not fit the bag" in capsys.readouterr().err
+    assert (tmp_path / "b" / "replay.json").exists()
+    assert (tmp_path / "b" / "report.html").exists()
+
+
+def test_unanswered_frames_take_no_picture_from_bad_answers(model, tmp_path):
+    bag = write_bag(tmp_path / "bag", Contents(frames=8))
+
+    def answer(frame):
+        if frame.index % 5:  # a node that is too slow
+            return None, float("nan")
+        return SceneCompleter(Model(model, "cpu")).complete(frame.frame), 0.1
+
+    with open_bag(bag) as opened:
+        job = Replay(opened, None, None, Wanted(pictures=2))
+        frames = job.run(answer)
+    assert [f.index for f in frames if f.answer] == [0, 5]
+    assert 5 in job.pictures
 
 
 @pytest.mark.parametrize("then_without", [True, False])
@@ -291,7 +318,7 @@ def test_frame_that_the_node_did_not_answer_fails_with_its_counts(bag, model, ca
         completer = SceneCompleter(Model(settings.model, "cpu"))
         first, second, _ = (completer.complete(f.frame) for f in opened.frames() if f.frame)
         scenes = dict(zip(opened.stamps, (first, second), strict=False))
-        return live.Answers(scenes, dict.fromkeys(scenes, 0.1), "image.dropped.superseded 1")
+        return live.Answers(scenes.get, dict.fromkeys(scenes, 0.1), "image.dropped.superseded 1")
 
     monkeypatch.setattr("segan_ros.evaluation.replay.play", play)
     assert replay(bag, "--model", model, "--live") == 1
@@ -512,6 +539,29 @@ def test_live_replay_answers_as_the_method_does(bag, model, tmp_path):
             for way in ("live", "offline")
         ]
         assert np.array_equal(*pictures)
+
+
+@pytest.mark.ros
+def test_answers_of_the_node_are_unpacked_one_by_one(bag, model, monkeypatch, tmp_path):
+    """Those of a long bag would not fit into memory."""
+    unpacked = []
+
+    def unpack(*messages):
+        unpacked.append(messages)
+        return to_scene(*messages)
+
+    monkeypatch.setattr(live, "to_scene", unpack)
+    with live_environment() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)  # `play` sets them for good
+    with open_bag(bag) as opened:
+        answers = live.play(opened, live.Live(model, "cpu"), tmp_path / "node.log")
+        assert not unpacked
+        for count, frame in enumerate(opened.frames(), 1):
+            scene, seconds = answers.to(frame)
+            assert scene is not None and 0 < seconds < 10
+            assert len(unpacked) == count
+            assert answers.to(frame)[0] is None, "kept"
 
 
 @pytest.mark.ros

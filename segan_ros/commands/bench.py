@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     for name in ("objects", "repeat"):
         if not 1 <= getattr(args, name) <= 1000:
             raise ValueError(f"--{name} is {getattr(args, name)}; it must lie in 1..1000")
+    if args.threads < 0:
+        raise ValueError(f"--threads is {args.threads}; it must be 0, all cores, or more")
     with TemporaryDirectory() as scratch:
         ours = Model(model_folder(args.model), args.provider, args.threads, args.precision)
         ours.require(args.precision)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter, TooManyObjectsError
+from segan_ros.evaluation.tables import output_folder
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.inference import PROVIDERS, Model, model_folder
 from segan_ros.pictures import completed_sheet, enlarged, graph_svg, overlay
@@ -39,9 +39,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("give --rgb with --labels, or --scenes")
     if args.scenes is not None and args.depth is not None:
         raise ValueError("--depth goes with --rgb; a scene folder brings its own, depth_mm.png")
-    args.out.mkdir(parents=True, exist_ok=True)
-    if not os.access(args.out, os.W_OK):
-        raise ValueError(f"{args.out}: not writable; choose another --out")
+    output_folder(args.out)
     if args.scenes is None:
         refuse_scene_folder(args.out)
         frame = read_frame(args.rgb, args.labels, args.depth)

@@ -80,7 +80,7 @@ class RawMessage:
     Args:
         name: a field of `Topics`.
         time: when it was recorded, nanoseconds.
-        stamp: of its header, nanoseconds.
+        stamp: of the image that it belongs to, or else of its header, nanoseconds.
         data: CDR.
     """
 
@@ -160,13 +160,15 @@ class Bag:
                 except MessageError:
                     continue  # `frames` names it; the node would not get to see it either
                 sent = bytes(typestore().serialize_cdr(plain, IMAGE))
-            yield RawMessage(name, time, stamp_of(data), sent)
+            stamp = stamp_of(data)
+            image = nearest(self._sorted["image"], stamp, SLOP)
+            yield RawMessage(name, time, stamp if image is None else image, sent)
 
     def _near(self, stamp: int, names: Sequence[str]) -> dict[str, Any]:
         """The message of each of `names` that belongs to `stamp`, where there is one."""
         near = {
             # A camera does not change from frame to frame: any of its messages will do.
-            n: _nearest(self._sorted[n], stamp, None if n == "camera_info" else SLOP)
+            n: nearest(self._sorted[n], stamp, None if n == "camera_info" else SLOP)
             for n in names
             if n in self._sorted
         }
@@ -231,7 +233,8 @@ class Bag:
 
     def _message(self, name: str, stamp: int) -> Any:
         time = self._index[name][stamp]
-        data = next(d for _, _, d in self._raw(name, start=time) if stamp_of(d) == stamp)
+        there = self._raw(name, start=time, stop=time + 1)
+        data = next(d for _, _, d in there if stamp_of(d) == stamp)
         return self._decoded(name, data)
 
     def _is_compressed(self, name: str) -> bool:
@@ -243,11 +246,13 @@ class Bag:
             message = typestore().deserialize_cdr(data, kind)
         return decompressed(message, name) if self._is_compressed(name) else message
 
-    def _raw(self, *names: str, start: int | None = None) -> Iterator[tuple[str, int, bytes]]:
+    def _raw(
+        self, *names: str, start: int | None = None, stop: int | None = None
+    ) -> Iterator[tuple[str, int, bytes]]:
         name_of = {c.id: n for n in names for c in self._connections[n]}
         connections = [c for n in names for c in self._connections[n]]
         with _clear_errors(self.path):
-            for connection, time, data in self._reader.messages(connections, start=start):
+            for connection, time, data in self._reader.messages(connections, start, stop):
                 yield name_of[connection.id], time, bytes(data)
 
 
@@ -293,7 +298,7 @@ def _clear_errors(path: Path) -> Iterator[None]:
         raise BagError(f"{path}: not a readable rosbag2: {reason}") from error
 
 
-def _nearest(stamps: list[int], stamp: int, slop: int | None) -> int | None:
+def nearest(stamps: Sequence[int], stamp: int, slop: int | None) -> int | None:
     """The one of sorted `stamps` nearest to `stamp`, not farther than `slop`."""
     after = bisect_left(stamps, stamp)
     candidates = stamps[max(after - 1, 0) : after + 1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from segan_ros.completion import SceneCompleter, TooManyObjectsError
+from segan_ros.completion import SceneCompleter
 from segan_ros.evaluation import tables_command
 from segan_ros.evaluation.matching import count_masks
 from segan_ros.evaluation.metrics import SceneScore, score_scene
@@ -18,6 +18,7 @@ from segan_ros.evaluation.predicted import (
     PredictedScores,
     Segmenter,
     masks_of,
+    naming,
     noisy_masks,
     predicted_section,
     read_with_truth,
@@ -143,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
         return tables_command.run(args, completer, folders, segmenter, source)
     evaluation = evaluate(completer, folders, args.use_depth, segmenter)
     heading = (
-        f"Model {completer.model.spec.name} ({completer.model.provider}) on {args.scenes}, depth"
+        f"Model {model.spec.name} ({model.provider}, {model.precision}) on {args.scenes}, depth"
         f" {'used where there is some' if args.use_depth else 'unused'}."
     )
     text = report(evaluation, heading, source)
@@ -186,16 +187,13 @@ def evaluate(
         scene = read_with_truth(folder)
         if not use_depth:
             scene = replace(scene, frame=replace(scene.frame, depth=None))
-        try:
-            found = score_methods(completer, scene)
-        except TooManyObjectsError as error:
-            raise ValueError(f"{folder}: {error}") from None
-        for method, score in found.items():
-            scores[method].append(score)
-        pixels.append(decided_pixels(scene, all_pixels.complete(scene.frame, paint=False)))
-        if segmenter is not None:
-            seen = segmenter(folder.name, scene)
-            predicted.append(score_predicted(completer, scene, seen))
+        with naming(folder):
+            for method, score in score_methods(completer, scene).items():
+                scores[method].append(score)
+            pixels.append(decided_pixels(scene, all_pixels.complete(scene.frame, paint=False)))
+            if segmenter is not None:
+                seen = segmenter(folder.name, scene)
+                predicted.append(score_predicted(completer, scene, seen))
     return Evaluation(
         tuple(f.name for f in folders),
         {method: tuple(s) for method, s in scores.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,20 +46,20 @@ class Answers:
     """What the node answered.
 
     Args:
-        scenes: by stamp of the image.
+        take: gives the scene of an image by its stamp, once; None if there is none.
         latencies: seconds from the last image, mask or depth of a stamp sent to graph received.
         account: what the node last counted in its diagnostics.
         trouble: how the node failed to stop cleanly, else empty.
     """
 
-    scenes: dict[int, CompletedScene]
+    take: Callable[[int], CompletedScene | None]
     latencies: dict[int, float]
     account: str
     trouble: str = ""
 
     def to(self, frame: BagFrame) -> tuple[CompletedScene | None, float]:
         """The answer to `frame` and its latency; None and NaN if there was none."""
-        return self.scenes.get(frame.stamp), self.latencies.get(frame.stamp, float("nan"))
+        return self.take(frame.stamp), self.latencies.get(frame.stamp, float("nan"))
 
 
 def play(bag: Bag, live: Live, log: Path) -> Answers:
@@ -74,7 +74,8 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         NodeError: the node cannot be started, is not found in time or ends by itself.
         ValueError: this Python has no ROS 2.
     """
-    frames = tqdm(bag.frames(), "reading", len(bag.stamps), leave=False, unit="frame")
+    no_truth = bag.frames(lambda *_: (None, None))
+    frames = tqdm(no_truth, "reading", len(bag.stamps), leave=False, unit="frame")
     depths = {f.stamp: f.frame.depth is not None for f in frames if f.frame is not None}
     use_depth = _use_depth(depths)
     unused = {"depth"} if use_depth == "never" else set()
@@ -106,14 +107,20 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
             with tqdm(total=len(depths), desc="playing", unit="frame") as bar:
                 player.play(bag.inputs(topics), set(depths), live.rate, live.patience, bar.update)
             trouble = node.stop()
-    scenes, latencies = {}, {}
-    store = typestore()
-    for stamp, answer in player.answers.items():
-        if answer.complete:
-            objects = store.deserialize_cdr(answer.objects, OBJECTS)
-            scenes[stamp] = to_scene(objects, store.deserialize_cdr(answer.graph, GRAPH))
-            latencies[stamp] = answer.received - answer.sent
-    return Answers(scenes, latencies, player.account, trouble)
+    whole = {stamp: a for stamp, a in player.answers.items() if a.complete}
+    latencies = {stamp: a.received - a.sent for stamp, a in whole.items()}
+
+    def take(stamp: int) -> CompletedScene | None:
+        # As late as can be: decoded, a long bag's answers would not fit into memory.
+        answer = whole.pop(stamp, None)
+        if answer is None:
+            return None
+        store = typestore()
+        objects = store.deserialize_cdr(answer.objects, OBJECTS)
+        return to_scene(objects, store.deserialize_cdr(answer.graph, GRAPH))
+
+    del player.answers
+    return Answers(take, latencies, player.account, trouble)
 
 
 def _use_depth(depths: Mapping[int, bool]) -> str:

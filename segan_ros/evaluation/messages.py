@@ -160,6 +160,8 @@ def to_true_labels(message: Any) -> NDArray[np.int32] | None:
     box = (0, 0, message.image_width, message.image_height)
     labels = np.zeros((message.image_height, message.image_width), np.int32)
     for item in message.objects:
+        if item.id > np.iinfo(np.int32).max:
+            raise ValueError(f"the ground truth has the id {item.id}; ids must be below 2^31")
         labels[_mask(item.visible_mask, box)] = item.id
     return labels if labels.any() else None
 

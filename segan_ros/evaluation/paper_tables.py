@@ -32,6 +32,7 @@ from segan_ros.evaluation.paper_protocol import (
 from segan_ros.evaluation.predicted import (
     Segmenter,
     guessed_frame,
+    naming,
     read_with_truth,
     without_lost,
 )
@@ -184,42 +185,43 @@ def fill_tables(
     order: defaultdict[str, _Tally] = defaultdict(_Tally)
     tells = False
     for folder in tqdm(folders, unit="scene"):
-        scene = read_with_truth(folder)
-        labels, whole = scene.frame.labels, whole_masks(scene.objects, scene.frame.labels)
-        true_order = order_by_masks(labels, whole)
-        true = replace(scene.frame, depth=None)
-        guessed, _ = guessed_frame(true, segmenter(folder.name, scene))
-        entry = album.entry(folder, scene) if album else None
-        for setting, frame in (("predicted SV", guessed), ("true SV", true)):
-            for name, segment in segmentors.items():
-                answer = segment(frame)
-                score = score_scene(scene, answer)
-                _add_masks(masks[f"{name}, {setting}"], scene, answer, score)
-                if entry:
-                    entry.add_mask(f"Masks, {setting}", name, answer)
-                if name in ORDERED:
-                    said = order_by_masks(frame.labels, _full_masks(answer, frame))
-                    _add_order(order[f"{name}, {setting}"], true_order, said, score)
-                if name == OURS:
-                    told = _with_edges(answer, frame, learned)
-                    tells |= any(o.in_front is not None for o in told.objects)
-                    _add_order(
-                        order[f"{TOLD}, {setting}"],
-                        true_order,
-                        order_as_told(told.objects),
-                        score_scene(scene, told),
-                    )
-            # An object without a mask gives a painter nothing to start from.
-            shapes = {i: m for i, m in whole.items() if i in frame.object_ids}
-            given = from_masks(frame, shapes, rule)
-            for name, paint in painters.items():
-                answer = paint(frame, given)
-                painted[f"{name}, {setting}"].scenes.append(score_scene(scene, answer, answer))
-                if entry and frame is true:
-                    entry.add_painting("Painting of true masks", name, answer)
-        if scene.frame.depth is not None:
-            said = order_by_depth(labels, scene.frame.depth)
-            _add_order(order["mean visible depth, true depth"], true_order, said)
+        with naming(folder):
+            scene = read_with_truth(folder)
+            labels, whole = scene.frame.labels, whole_masks(scene.objects, scene.frame.labels)
+            true_order = order_by_masks(labels, whole)
+            true = replace(scene.frame, depth=None)
+            guessed, _ = guessed_frame(true, segmenter(folder.name, scene))
+            entry = album.entry(folder, scene) if album else None
+            for setting, frame in (("predicted SV", guessed), ("true SV", true)):
+                for name, segment in segmentors.items():
+                    answer = segment(frame)
+                    score = score_scene(scene, answer)
+                    _add_masks(masks[f"{name}, {setting}"], scene, answer, score)
+                    if entry:
+                        entry.add_mask(f"Masks, {setting}", name, answer)
+                    if name in ORDERED:
+                        said = order_by_masks(frame.labels, _full_masks(answer, frame))
+                        _add_order(order[f"{name}, {setting}"], true_order, said, score)
+                    if name == OURS:
+                        told = _with_edges(answer, frame, learned)
+                        tells |= any(o.in_front is not None for o in told.objects)
+                        _add_order(
+                            order[f"{TOLD}, {setting}"],
+                            true_order,
+                            order_as_told(told.objects),
+                            score_scene(scene, told),
+                        )
+                # An object without a mask gives a painter nothing to start from.
+                shapes = {i: m for i, m in whole.items() if i in frame.object_ids}
+                given = from_masks(frame, shapes, rule)
+                for name, paint in painters.items():
+                    answer = paint(frame, given)
+                    painted[f"{name}, {setting}"].scenes.append(score_scene(scene, answer, answer))
+                    if entry and frame is true:
+                        entry.add_painting("Painting of true masks", name, answer)
+            if scene.frame.depth is not None:
+                said = order_by_depth(labels, scene.frame.depth)
+                _add_order(order["mean visible depth, true depth"], true_order, said)
     ordered = {k: v for k, v in order.items() if tells or not k.startswith(TOLD)}
     tables = [_table1(masks, title, others), _table5(ordered, title)]
     if any(summarise(t.scenes).true_mask_objects for t in painted.values()):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.completion import SceneCompleter
+from segan_ros.completion import SceneCompleter, TooManyObjectsError
 from segan_ros.evaluation.matching import Matching, count_masks, match_masks, relabelled
 from segan_ros.evaluation.metrics import NAN, SceneScore, score_scene
 from segan_ros.evaluation.references import convex_hulls, input_masks
@@ -75,6 +76,15 @@ def read_with_truth(folder: ScenePath) -> LabelledScene:
     if not scene.objects and scene.frame.object_ids:
         raise ValueError(f"{folder}: no ground truth to score with (amodal.npz, scene.json)")
     return scene
+
+
+@contextmanager
+def naming(scene: ScenePath) -> Iterator[None]:
+    """Errors over its number of objects say which scene it is."""
+    try:
+        yield
+    except TooManyObjectsError as error:
+        raise ValueError(f"{scene}: {error}") from None
 
 
 def guessed_frame(frame: Frame, seen: NDArray[np.int32]) -> tuple[Frame, Matching]:

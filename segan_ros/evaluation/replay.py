@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ from segan_ros.evaluation.live import Answers, Live, play
 from segan_ros.evaluation.replay_page import write_page
 from segan_ros.evaluation.replay_report import clear_frames, report
 from segan_ros.evaluation.replay_run import NO_ANSWER, Answer, Replay, Wanted
-from segan_ros.evaluation.replayed import ReplayedFrame, timings_to_json, to_json
+from segan_ros.evaluation.replayed import timings_to_json, to_json
 from segan_ros.evaluation.tables import output_folder, write_json
 from segan_ros.evaluation.truth import open_truth
 from segan_ros.inference import PROVIDERS, Model, model_folder
@@ -63,15 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for field in fields(Topics):
         option = f"--{field.name.replace('_', '-')}-topic"
         names.add_argument(option, default=field.default, metavar="TOPIC", help="%(default)s")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run and what is said of it."""
-
-    frames: list[ReplayedFrame]
-    heading: str
-    text: str
 
 
 def run(args: argparse.Namespace) -> int:
@@ -127,11 +118,16 @@ def run(args: argparse.Namespace) -> int:
             f" {args.rate:g} gives the node more time."
         )
     print(text)
-    _write(args.out, Finished(frames, heading, text))
+    content, timings = to_json(frames), timings_to_json(frames)
+    if args.out is not None:
+        (args.out / "replay.md").write_text(text + "\n")
+        write_json(args.out / "replay.json", {"heading": heading, **content})
+        write_json(args.out / "timings.json", timings)
+        print(f"\npictures of each frame, replay.json, timings.json and replay.md: {args.out}")
     if page:
         against = earlier and {"run": earlier.content, "timings": earlier.timings}
-        content = {"heading": heading, "run": to_json(frames), "timings": timings_to_json(frames)}
-        write_page(page, {**content, "against": against, "pictures": job.pictures})
+        both = {"heading": heading, "run": content, "timings": timings, "against": against}
+        write_page(page, {**both, "pictures": job.pictures})
         print(f"\nto look at: {page}")
     if args.rrd is not None:
         print(f"\nfor the Rerun viewer: {args.rrd}")
@@ -157,10 +153,13 @@ def _check(args: argparse.Namespace) -> None:
         output_folder(args.out)
     for option in ("report", "rrd"):
         file = getattr(args, option)
-        if file is not None and not file.parent.is_dir():
+        if file is None:
+            continue
+        if not file.parent.is_dir():
             raise ValueError(f"{file.parent}: is no folder; make it or choose another --{option}")
-        if file is not None and file.is_dir():
+        if file.is_dir():
             raise ValueError(f"{file}: is a folder; --{option} names a file")
+        output_folder(file.parent, f"--{option}")
 
 
 def _heading(bag: Bag, args: argparse.Namespace, model: str) -> str:
@@ -168,15 +167,6 @@ def _heading(bag: Bag, args: argparse.Namespace, model: str) -> str:
     depth = "with" if "depth" in bag.topics else "without"
     truth = f", truth {args.truth}" if args.truth else ""
     return f"{bag.path} through {way}, model {model}, {depth} depth{truth}"
-
-
-def _write(out: Path | None, done: Finished) -> None:
-    if out is None:
-        return
-    (out / "replay.md").write_text(done.text + "\n")
-    write_json(out / "replay.json", {"heading": done.heading, **to_json(done.frames)})
-    write_json(out / "timings.json", timings_to_json(done.frames))
-    print(f"\npictures of each frame, replay.json, timings.json and replay.md: {out}")
 
 
 def _complete(completer: SceneCompleter, bag_frame: BagFrame) -> Answer:

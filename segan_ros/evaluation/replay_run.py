@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +15,21 @@ from segan_ros.evaluation.bag_frame import BagFrame, Truth
 from segan_ros.evaluation.bags import Bag
 from segan_ros.evaluation.earlier import EarlierRun
 from segan_ros.evaluation.label_free import Moment, step
-from segan_ros.evaluation.metrics import SceneScore, score_edges, score_scene
+from segan_ros.evaluation.metrics import NAN, SceneScore, score_edges, score_scene
 from segan_ros.evaluation.page_layers import layers, picture
 from segan_ros.evaluation.predicted import without_lost
 from segan_ros.evaluation.references import convex_hulls, input_masks, true_masks
 from segan_ros.evaluation.replay_page import Gallery
 from segan_ros.evaluation.replay_report import write_frame
-from segan_ros.evaluation.replayed import HULL, OURS, RAW, TRUE, AnswerOutline, ReplayedFrame
+from segan_ros.evaluation.replayed import (
+    HULL,
+    OURS,
+    RAW,
+    SCORED,
+    TRUE,
+    AnswerOutline,
+    ReplayedFrame,
+)
 from segan_ros.evaluation.rerun_log import RerunLog
 from segan_ros.frame import CompletedScene
 from segan_ros.occlusion import EdgeRule
@@ -106,7 +115,7 @@ class Replay:
         compared = {method: Moment(bag_frame.frame, s) for method, s in said.items()}
         compared.pop(RAW)
         self._before = compared
-        scores = {m: score(bag_frame, said[m]) for m in (OURS, HULL, RAW)}
+        scores = {m: score(bag_frame, said[m]) for m in SCORED}
         return ReplayedFrame(
             bag_frame.index,
             bag_frame.stamp,
@@ -122,9 +131,9 @@ class Replay:
         if bag_frame.frame is None:
             return
         if self._gallery is not None:
-            worth = frame.frame_score
-            if self._earlier is not None:
-                worth = self._earlier.change(frame)
+            worth = frame.frame_score if self._earlier is None else self._earlier.change(frame)
+            if scene is None:
+                worth = NAN  # no more to be seen than on any other photograph
             self._gallery.offer(frame.index, worth, lambda: self._picture(bag_frame, scene))
         if scene is None:
             return
@@ -138,7 +147,11 @@ class Replay:
         assert frame is not None
         scenes = [scene and layers(frame, scene, bag_frame.truth)]
         if self._earlier is not None:
-            then = self._earlier.scene(bag_frame.stamp, frame)
+            then = None
+            try:
+                then = self._earlier.scene(bag_frame.stamp, frame)
+            except ValueError as error:
+                tqdm.write(f"segan: warning: {error}", file=sys.stderr)
             scenes.append(then and layers(frame, then, bag_frame.truth))
         return {**picture(frame), "scenes": scenes}
 

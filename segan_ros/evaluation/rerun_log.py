@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segan_ros.evaluation.replayed import OURS, ReplayedFrame, scores_of
 from segan_ros.frame import CompletedScene, Frame
@@ -18,7 +20,8 @@ BACKGROUND = 0
 class RerunLog:
     """Writes frames as they come.
 
-    Entities: ``image``; ``image/visible`` and ``image/whole``, segmentations by object id;
+    Entities: ``image``; ``image/visible`` and ``image/whole``, segmentations, their classes the
+    objects of the frame in the order of their ids, which label them (an id may exceed 16 bits);
     ``overlay``; ``graph``, occluder -> occludee; ``scores/...`` and ``latency_ms``, for plots.
 
     Args:
@@ -48,12 +51,13 @@ class RerunLog:
         rr, stream = self._rerun, self._stream
         stream.set_time("frame", sequence=replayed.index)
         stream.set_time("stamp", timestamp=np.datetime64(replayed.stamp, "ns"))
+        classes = {o.id: n for n, o in enumerate(scene.objects, BACKGROUND + 1)}
         names = [(BACKGROUND, "background", (0, 0, 0, 0))]
-        names += [(o.id, f"{o.id}", (*colour_of(o.id), 255)) for o in scene.objects]
+        names += [(n, f"{i}", (*colour_of(i), 255)) for i, n in classes.items()]
         stream.log("image", rr.AnnotationContext(names))
         stream.log("image", rr.Image(frame.rgb).compress(jpeg_quality=90))
-        stream.log("image/visible", rr.SegmentationImage(_visible(frame)))
-        stream.log("image/whole", rr.SegmentationImage(_whole(scene)))
+        stream.log("image/visible", rr.SegmentationImage(_visible(frame, classes)))
+        stream.log("image/whole", rr.SegmentationImage(_whole(scene, classes)))
         stream.log("overlay", rr.Image(overlay(frame, scene)).compress(jpeg_quality=90))
         ids = [str(o.id) for o in scene.objects]
         nodes = rr.GraphNodes(
@@ -67,16 +71,20 @@ class RerunLog:
                 stream.log(f"scores/{name}", rr.Scalars(value))
 
 
-def _visible(frame: Frame) -> np.ndarray:
-    return frame.labels.clip(0, 65535).astype(np.uint16)
+def _visible(frame: Frame, classes: Mapping[int, int]) -> NDArray[np.uint16]:
+    """``(H, W)`` classes of the visible masks."""
+    picture = np.zeros(frame.size, np.uint16)
+    for object_id, number in classes.items():
+        picture[frame.labels == object_id] = number
+    return picture
 
 
-def _whole(scene: CompletedScene) -> np.ndarray:
-    """``(H, W)`` uint16: ids of the whole masks; where they overlap, the front-most."""
-    labels = np.zeros(scene.size, np.uint16)
+def _whole(scene: CompletedScene, classes: Mapping[int, int]) -> NDArray[np.uint16]:
+    """``(H, W)`` classes of the whole masks; where they overlap, the front-most."""
+    picture = np.zeros(scene.size, np.uint16)
     for item in sorted(scene.objects, key=lambda o: -o.layer):
-        labels[item.full_mask(scene.size)] = min(item.id, 65535)
-    return labels
+        picture[item.full_mask(scene.size)] = classes[item.id]
+    return picture
 
 
 def _colours(scene: CompletedScene) -> list[tuple[int, int, int]]:

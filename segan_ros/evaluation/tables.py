@@ -80,11 +80,11 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             writer.writerows({k: "" if _is_nan(v) else v for k, v in row.items()} for row in rows)
 
 
-def output_folder(folder: Path) -> None:
+def output_folder(folder: Path, option: str = "--out") -> None:
     """Make `folder` and try to write into it, before any long work.
 
     Raises:
-        ValueError: it cannot be made or written.
+        ValueError: it cannot be made or written; `option` should name another.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def output_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise ValueError(
-            f"{folder}: cannot be written ({error.strerror}); choose another --out"
+            f"{folder}: cannot be written ({error.strerror}); choose another {option}"
         ) from None
 
 

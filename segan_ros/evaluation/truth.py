@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from segan_ros.evaluation.bag_frame import SLOP, Truth, TruthOfFrame
-from segan_ros.evaluation.bags import Topics, open_bag
+from segan_ros.evaluation.bags import Topics, nearest, open_bag
 from segan_ros.frame import Frame
 from segan_ros.scenes import ScenePath, iterate_scenes, read_scene
 
@@ -53,13 +53,14 @@ class SceneTruth:
                     " nanoseconds, such as 1750000000000000000"
                 )
             self._scenes[int(scene.name)] = scene
+        self._stamps = sorted(self._scenes)
 
     def __call__(self, stamp: int, frame: Frame) -> TruthOfFrame:
         """The scene nearest to `stamp`, if it is near enough."""
-        nearest = min(self._scenes, key=lambda s: abs(s - stamp))
-        if abs(nearest - stamp) > SLOP:
+        there = nearest(self._stamps, stamp, SLOP)
+        if there is None:
             return None, None
-        folder = self._scenes[nearest]
+        folder = self._scenes[there]
         scene = read_scene(folder)
         if scene.frame.size != frame.size:
             raise ValueError(

@@ -64,6 +64,7 @@ class Player:
 
     def __init__(self, topics: Mapping[str, str], node: str, check: Callable[[], None]) -> None:
         self.answers: dict[int, Answer] = {}
+        self._missing: set[int] = set()
         self._name, self._check = node, check
         self._status = DiagnosticStatus()
         self._context = Context()
@@ -150,10 +151,11 @@ class Player:
             progress: called with the number of newly answered stamps.
         """
         begin, first, done = time.monotonic(), None, 0
+        self._missing = set(expected)
 
         def tell() -> None:
             nonlocal done
-            now = self._answered(expected)
+            now = len(expected) - len(self._missing)
             progress(now - done)
             done = now
 
@@ -173,9 +175,6 @@ class Player:
                 tell()
             if done == before:
                 return
-
-    def _answered(self, expected: set[int]) -> int:
-        return sum(a.complete for stamp, a in self.answers.items() if stamp in expected)
 
     def _unmatched(self) -> list[str]:
         self._check()
@@ -201,8 +200,16 @@ class Player:
                 self._status = status
 
     def _on_objects(self, data: bytes) -> None:
-        self._answer(stamp_of(data)).objects = data
+        stamp = stamp_of(data)
+        self._answer(stamp).objects = data
+        self._look_at(stamp)
 
     def _on_graph(self, data: bytes) -> None:
-        answer = self._answer(stamp_of(data))
+        stamp = stamp_of(data)
+        answer = self._answer(stamp)
         answer.graph, answer.received = data, time.monotonic()
+        self._look_at(stamp)
+
+    def _look_at(self, stamp: int) -> None:
+        if self.answers[stamp].complete:
+            self._missing.discard(stamp)
