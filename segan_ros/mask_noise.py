@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.scenes import MAX_ID
+
 Labels = TypeVar("Labels", NDArray[np.int32], NDArray[np.uint16])
 Index = NDArray[np.uint16]
 """``(H, W)``: 0 background, n the n-th object."""
@@ -21,9 +23,6 @@ SMOOTHING = 0.85
 """Standard deviation that white noise keeps when it is enlarged with cubic splines."""
 
 KERNEL = np.ones((3, 3), np.uint8)
-
-MAX_ID = 65535
-"""Of label images, see ``labels.png``."""
 
 
 @dataclass(frozen=True)

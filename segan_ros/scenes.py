@@ -31,6 +31,9 @@ T = TypeVar("T")
 ScenePath = Path | PackedScene
 """Where a scene is: a folder, or a place in a shard."""
 
+MAX_ID = 65535
+"""In ``labels.png``, which has 16 bits."""
+
 STATED = ("id", "name", "visible", "amodal", "box")
 """What ``scene.json`` says of every object."""
 
@@ -141,6 +144,7 @@ def read_scene(folder: str | ScenePath) -> LabelledScene:
     except (
         AttributeError,
         EOFError,
+        IndexError,
         KeyError,
         NotImplementedError,
         TypeError,
@@ -291,9 +295,16 @@ def write_scene_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def scene_files(scene: LabelledScene) -> dict[str, bytes]:
-    """The files of a scene by name: what a scene folder holds, and a shard."""
+    """The files of a scene by name: what a scene folder holds, and a shard.
+
+    Raises:
+        ValueError: an id is above `MAX_ID`.
+    """
     frame = scene.frame
-    files = {"rgb.png": encoded(frame.rgb), "labels.png": encoded(frame.labels.astype(np.uint16))}
+    labels = frame.labels.clip(min=0)
+    if (most := max([int(labels.max()), *(o.id for o in scene.objects)])) > MAX_ID:
+        raise ValueError(f"the scene has the id {most}; labels.png holds ids up to {MAX_ID}")
+    files = {"rgb.png": encoded(frame.rgb), "labels.png": encoded(labels.astype(np.uint16))}
     if frame.depth is not None:
         millimetres = np.nan_to_num(frame.depth * 1000, nan=0, posinf=0)
         files["depth_mm.png"] = encoded(millimetres.clip(0, 65535).round().astype(np.uint16))

@@ -1,6 +1,7 @@
 """DYCE lists and COCO-amodal annotations become scene folders; bad entries are named."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -10,10 +11,10 @@ from segan_ros import cli
 from segan_ros.evaluation.metrics import score_scene
 from segan_ros.evaluation.references import convex_hulls, input_masks
 from segan_ros.importers.coco_amodal import coco_amodal_scenes
-from segan_ros.importers.collect import Problems
+from segan_ros.importers.collect import Problems, free_name
 from segan_ros.importers.dyce import parse
 from segan_ros.occlusion import EdgeRule
-from segan_ros.scenes import iterate_scenes, read_scene, write_image
+from segan_ros.scenes import encoded, iterate_scenes, read_scene, write_image
 
 SIZE = 60, 80
 
@@ -289,10 +290,14 @@ def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
     bad[0]["visible_mask"]["size"] = [9, 9]
     bad[1] = {"name": "line", "segmentation": [1, 2, 3, 4]}
     broken = {"name": "broken", "segmentation": {"size": list(SIZE), "counts": "5z9"}}
+    backwards = {"size": list(SIZE), "counts": [-5, SIZE[0] * SIZE[1] + 5]}
+    backwards = {"name": "backwards", "segmentation": backwards}
     words = {"name": "words", "segmentation": [["a", "b", "c", "d", "e", "f"]]}
     bad[2] = {"name": "nothing"}
     missing = {"id": 6, "image_id": 12345, "regions": []}
-    path = coco([{"id": 5, "image_id": 77, "regions": [good, *bad, broken, words]}, missing])
+    path = coco(
+        [{"id": 5, "image_id": 77, "regions": [good, *bad, broken, words, backwards]}, missing]
+    )
     assert run_coco(path) == 1
     said = capsys.readouterr()
     for needle in (
@@ -301,11 +306,50 @@ def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
         "object 4: no mask of the whole object",
         "object 5: RLE of",
         "object 6: polygon",
+        "object 7: RLE of",
         "annotation 6: image_id 12345 is not among the images",
     ):
         assert needle in said.err
-    assert "1 scenes with 1 objects" in said.out and "6 entries skipped" in said.out
+    assert "1 scenes with 1 objects" in said.out and "7 entries skipped" in said.out
+    shutil.rmtree(path.parent / "out")
     assert run_coco(path, "--strict") == 2
+    assert "annotation 5, object 2: RLE of size [9, 9]" in capsys.readouterr().err
+
+
+def test_folder_that_is_not_empty_is_left_alone(coco, capsys):
+    path = coco(cocoa(True))
+    assert run_coco(path) == 0
+    before = {p: p.read_bytes() for p in (path.parent / "out").rglob("*") if p.is_file()}
+    assert run_coco(path) == 2
+    assert "out: not empty" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in (path.parent / "out").rglob("*") if p.is_file()} == before
+
+
+def test_folder_of_pictures_that_is_not_there_is_one_line(coco, capsys):
+    path = coco(cocoa(True))
+    (path.parent / "photos").rename(path.parent / "pictures")
+    assert run_coco(path) == 2
+    said = capsys.readouterr().err
+    assert "photos: no such folder; --images names the one" in said and "skipped" not in said
+
+
+def test_picture_is_not_turned_under_its_masks(coco):
+    """EXIF says: turn by 180 degrees."""
+    picture = PHOTO.copy()
+    picture[:30] = 255
+    jpeg = encoded(picture, ".jpg")
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0"
+    path = coco(cocoa(True))
+    tag = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (path.parent / "photos" / "val" / "p.jpg").write_bytes(jpeg[:2] + tag + jpeg[2:])
+    assert run_coco(path) == 0
+    rgb = read_scene(path.parent / "out" / "val_p").frame.rgb
+    assert rgb[:25].mean() > 240 and rgb[35:].mean() < 100
+
+
+@pytest.mark.parametrize("picture", ["..jpg", "...jpg", ".jpg"])
+def test_every_picture_has_a_name_for_its_scene(picture):
+    assert free_name(picture, set()).strip(".")
 
 
 def test_ids_that_are_none_are_bad_entries(coco, capsys):

@@ -4,6 +4,7 @@ import json
 import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -186,6 +187,18 @@ def test_appearance_that_does_not_fit_its_mask_is_refused(tmp_path):
     cv2.imwrite(str(file), np.zeros((3, 5, 3), np.uint8))
     with pytest.raises(ValueError, match=rf"{file.name}: 5x3 pixels, but the whole mask's box has"):
         read_scene(tmp_path / "scene")
+
+
+def test_ids_that_a_label_image_cannot_hold_are_refused(tmp_path):
+    scene = labelled_scene()
+    labels = scene.frame.labels.copy()
+    labels[labels == 0] = -1
+    write_scene(tmp_path / "scene", replace(scene, frame=replace(scene.frame, labels=labels)))
+    read = read_scene(tmp_path / "scene").frame.labels
+    np.testing.assert_array_equal(read, scene.frame.labels)
+    labels[labels == -1] = 70_000
+    with pytest.raises(ValueError, match=r"the id 70000; labels\.png holds ids up to 65535"):
+        write_scene(tmp_path / "other", replace(scene, frame=replace(scene.frame, labels=labels)))
 
 
 def test_results_never_replace_ground_truth(tmp_path):

@@ -164,6 +164,24 @@ def test_polygons_become_triangles_inside_the_polygon():
     assert area.sum() == pytest.approx(1.5)
 
 
+def test_material_without_a_name_is_refused():
+    texts = {"x.obj": b"mtllib x.mtl\nv 0 0 0\n", "x.mtl": b"Kd 1 0 0\n"}
+    with pytest.raises(ValueError, match=r"x\.obj, line 1"):
+        read_wavefront(texts.__getitem__, "x.obj")
+
+
+def test_damaged_file_in_an_archive_is_named(tmp_path):
+    path = tmp_path / "Some.sh3f"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as held:
+        held.writestr("cup.obj", BOX * 50)
+    content = bytearray(path.read_bytes())
+    content[45] ^= 0xFF
+    path.write_bytes(content)
+    read, inside = reader(tmp_path, "Some.sh3f/cup.obj")
+    with pytest.raises(ValueError, match=r"Some\.sh3f: damaged"):
+        read(inside)
+
+
 @pytest.mark.parametrize("text", ["v 0 0\nf 1 1 1", "v 0 0 0\nf 1 2 3", "v a b c", "", "\0\1\2"])
 def test_corrupt_mesh_is_refused(text):
     with pytest.raises(ValueError, match=r"x\.obj"):
@@ -279,7 +297,9 @@ def test_corrupt_mesh_is_named_and_left_out_only_when_told(listed, capsys):
     with pytest.raises(FileNotFoundError):
         load_objects("train", cache)
     assert assets(cache, "--skip-broken") == 0
-    assert (len(load_objects("train", cache)), len(load_objects("test", cache))) == (1, 0)
+    assert len(load_objects("train", cache)) == 1
+    with pytest.raises(ValueError, match="no object of the split test is left"):
+        load_objects("test", cache)
 
 
 def test_object_that_the_package_does_not_hold_is_named(listed, capsys):

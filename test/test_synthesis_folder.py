@@ -14,7 +14,10 @@ import pytest
 from segan_ros.scenes import iterate_scenes
 from segan_ros.synthesis.folder import NOTE, SceneFolders, Shards, check_space, claimed
 
-IDENTITY = {"version": 4, "split": "train", "seed": 1, "size": [4, 6], "objects": "families"}
+IDENTITY = {
+    **{"version": 4, "split": "train", "seed": 1, "size": [4, 6], "objects": "families"},
+    "mujoco": "4.0.0",
+}
 
 
 def files_of(number):
@@ -99,6 +102,7 @@ def test_what_a_killed_run_left_is_cleared(tmp_path):
     [
         ({"version": 5}, "holds version 4, not version 5; choose another --out"),
         ({"seed": 2, "split": "val"}, "holds seed 1, split train, not seed 2, split val"),
+        ({"mujoco": "3.7.0"}, r"holds mujoco 4\.0\.0, not mujoco 3\.7\.0; choose another --out"),
         ({"size": [8, 6]}, r"holds size \[4, 6\], not size \[8, 6\]"),
     ],
 )
@@ -124,6 +128,26 @@ def test_folder_of_something_else_is_left_alone(tmp_path):
         pass
 
 
+def test_folder_that_does_not_say_which_mujoco_it_was_goes_on(tmp_path):
+    fill(tmp_path / "scenes", 2, most=1)
+    note = json.loads((tmp_path / "scenes" / NOTE).read_text())
+    del note["mujoco"]
+    (tmp_path / "scenes" / NOTE).write_text(json.dumps(note))
+    assert fill(tmp_path / "scenes", 2) == [1]
+
+
+def test_run_that_wrote_nothing_is_in_nobodys_way(tmp_path):
+    with pytest.raises(ValueError, match="choose another --out"), claimed(tmp_path / "a", IDENTITY):
+        check_space(tmp_path / "a", 10**9, (240, 320), loose=True)
+    assert fill(tmp_path / "b", 1) == [0]
+
+
+def test_broken_count_of_shards_is_named(tmp_path):
+    (tmp_path / "shards.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"shards\.json: not what"):
+        Shards(tmp_path, 4, 2, "train")
+
+
 def test_broken_note_beside_the_folder_is_no_concern_of_it(tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / NOTE).write_text("{")
@@ -134,7 +158,7 @@ def test_broken_note_beside_the_folder_is_no_concern_of_it(tmp_path):
 def test_broken_note_is_named(tmp_path):
     (tmp_path / NOTE).write_text("{")
     with (
-        pytest.raises(ValueError, match=r"generate\.json: not a note"),
+        pytest.raises(ValueError, match=r"generate\.json: not what"),
         claimed(tmp_path, IDENTITY),
     ):
         pass

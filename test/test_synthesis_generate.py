@@ -9,15 +9,17 @@ import tarfile
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("segan_ros.synthesis.gl")
 from segan_ros import cli
 from segan_ros.scenes import iterate_scenes, read_scene
+from segan_ros.synthesis import piles
 from segan_ros.synthesis.folder import parse_size
 from segan_ros.synthesis.generate import generate
 from segan_ros.synthesis.piles import Job
+from segan_ros.synthesis.tasks import MakePile, identity_of
+from segan_ros.synthesis.views import Rejected
 from segan_ros.synthesis.workforce import Workforce
 
 pytestmark = pytest.mark.render
@@ -68,11 +70,27 @@ def test_shards_hold_the_same_files(made, tmp_path):
     assert found == loose
 
 
-def test_splits_of_the_same_seed_share_no_pile(made, tmp_path):
-    generate(Job("val", 3, (72, 96), 1), tmp_path / "val", Workforce(1))
-    mine, theirs = (read_scene(folder / "000000") for folder in (made, tmp_path / "val"))
-    assert theirs.extra["split"] == "val"
-    assert not np.array_equal(mine.frame.depth, theirs.frame.depth)
+def test_splits_of_the_same_seed_share_no_pile(monkeypatch):
+    """Not even where they have the same objects."""
+    monkeypatch.setitem(piles.SPLITS, "val", piles.SPLITS["train"])
+    begun = []
+
+    def lay_out(job, count, rng):
+        begun.append((job.split, count, rng.bytes(16)))
+        raise Rejected("enough")
+
+    monkeypatch.setattr(piles, "lay_out", lay_out)
+    for split in ("train", "val", "train"):
+        with pytest.raises(Rejected):
+            piles.heap(Job(split, 3, (72, 96), 1), 0, 0)
+    assert begun[0] == begun[2] and begun[0][2] != begun[1][2]
+
+
+def test_worker_with_another_mujoco_refuses(monkeypatch):
+    task = MakePile(JOB, identity_of(JOB))
+    monkeypatch.setattr("mujoco.__version__", "3.7.0")
+    with pytest.raises(ValueError, match="install the same segan_ros, mujoco and assets"):
+        task(0)
 
 
 def test_scene_folders_are_readable_and_as_many_as_asked_for(made):

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from worker_tasks import die_once, double, refuse
+from worker_tasks import alone, die_once, double, refuse
 
 from segan_ros import cli
 from segan_ros.synthesis.workforce import Workforce
@@ -35,6 +35,11 @@ def test_results_come_in_order_and_killed_workers_are_replaced(cluster, tmp_path
     assert list(workforce.in_order(double, numbers)) == [(n, 2 * n) for n in numbers]
     markers = [str(tmp_path / str(i)) for i in range(3)]
     assert list(workforce.in_order(die_once, markers)) == [(m, m) for m in markers]
+
+
+def test_no_more_tasks_run_at_a_time_than_asked_for(cluster, tmp_path):
+    places = [str(tmp_path / "place")] * 6
+    assert all(free for _, free in Workforce(1, cluster).in_order(alone, places))
 
 
 def test_error_of_a_task_comes_out_as_it_is(cluster):

@@ -115,7 +115,8 @@ def test_depth_is_metres_along_the_optical_axis(blocks, front):
 def test_nearer_block_hides_the_farther_one(blocks, front):
     with Renderer(blocks) as renderer:
         view = views.View(front, LIGHT, Look(np.ones(3, np.float32), 1, 0, 0, 0), 2)
-        scene = views.take(renderer, view, np.random.default_rng(0), [1, 2], {})
+        truth = views.observe(renderer, front, [1, 2])
+        scene = views.photograph(renderer, view, truth, np.random.default_rng(0), {})
     ((occluder, occludee, pixels),) = scene.occlusions
     assert (occluder, occludee) == (1, 2) and pixels > 50
 

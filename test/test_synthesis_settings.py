@@ -74,7 +74,7 @@ def test_bin_wall_hides_but_never_cuts_the_whole_mask(contained):
     with Renderer(made) as renderer:
         truth = views.observe(renderer, camera, [1, 2, 3])
         view = views.View(camera, draw_lights(np.random.default_rng(0)), LOOK, 1)
-        scene = views.take(renderer, view, np.random.default_rng(0), [1, 2, 3], {})
+        scene = views.photograph(renderer, view, truth, np.random.default_rng(0), {})
         for label in (1, 2, 3):
             np.testing.assert_array_equal(
                 truth.whole[label], whole_without(renderer, camera, label)
@@ -92,7 +92,8 @@ def test_pose_and_camera_project_the_object_into_its_whole_mask(contained, tmp_p
     camera = camera_over(0.3)
     with Renderer(made) as renderer:
         view = views.View(camera, draw_lights(np.random.default_rng(0)), LOOK, 1)
-        scene = views.take(renderer, view, np.random.default_rng(0), [1, 2, 3], {})
+        truth = views.observe(renderer, camera, [1, 2, 3])
+        scene = views.photograph(renderer, view, truth, np.random.default_rng(0), {})
     write_scene(tmp_path / "scene", scene)
     scene = read_scene(tmp_path / "scene")
     for item in scene.objects:

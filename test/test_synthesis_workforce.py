@@ -3,14 +3,14 @@
 import itertools
 
 import pytest
-from worker_tasks import die, die_once, double, refuse
+from worker_tasks import die, die_once, double, last_first, refuse
 
 from segan_ros.synthesis.workforce import Workforce
 
 
-def test_results_come_in_order():
-    numbers = [5, 3, 8, 1]
-    assert list(Workforce(2).in_order(double, numbers)) == [(n, 2 * n) for n in numbers]
+def test_results_come_in_order(tmp_path):
+    markers = [str(tmp_path / str(i)) for i in range(4)]
+    assert list(Workforce(2).in_order(last_first, markers)) == [(m, m) for m in markers]
 
 
 def test_what_a_killed_worker_had_in_hand_is_done_again(tmp_path):

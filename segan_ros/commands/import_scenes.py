@@ -40,6 +40,15 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError, OSError, ImportError: an argument or the annotations cannot be used.
     """
+    pictures = args.root if args.kind == "dyce" else args.images
+    if not pictures.is_dir():
+        option = "--root" if args.kind == "dyce" else "--images"
+        raise ValueError(f"{pictures}: no such folder; {option} names the one with the pictures")
+    if args.out.exists() and any(args.out.iterdir()):
+        raise ValueError(
+            f"{args.out}: not empty, scenes of the same name would be replaced; choose another "
+            "--out"
+        )
     problems = Problems(args.strict, lambda text: tqdm.write(text, file=sys.stderr))
     if args.kind == "dyce":
         scenes = dyce_scenes(args.source, args.root, problems, set(args.without))

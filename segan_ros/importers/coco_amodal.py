@@ -170,9 +170,9 @@ def decoded(segmentation: Any, size: tuple[int, ...]) -> Mask:
         if not isinstance(counts, list | str):
             raise ValueError("RLE without counts")
         # The library leaves what a short RLE does not cover as it finds it in memory.
-        covered = sum(counts if isinstance(counts, list) else _runs(counts))
-        if covered != height * width:
-            raise ValueError(f"RLE of {covered} pixels for a picture of {height * width}")
+        runs = counts if isinstance(counts, list) else _runs(counts)
+        if sum(runs) != height * width or min(runs) < 0:
+            raise ValueError(f"RLE of {sum(runs)} pixels for a picture of {height * width}")
         packed = {"size": [height, width], "counts": counts}
         if isinstance(counts, list):
             packed = coco.frPyObjects(packed, height, width)

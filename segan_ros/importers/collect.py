@@ -13,10 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.frame import Frame, Image, Mask
-from segan_ros.scenes import LabelledScene, TrueObject, true_occlusions
-
-MAX_OBJECTS = 65535
-"""Of a scene: ``labels.png`` has 16 bits."""
+from segan_ros.scenes import MAX_ID, LabelledScene, TrueObject, read_image, true_occlusions
 
 
 @dataclass
@@ -70,8 +67,8 @@ def gathered(rgb: Image, items: Sequence[Item], extra: dict[str, Any]) -> Labell
     Raises:
         ValueError: there is no object, or more than a label image can tell apart.
     """
-    if not 0 < len(items) <= MAX_OBJECTS:
-        raise ValueError(f"{len(items)} usable objects; a scene has 1 to {MAX_OBJECTS}")
+    if not 0 < len(items) <= MAX_ID:
+        raise ValueError(f"{len(items)} usable objects; a scene has 1 to {MAX_ID}")
     labels = np.zeros(rgb.shape[:2], np.int32)
     areas = [np.count_nonzero(item.visible) for item in items]
     far_to_near = sorted(range(len(items)), key=lambda i: (-items[i].depth, -areas[i]))
@@ -90,7 +87,7 @@ def gathered(rgb: Image, items: Sequence[Item], extra: dict[str, Any]) -> Labell
 def free_name(picture: str, used: set[str]) -> str:
     """Name for the scene folder of a picture that none in `used` has, and put there. Hidden folders
     are no scenes."""
-    name = str(Path(picture).with_suffix("")).replace("/", "_").lstrip(".")
+    name = str(Path(picture).with_suffix("")).replace("/", "_").lstrip(".") or "_"
     free = next(n for n in chain([name], (f"{name}+{i}" for i in count(2))) if n not in used)
     used.add(free)
     return free
@@ -118,9 +115,7 @@ def read_mask(path: Path, size: tuple[int, int]) -> Mask:
 
 
 def _read(path: Path, flags: int) -> NDArray[np.uint8]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    image = cv2.imread(str(path), flags)
-    if image is None:
-        raise ValueError(f"{path}: not a readable image")
-    return np.asarray(image, np.uint8)
+    try:  # as its pixels lie in the file, over which others drew their masks
+        return np.asarray(read_image(path, flags | cv2.IMREAD_IGNORE_ORIENTATION), np.uint8)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror or 'no such file'}") from None

@@ -81,8 +81,7 @@ class Shards:
 
     def __init__(self, out: Path, scenes: int, per_shard: int, stem: str) -> None:
         self._out, self._scenes, self._per_shard, self._stem = out, scenes, per_shard, stem
-        counts = out / COUNTS
-        self._counts: dict[str, int] = json.loads(counts.read_text()) if counts.exists() else {}
+        self._counts: dict[str, int] = _read_json(out / COUNTS)
         self._writer: ShardWriter | None = None
 
     def held(self) -> int:
@@ -160,7 +159,11 @@ def claimed(out: Path, identity: Mapping[str, Any]) -> Iterator[None]:
         _take(out, identity)
         for part in out.glob(".*.part"):
             shutil.rmtree(part) if part.is_dir() else part.unlink()
-        yield
+        try:
+            yield
+        finally:
+            if os.listdir(out) == [NOTE]:  # nothing came of it
+                (out / NOTE).unlink()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -212,7 +215,8 @@ def _lock(handle: int, out: Path) -> None:
 def _take(out: Path, identity: Mapping[str, Any]) -> None:
     note = out / NOTE
     if note.exists():
-        held = read_note(out)
+        # Notes of before 0.7.1 do not say which MuJoCo it was.
+        held = {"mujoco": identity["mujoco"], **read_note(out)}
         if held != identity:
             other = {k for k in {*held, *identity} if held.get(k) != identity.get(k)}
             has = ", ".join(f"{k} {held.get(k)}" for k in sorted(other))
@@ -246,17 +250,23 @@ def read_note(out: Path) -> dict[str, Any]:
     Raises:
         ValueError: the note cannot be read.
     """
-    note = out / NOTE
+    return _read_json(out / NOTE)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        held = json.loads(note.read_text()) if note.exists() else {}
+        held = json.loads(path.read_text()) if path.exists() else {}
     except ValueError:
         held = None
     if not isinstance(held, dict):
-        raise ValueError(f"{note}: not a note of `segan generate`; remove the folder")
+        raise ValueError(f"{path}: not what `segan generate` writes; remove the folder")
     return held
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
+    with part.open("w") as file:
+        file.write(json.dumps(content, indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)

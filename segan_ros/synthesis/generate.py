@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         scenes = 100 if args.scenes is None else args.scenes
         job = Job(args.split, args.seed, size, scenes, args.objects)
         rejected = generate(job, args.out, _workforce(args), _per_shard(args))
-        print(f"{args.out}: {job.scenes} {job.split} scenes of seed {job.seed}")
+        print(f"{args.out}: {job.scenes} {job.split} scenes of seed {job.seed} are there")
         for reason, count in rejected.most_common():
             print(f"  rejected {count} piles: {reason}")
     if wants_stats:

@@ -6,7 +6,7 @@ import atexit
 import os
 from functools import cache
 
-# Software rendering gives the same bytes on every machine and needs no display.
+# Software rendering gives the same bytes on every machine of a kind and needs no display.
 os.environ.setdefault("MUJOCO_GL", "osmesa")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from segan_ros.crops import cut
+from segan_ros.evaluation.metrics import MIN_EDGE_PIXELS, MIN_EDGE_SHARE
 from segan_ros.evaluation.references import true_masks
 from segan_ros.frame import Frame, Image
 from segan_ros.html_page import Shot
@@ -29,8 +30,8 @@ from segan_ros.synthesis.statistics import measure_all, report
 
 COLUMNS = ("RGB", "ids", "whole masks", "appearances", "who hides whom")
 
-MOST_ROWS = 100
-"""That fit a jpeg file."""
+HIGHEST = 65500
+"""Pixels of a jpeg file."""
 
 WIDTH, GAP, HEADING, TEXT = 400, 8, 34, 28
 """Of a picture, between pictures, above them, and below an appearance, pixels."""
@@ -54,13 +55,17 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError, OSError: there is no scene, one cannot be read, or nothing can be written.
     """
-    if not 1 <= args.rows <= MOST_ROWS:
-        raise ValueError(f"--rows is {args.rows}; give 1 to {MOST_ROWS}")
+    if args.rows < 1:
+        raise ValueError(f"--rows is {args.rows}; give at least 1")
     out = args.out or args.folder.absolute().with_name(f"{args.folder.absolute().name}-inspection")
     paths = list(iterate_scenes(args.folder))
     found = measure_all(tqdm(paths, "counting", unit="scene", leave=False))
     chosen = evenly(paths, args.rows)
-    rows = [row(read_scene(path)) for path in chosen]
+    rows = [row(read_scene(chosen[0]))]
+    most = (HIGHEST - HEADING) // (rows[0][0].shape[0] + GAP)
+    if len(chosen) > most:
+        raise ValueError(f"--rows is {args.rows}; of pictures as tall as these {most} fit a sheet")
+    rows += [row(read_scene(path)) for path in chosen[1:]]
     out.mkdir(parents=True, exist_ok=True)
     (out / "contact_sheet.jpg").write_bytes(encoded(contact_sheet(rows), ".jpg"))
     shots = [
@@ -84,8 +89,7 @@ def _about(folder: Path) -> str:
 
 def row(scene: LabelledScene) -> list[Image]:
     """The pictures of a scene under `COLUMNS`, each `WIDTH` wide."""
-    # A true edge, as scores count it.
-    rule = EdgeRule(min_overlap_ratio=0.01, min_overlap_area=20)
+    rule = EdgeRule(min_overlap_ratio=MIN_EDGE_SHARE, min_overlap_area=MIN_EDGE_PIXELS)
     frame, truth = enlarged(scene.frame, true_masks(scene, rule), DRAWN)
     layered = replace(truth, graph=replace(truth.graph, edges=()))
     colours = ids(frame)

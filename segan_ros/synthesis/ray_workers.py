@@ -14,6 +14,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read on import: nothing
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from segan_ros.synthesis.workforce import AHEAD
+
 
 class RayWorkers(Executor):
     """Tasks run on whatever machines the cluster has; Ray itself does those of lost ones again.
@@ -21,7 +23,7 @@ class RayWorkers(Executor):
     Args:
         address: as `ray.init` takes it: ``auto``, ``HOST:PORT``, ``ray://HOST:PORT``, or ``local``
             for a cluster of this machine alone, which ends with us.
-        workers: as many tasks at a time; 0 for as many as the cluster has cores.
+        workers: as many tasks at a time; 0 for all that the cluster has cores for.
 
     Raises:
         ConnectionError: there is no cluster.
@@ -37,7 +39,8 @@ class RayWorkers(Executor):
             log_to_driver=False,
             logging_level=logging.WARNING,
         )
-        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        # The cluster runs all that it is given and has cores for.
+        self.ahead = workers or AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._run = ray.remote(_call)
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import cv2
+import mujoco
 
 from segan_ros.scenes import scene_files
 from segan_ros.synthesis import assets
@@ -50,7 +51,7 @@ class MakePile:
     identity: Mapping[str, Any]
 
     def __call__(self, pile: int) -> Pile:
-        """The scenes of a pile: the same bytes from every worker.
+        """The scenes of a pile: the same bytes from every worker on this kind of processor.
 
         Raises:
             ValueError: this worker would make other scenes, or no attempt serves.
@@ -60,7 +61,8 @@ class MakePile:
         if (here := identity_of(self.job)) != self.identity:
             raise ValueError(
                 f"a worker on {os.uname().nodename} would make other scenes ({here}, not "
-                f"{self.identity}); install the same segan_ros and assets on every machine"
+                f"{self.identity}); install the same segan_ros, mujoco and assets "
+                "on every machine"
             )
         rejected: list[str] = []
         for attempt in range(ATTEMPTS):
@@ -82,7 +84,7 @@ class MakePile:
 
 
 def identity_of(job: Job) -> dict[str, Any]:
-    """What scenes depend on: equal identities and numbers give equal bytes.
+    """What scenes depend on: equal identities and numbers give equal bytes on equal processors.
 
     Raises:
         OSError: assets are wanted and not prepared.
@@ -94,6 +96,7 @@ def identity_of(job: Job) -> dict[str, Any]:
         "size": list(job.size),
         "objects": job.objects,
         "assets": _digest() if job.objects == "all" else "",
+        "mujoco": mujoco.__version__,
     }
 
 

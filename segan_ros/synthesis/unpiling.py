@@ -9,6 +9,7 @@ from numpy.random import Generator
 
 from segan_ros.borders import find_borders
 from segan_ros.crops import boxes_of
+from segan_ros.evaluation.metrics import least_overlap
 from segan_ros.frame import Evidence, OcclusionEdge, OcclusionGraph
 from segan_ros.occlusion import build_graph
 from segan_ros.scenes import LabelledScene, tight_box
@@ -27,15 +28,12 @@ from segan_ros.synthesis.world import Layout, World, build
 CAST = (*TEST, mug, bottle, can, banana, fruit, book)
 """One object of each: half of the families are in no training scene."""
 
-MIN_OVERLAP_RATIO, MIN_OVERLAP_AREA = 0.01, 20
-"""A true edge covers at least this share, and as many pixels, of what it hides."""
-
 
 def unpile(seed: int, size: tuple[int, int], frames: int) -> list[LabelledScene]:
     """The frames, in order: first the whole pile, then with each frame one object less.
 
-    What is lifted is always in front of all it touches in the picture, and carries nothing if that
-    can be. The last frame has two objects. Each scene's ``extra`` says what is lifted after it.
+    What is lifted has nothing in front of it, where there is such an object, and carries nothing if
+    that can be. The last frame has two objects. Each scene's ``extra`` says what is lifted next.
 
     Raises:
         ValueError: too few frames to show the whole pile and its end, or no pile serves.
@@ -61,12 +59,12 @@ def true_graph(scene: LabelledScene) -> OcclusionGraph:
     borders = {} if depth is None else find_borders(labels, depth, boxes_of(labels))
     edges = []
     for occluder, occludee, pixels in scene.occlusions:
-        share = pixels / np.count_nonzero(whole[occludee])
-        if share < MIN_OVERLAP_RATIO or pixels < MIN_OVERLAP_AREA:
+        area = int(np.count_nonzero(whole[occludee]))
+        if pixels < least_overlap(area):
             continue
         gap = borders[occluder, occludee].gap if (occluder, occludee) in borders else np.nan
         evidence = Evidence.AMODAL if np.isnan(gap) else Evidence.AMODAL | Evidence.DEPTH
-        edges.append(OcclusionEdge(occluder, occludee, 1.0, pixels, float(share), gap, evidence))
+        edges.append(OcclusionEdge(occluder, occludee, 1.0, pixels, pixels / area, gap, evidence))
     return build_graph(whole, edges)
 
 
@@ -116,7 +114,7 @@ def _check_opening(truth: Truth, count: int) -> None:
 def _next_to_lift(world: World, scene: LabelledScene) -> int:
     """Of the objects with nothing in front, one that carries few others and hides many."""
     graph = true_graph(scene)
-    free = [i for i, layer in zip(graph.object_ids, graph.layers, strict=True) if layer == 0]
+    free = graph.free or {i for i, n in zip(graph.object_ids, graph.layers, strict=True) if n == 0}
     hides = {i: sum(edge.occluder_id == i for edge in graph.edges) for i in free}
     return min(free, key=lambda i: (carries(world, i - 1), -hides[i], i))
 

@@ -81,17 +81,6 @@ def observe(renderer: Renderer, camera: Camera, present: Sequence[int]) -> Truth
     return Truth(labels, depth, whole, shown)
 
 
-def take(
-    renderer: Renderer, view: View, rng: Generator, present: Sequence[int], extra: dict[str, Any]
-) -> LabelledScene:
-    """`observe` the objects `present` (labels), then `photograph` them.
-
-    Raises:
-        Rejected: the truth contradicts itself.
-    """
-    return photograph(renderer, view, observe(renderer, view.camera, present), rng, extra)
-
-
 def photograph(
     renderer: Renderer, view: View, truth: Truth, rng: Generator, extra: dict[str, Any]
 ) -> LabelledScene:

@@ -6,10 +6,13 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context, parent_process
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from segan_ros.synthesis.ray_workers import RayWorkers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,15 +25,16 @@ DEATHS = 3
 
 
 class Processes(ProcessPoolExecutor):
-    """Processes of this machine, which end with this one.
+    """Processes of this machine, which end with this one; `ahead` tasks are handed out at a time.
 
     Args:
         workers: how many; 0 for one per core.
     """
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers or os.cpu_count() or 1
-        super().__init__(self.workers, get_context("spawn"), _end_with_parent)
+        workers = workers or os.cpu_count() or 1
+        self.ahead = AHEAD * workers
+        super().__init__(workers, get_context("spawn"), _end_with_parent)
 
 
 class Workforce:
@@ -58,13 +62,13 @@ class Workforce:
             Exception: whatever `task` raises.
         """
         source, deaths = iter(items), 0
-        pool, width = self._start()
+        pool = self._start()
         waiting: deque[Item] = deque()
         futures: dict[int, Future[Result]] = {}
         taken = 0
         try:
             while True:
-                waiting += islice(source, max(width * AHEAD - len(waiting), 0))
+                waiting += islice(source, max(pool.ahead - len(waiting), 0))
                 if not waiting:
                     return
                 try:
@@ -81,7 +85,7 @@ class Workforce:
                         ) from None
                     pool.shutdown(cancel_futures=True)
                     futures = {k: f for k, f in futures.items() if _succeeded(f)}
-                    pool, width = self._start()
+                    pool = self._start()
                     continue
                 deaths = 0
                 del futures[taken]
@@ -90,14 +94,12 @@ class Workforce:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _start(self) -> tuple[Executor, int]:
+    def _start(self) -> Processes | RayWorkers:
         if self._ray:
             from segan_ros.synthesis.ray_workers import RayWorkers
 
-            cluster = RayWorkers(self._ray, self._workers)
-            return cluster, cluster.workers
-        processes = Processes(self._workers)
-        return processes, processes.workers
+            return RayWorkers(self._ray, self._workers)
+        return Processes(self._workers)
 
 
 def _succeeded(future: Future[Any]) -> bool:

@@ -144,7 +144,7 @@ def _prepare_surfaces(package: Path, path: Path) -> None:
         name: read_picture((package / TEXTURES / f"{name}.png").read_bytes(), name, 512)
         for name in SURFACES
     }
-    part = path.with_suffix(".part")
+    part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("wb") as file:
         np.savez_compressed(file, **pictures)
     part.replace(path)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -73,7 +74,7 @@ def _read_member(archive: Path, path: str) -> bytes:
             return held.read(posixpath.normpath(path))
     except KeyError:
         raise FileNotFoundError(2, "not in this package", f"{archive}/{path}") from None
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{archive}: damaged ({error}); delete its folder") from None
 
 

@@ -44,6 +44,11 @@ def load_objects(split: str, cache: Path | None = None) -> tuple[Family, ...]:
     folder = cache_folder(cache)
     left_out = _note(folder)["left_out"]
     entries = [e for e in meshes(read_manifest()) if e.split == split and e.name not in left_out]
+    if not entries:
+        raise ValueError(
+            f"{folder}: no object of the split {split} is left; run `segan assets` without "
+            "--skip-broken"
+        )
     paths = [thing_path(folder, entry) for entry in entries]
     for path in paths:
         if not path.exists():
@@ -107,7 +112,7 @@ def write_note(
         "left_out": sorted(left_out),
         "digest": content.hexdigest()[:12],
     }
-    part = folder / "set.json.part"
+    part = folder / f"set.json.{os.getpid()}.part"
     part.write_text(json.dumps(note, indent=1))
     part.replace(folder / "set.json")
     return note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -71,7 +72,7 @@ def save_thing(path: Path, thing: Thing) -> None:
             f"gloss{k}": np.float32(piece.gloss),
             f"plain{k}": piece.plain,
         }
-    part = path.with_suffix(".part")
+    part = path.with_suffix(f".{os.getpid()}.part")  # somebody else may be at it too
     with part.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     part.replace(path)

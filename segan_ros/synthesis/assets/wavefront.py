@@ -93,7 +93,7 @@ def read_wavefront(read: ReadFile, path: str) -> Wavefront:
                 current = number_of[name]
             elif word == "mtllib":
                 known |= _read_materials(read, posixpath.join(folder, rest.strip()))
-        except (ValueError, IndexError) as error:
+        except (ValueError, LookupError) as error:
             raise ValueError(f"{path}, line {row}: {error}") from None
     if not faces or any(len(point) != 3 for point in points):
         raise ValueError(f"{path}: holds no mesh")
