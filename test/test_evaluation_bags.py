@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import small_bag
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from small_bag import (
     PERIOD,
@@ -111,6 +112,13 @@ def test_mask_belongs_to_the_nearest_image_within_ten_ms(tmp_path, delay, usable
     assert all((f.frame is not None) is usable for f in frames)
     if not usable:
         assert frames[0].problem == "no instance mask within 10 ms of the image's stamp"
+
+
+def test_mask_that_another_image_owns_is_not_taken(tmp_path, monkeypatch):
+    """A camera of 125 Hz with one mask for four images."""
+    monkeypatch.setattr(small_bag, "PERIOD", 8_000_000)
+    frames = frames_of(write_bag(tmp_path / "bag", Contents(frames=4, skip_masks=(0, 1, 2))))
+    assert [f.frame is not None for f in frames] == [False, False, False, True]
 
 
 def test_topics_can_be_renamed_and_missing_ones_are_named(tmp_path):

@@ -135,9 +135,10 @@ def test_run_against_a_better_one_names_the_frames_that_got_worse(model, tmp_pat
     assert "-0.125 |" in printed
 
 
-def test_earlier_run_that_lacks_a_file_costs_its_picture_alone(bag, model, tmp_path, capsys):
+@pytest.mark.parametrize("lost", ["amodal_1.png", "objects.json"])
+def test_earlier_run_that_lacks_a_file_costs_its_picture_alone(bag, model, tmp_path, capsys, lost):
     replay(bag, "--model", model, "--out", tmp_path / "a")
-    (tmp_path / "a" / "frame_001" / "amodal_1.png").unlink()
+    (tmp_path / "a" / "frame_001" / lost).unlink()
     words = ("--against", tmp_path / "a", "--out", tmp_path / "b")
     assert replay(bag, "--model", model, *words) == 0
     assert "frame_001: does not fit the bag" in capsys.readouterr().err

@@ -297,6 +297,19 @@ def test_walking_through_frames_draws_neither_list_nor_plots_anew(page):
 
 
 @needs_chromium
+def test_list_shows_the_frame_that_is_chosen(page):
+    page.ask("document.getElementById('list').style.maxHeight = '80px'")
+    for key in ("End", "Home"):
+        page.press(key)
+        inside = page.ask("""(() => {
+            const list = document.getElementById('list').getBoundingClientRect();
+            const now = document.querySelector('#list [aria-current]').getBoundingClientRect();
+            return now.top >= list.top - 1 && now.top < list.bottom;
+        })()""")
+        assert inside, key
+
+
+@needs_chromium
 def test_dark_and_light(page):
     back = "getComputedStyle(document.body).backgroundColor"
     page.emulate("light")

@@ -111,12 +111,14 @@ loader.Model = load
     )
     wait_for(process, "loading")
 
+    process.send_signal(signal.SIGINT)
+
     def ended():
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         return process.poll() is not None
 
     robot.wait(ended, "its end")
-    assert process.returncode == -signal.SIGINT
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_signal_in_the_middle_of_frames_ends_it_cleanly(start_process, robot):

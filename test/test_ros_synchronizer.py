@@ -116,6 +116,20 @@ def test_mask_or_depth_that_another_image_owns_is_not_taken(stream):
     assert bench.add(stream, 25) == [(25, 25, None if stream == MASK else 25)]
 
 
+@pytest.mark.parametrize("depth", ["auto", "always"])
+def test_depth_of_an_image_that_is_overtaken_is_free(depth):
+    """Depth comes with every other image of a fast camera, masks with the ones between, late."""
+    bench, matched = Bench(slop=10 * MS, depth=depth), []
+    events = [(8 * n, IMAGE, 8 * n) for n in range(32)]
+    events += [(8 * n + 1, DEPTH, 8 * n) for n in range(0, 32, 2)]
+    events += [(8 * n + 20, MASK, 8 * n) for n in range(1, 32, 2)]
+    for at, stream, stamp in sorted(events):
+        bench.now = at / 1000
+        matched += bench.add(stream, stamp)
+    assert len(matched) >= 15 and (IMAGE, "no_depth") not in bench.drops
+    assert all(image == mask and depth == image - 8 for image, mask, depth in matched)
+
+
 def test_mask_beyond_slop_is_no_partner():
     bench = Bench(slop=10 * MS)
     bench.add(IMAGE, 100)

@@ -174,7 +174,9 @@ class Bag:
         }
         found = {}
         for name, time in near.items():
-            if time is None:
+            # As at the node: what has exactly the stamp of another image belongs to that one.
+            others = name != "camera_info" and time != stamp and time in self._index["image"]
+            if time is None or others:
                 continue
             try:
                 found[name] = self._message(name, time)

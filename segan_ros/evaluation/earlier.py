@@ -88,7 +88,7 @@ class EarlierRun:
             return None
         try:
             return _read_result(folder, frame)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{folder}: does not fit the bag ({error}); run it again") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -87,7 +88,7 @@ def gathered(rgb: Image, items: Sequence[Item], extra: dict[str, Any]) -> Labell
 def free_name(picture: str, used: set[str]) -> str:
     """Name for the scene folder of a picture that none in `used` has, and put there. Hidden folders
     are no scenes."""
-    name = str(Path(picture).with_suffix("")).replace("/", "_").lstrip(".") or "_"
+    name = os.path.splitext(Path(picture))[0].replace("/", "_").lstrip(".") or "_"
     free = next(n for n in chain([name], (f"{name}+{i}" for i in count(2))) if n not in used)
     used.add(free)
     return free

@@ -115,8 +115,7 @@ class Inputs:
     @property
     def calibrated(self) -> bool:
         """Whether a camera_info with a calibration came in."""
-        camera = self._camera
-        return camera is not None and any(camera.p if self._parameters["rectified"] else camera.k)
+        return self._camera is not None and any(self._camera.k)
 
     @property
     def camera_problem(self) -> str:

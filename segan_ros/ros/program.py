@@ -29,10 +29,11 @@ def run(make: Callable[[], SeganNode], args: list[str] | None = None) -> int:
     """Run the node that `make` makes until SIGINT or SIGTERM; `args` are for ROS."""
     stopped = False
 
-    def stop(number: int, _: FrameType | None) -> None:
+    def stop(_: int, __: FrameType | None) -> None:
         nonlocal stopped
         stopped = True
-        signal.signal(number, signal.SIG_DFL)  # whoever asks twice does not want to wait
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)  # whoever asks twice does not want to wait
 
     # With rclpy's handlers the context would be gone before the frame in work is published.
     try:

@@ -205,8 +205,13 @@ class Synchronizer:
             return None, True
         begin = bisect_left(state.ordered, stamp - self.slop)
         end = bisect_right(state.ordered, stamp + self.slop)
-        owned = self._streams[IMAGE].queue
-        near = [s for s in state.ordered[begin:end] if s in state.queue and s not in owned]
+        # Depth of an older image is free: that image is overtaken once this one is used.
+        images = self._streams[IMAGE].queue
+        near = [
+            s
+            for s in state.ordered[begin:end]
+            if s in state.queue and (s not in images or (stream == DEPTH and s < stamp))
+        ]
         return min(near, key=lambda s: (abs(s - stamp), s), default=None), False
 
     def _take(self, stream: str, stamp: int) -> Any:

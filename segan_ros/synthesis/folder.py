@@ -215,8 +215,9 @@ def _lock(handle: int, out: Path) -> None:
 def _take(out: Path, identity: Mapping[str, Any]) -> None:
     note = out / NOTE
     if note.exists():
-        # Notes of before 0.7.1 do not say which MuJoCo it was.
-        held = {"mujoco": identity["mujoco"], **read_note(out)}
+        held = read_note(out)
+        if "mujoco" in identity:  # notes of before 0.7.1 do not say which it was
+            held.setdefault("mujoco", identity["mujoco"])
         if held != identity:
             other = {k for k in {*held, *identity} if held.get(k) != identity.get(k)}
             has = ", ".join(f"{k} {held.get(k)}" for k in sorted(other))

@@ -61,11 +61,12 @@ def run(args: argparse.Namespace) -> int:
     paths = list(iterate_scenes(args.folder))
     found = measure_all(tqdm(paths, "counting", unit="scene", leave=False))
     chosen = evenly(paths, args.rows)
-    rows = [row(read_scene(chosen[0]))]
-    most = (HIGHEST - HEADING) // (rows[0][0].shape[0] + GAP)
-    if len(chosen) > most:
-        raise ValueError(f"--rows is {args.rows}; of pictures as tall as these {most} fit a sheet")
-    rows += [row(read_scene(path)) for path in chosen[1:]]
+    rows = [row(read_scene(path)) for path in chosen]
+    high = HEADING + sum(pictures[0].shape[0] + GAP for pictures in rows)
+    if high > HIGHEST:
+        raise ValueError(
+            f"--rows is {args.rows}; the sheet would be {high} pixels tall, a jpeg holds {HIGHEST}"
+        )
     out.mkdir(parents=True, exist_ok=True)
     (out / "contact_sheet.jpg").write_bytes(encoded(contact_sheet(rows), ".jpg"))
     shots = [

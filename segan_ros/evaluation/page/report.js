@@ -160,7 +160,7 @@ function markFrame() {
   const current = list.querySelector(`[data-frame="${frames[state.frame].index}"]`);
   current.setAttribute("aria-current", true);
   markPlace($("plots"), state.frame);
-  const top = current.offsetTop - list.offsetTop, bottom = top + current.offsetHeight;
+  const top = current.parentNode.offsetTop - list.offsetTop, bottom = top + current.offsetHeight;
   if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight)
     list.scrollTop = top - list.clientHeight / 3;
 }
