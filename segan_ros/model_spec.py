@@ -17,7 +17,7 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True)
 class SegmentorSpec:
-    """The ``segmentor`` part of ``model.yaml``; README, "Files", explains each key."""
+    """The ``segmentor`` part of ``model.yaml``; docs/data.md explains each key."""
 
     file: str
     view: str

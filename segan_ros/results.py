@@ -1,6 +1,6 @@
 """Result folders on disk: what ``segan complete`` and ``segan replay`` make of a frame.
 
-README, "Files", describes the files for other programs.
+docs/data.md describes the files for other programs.
 """
 
 from __future__ import annotations

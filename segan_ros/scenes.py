@@ -1,7 +1,7 @@
 """Scenes on disk: the one reader and the one writer of labelled pictures.
 
 A scene folder holds ``rgb.png|jpg``, ``labels.png``, optional ``depth_mm.png``, ``amodal.npz``,
-``appearance_<id>.png`` and ``scene.json``. README, "Files", describes it for other programs. The
+``appearance_<id>.png`` and ``scene.json``. docs/data.md describes it for other programs. The
 same files may be packed into shards, see `shards`: whatever takes a scene takes both.
 """
 

@@ -38,7 +38,7 @@ OFTEN = 3
 
 TRANSPORT_HINT = (
     "images get lost on the way: give the camera driver, the segmenter and this node the Fast DDS "
-    'profile config/fastdds.xml (README, "Half of my frames")'
+    'profile config/fastdds.xml (README, "Give images room")'
 )
 
 

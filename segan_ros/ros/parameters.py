@@ -105,8 +105,8 @@ PARAMETERS = (
     Parameter(
         "precision",
         "auto",
-        "Of the networks, where a provider has it: auto is fp16 on TensorRT and fp32 elsewhere; "
-        "int8 needs quantised files, and runs on TensorRT and OpenVINO.",
+        "Number format of the networks, where the provider has it: auto is fp16 on TensorRT and "
+        "fp32 elsewhere; int8 needs quantised files, and runs on TensorRT and OpenVINO.",
         choices=PRECISIONS,
         changes=UNCONFIGURED,
     ),
@@ -157,7 +157,7 @@ PARAMETERS = (
     Parameter(
         "min_in_front",
         _SETTINGS.edges.min_in_front,
-        "How likely the network must find it that one object hides another; for edge_rule learned.",
+        "Least probability, by the network, that one object hides another; for edge_rule learned.",
         limits=(0.0, 1.0),
     ),
     Parameter(
@@ -183,15 +183,15 @@ PARAMETERS = (
     Parameter(
         "use_depth",
         "auto",
-        "Whether frames need a depth image: auto uses one while somebody publishes it, always "
-        "drops frames without.",
+        "Whether frames need a depth image: auto uses depth while somebody publishes it, always "
+        "drops frames without, never ignores it.",
         choices=("auto", "always", "never"),
         changes=INACTIVE,
     ),
     Parameter(
         "sync_slop",
         0.01,
-        "Largest difference of stamps of an image and its mask where none is exactly equal.",
+        "Largest difference between the stamps of an image and its mask where none are equal.",
         limits=(0.0, 1.0),
         unit="s",
     ),
@@ -225,22 +225,22 @@ PARAMETERS = (
     Parameter(
         "reuse_change",
         0.0,
-        "While the masks stay equal to the pixel, the last answer is given again if the picture of "
-        "the objects changed by no more than this in the mean; 0 = never.",
+        "The last answer is given again while the masks stay equal to the pixel and the objects' "
+        "colours changed by no more than this in the mean; 0 = never.",
         limits=(0.0, 255.0),
         unit="grey levels",
     ),
     Parameter(
         "rectified",
         False,
-        "Whether image, mask and depth are rectified: then camera_info's P holds, and not its K "
+        "Whether image, mask and depth are rectified: then camera_info's P is used, not its K "
         "and D.",
     ),
     Parameter(
         "image_transport",
         "raw",
-        "Images as they are, or jpeg and png below their topics: image/compressed, "
-        "instance_mask/compressed (png alone) and depth/compressedDepth.",
+        "raw: images as they are; compressed: jpeg or png on image/compressed, png on "
+        "instance_mask/compressed and depth/compressedDepth.",
         choices=("raw", "compressed"),
         changes=INACTIVE,
     ),
@@ -261,7 +261,7 @@ PARAMETERS = (
     Parameter(
         "input_reliability",
         "best_effort",
-        "QoS of the input topics; reliable hears nothing from a best_effort camera.",
+        "QoS of the input topics; a reliable node hears nothing from a best_effort camera.",
         choices=("best_effort", "reliable"),
         changes=INACTIVE,
     ),
