@@ -140,6 +140,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
     to in the first row is partly covered, and says so. With `scene`, each node shows its object.
     """
     layer_of, free = dict(zip(graph.object_ids, graph.layers, strict=True)), graph.free
+    covered = {i for i, layer in layer_of.items() if layer == 0} - free
     rows = _rows(graph, layer_of)
     heading = [
         f"lift in this order: {' → '.join(map(str, graph.removal_order)) or 'nothing in view'}"
@@ -166,10 +167,11 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
     for edge in graph.edges:
         (xa, ya), (xb, yb) = at[edge.occluder_id], at[edge.occludee_id]
         down = layer_of[edge.occluder_id] < layer_of[edge.occludee_id]
-        # Beside the arrow that it contradicts, and clear of the words below the node.
+        # Beside the arrow that it contradicts, and clear of words below the node.
         aside = 0 if down else node / 4
+        below = 22 if edge.occludee_id in covered else 6
         start = (xa + node / 2 + aside, ya + node if down else ya)
-        end = (xb + node / 2 + aside, yb - 6 if down else yb + node + 22)
+        end = (xb + node / 2 + aside, yb - 6 if down else yb + node + below)
         bend = (end[1] - start[1]) / 2
         colour = "#444c56" if down else "#cf222e"
         style = "" if down else ' stroke-dasharray="6 4"'
@@ -198,7 +200,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
             f'<text x="{x + node - 4:.0f}" y="{y + 9:.0f}" text-anchor="middle" '
             f'font-weight="600">{object_id}</text>'
         )
-        if layer_of[object_id] == 0 and object_id not in free:
+        if object_id in covered:
             body.append(
                 f'<text x="{x + node / 2:.0f}" y="{y + node + 16:.0f}" text-anchor="middle" '
                 'font-size="11" paint-order="stroke" stroke="#fff" stroke-width="5">'

@@ -81,8 +81,9 @@ function drawCards() {
   ];
   for (const [title, name, better, tip] of now ? scores : []) {
     const was = then.scores.segan && then.scores.segan[name];
-    cards.push({title, value: show(now[name]), better, tip, change: difference(now[name], was),
-      small: `hull ${show(hull[name])} · input mask ${show(raw[name])}`});
+    cards.push({title, value: show(now[name]), better, change: difference(now[name], was),
+      tip: `${tip}\nraw: the input mask as it is`,
+      small: `hull ${show(hull[name])} · raw ${show(raw[name])}`});
   }
   if (steps) {
     cards.push({title: "Stability", value: show(steps.whole_iou), tip:
