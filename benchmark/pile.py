@@ -49,6 +49,8 @@ def pile(bag: Path, size: tuple[int, int], count: int, seed: int = 0) -> Frame:
             trial = _laid(labels, mask, middle, object_id)
             if len(np.unique(trial[trial > 0])) == object_id:
                 break
+        else:
+            raise ValueError(f"no room for object {object_id} of {count} in {width}x{height}")
         rows, columns = np.nonzero((trial == object_id) & (labels != object_id))
         y0, x0 = _corner(mask, middle)
         rgb[rows, columns] = colours[rows - y0, columns - x0]

@@ -110,13 +110,14 @@ class SceneCompleter:
         Raises:
             TooManyObjectsError: the frame has more objects than the settings allow.
         """
-        scene = self._segmented(frame, rois or {})
-        return scene if paint is False else self.painted(frame, scene, paint)
+        return self.painted(frame, self._segmented(frame, rois or {}), paint)
 
     def painted(
         self, frame: Frame, scene: CompletedScene, paint: bool | Collection[int] = True
     ) -> CompletedScene:
         """`scene` of `frame` with the appearances that `paint` asks for."""
+        if paint is False:
+            return scene
         timings = dict(scene.timings)
         ids = None if isinstance(paint, bool) else paint
         return replace(

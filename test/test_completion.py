@@ -46,6 +46,13 @@ def check(frame, scene):
             np.testing.assert_array_equal(item.appearance[item.visible], seen)
 
 
+def test_nothing_is_painted_where_nothing_is_asked_for(model):
+    frame, completer = frame_of(overlapping()), SceneCompleter(model)
+    scene = completer.complete(frame, paint=False)
+    assert completer.painted(frame, scene, paint=False) == scene
+    assert all(o.appearance is None for o in scene.objects)
+
+
 def test_hidden_part_lies_under_the_neighbour(model):
     frame = frame_of(overlapping())
     scene = SceneCompleter(model).complete(frame)

@@ -74,8 +74,8 @@ def test_card_names_the_networks_as_they_are(card):
 def test_card_tells_the_training_and_the_validation_scores_as_the_files_do(card, description):
     training, scores = description["training"], description["scores"]["val"]
     assert training["command"] in card
-    for stage in training["stages"]:
-        assert stage in card
+    stages = re.findall(r"^\| (\w+: \d+ steps of \d+ objects(?: at \d+ pixels)?) \|", card, re.M)
+    assert stages == training["stages"]
     assert f"{training['minutes']:.0f} minutes" in card
     for name in ("si", "sf", "hallucination"):
         assert f"{scores[name]:.3f}" in card

@@ -20,6 +20,7 @@ SMALL = {
     "name": "small",
     "out": "runs/small",
     "data": {"train": "a", "val": "b"},
+    "augmentation": {"margin": [0.4, 0.8]},
     "stages": [{"trains": "segmentor", "steps": 3, "batch": 2, "rate": 0.001}],
 }
 
@@ -107,6 +108,11 @@ def stage(**changes):
             changed(data={"train": ["a", 3], "val": "a"}),
             r"data.train\[1\] is 3; it must be of type",
         ),
+        (changed(augmentation={}), r"augmentation.margin is \(0.1, 0.3\); tabletop looks at 0.6"),
+        (changed(seed=-1), "seed is -1; it must not be negative"),
+        (changed(hallucination_penalty=float("nan")), "hallucination_penalty is nan; it must be 0"),
+        (stage(betas=[0.9, 1.0]), r"stages\[0\].betas is \(0.9, 1.0\); both lie in 0..1, below 1"),
+        (stage(decay=-1.0), r"stages\[0\].decay is -1.0; it must be 0 or more"),
         (changed(seed="one"), "seed is 'one'; it must be of type int"),
         (changed(data=3), "data is 3; it must be a mapping of keys"),
         (
@@ -158,7 +164,7 @@ def test_missing_config_is_a_missing_file(tmp_path):
 
 
 def test_strengths_of_the_mask_noise_can_be_chosen(tmp_path):
-    text = {**SMALL, "augmentation": {"noisy_masks": 0.7, "mask_noise": {"gaps": 0.05}}}
+    text = {**SMALL, "augmentation": {**SMALL["augmentation"], "mask_noise": {"gaps": 0.05}}}
     noise = read_config(written(tmp_path, text)).augmentation.mask_noise
     assert noise == replace(CALIBRATED, gaps=0.05)
     text["augmentation"] = {"mask_noise": {"split": 1.5}}

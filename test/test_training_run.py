@@ -70,6 +70,7 @@ def config(scenes, tmp_path):
         Data((str(scenes),), str(scenes), val_scenes=2),
         STAGES,
         model=ModelChoice("tabletop", sizes=TINY),
+        augmentation=Augmentation(margin=(0.4, 0.8)),
         bf16=False,
         workers=0,
     )
@@ -185,6 +186,7 @@ def test_workers_of_a_later_stage_do_not_wait_for_threads_of_the_validation_befo
         "out": str(tmp_path / "run"),
         "data": {"train": str(scenes), "val": str(scenes), "val_scenes": 2},
         "model": {"size": "tabletop", "sizes": asdict(TINY)},
+        "augmentation": {"margin": [0.4, 0.8]},
         "stages": [asdict(replace(s, steps=2)) for s in (STAGES[0], STAGES[0])],
         "workers": 1,
     }
@@ -211,8 +213,58 @@ def test_loss_that_is_not_finite_stops_with_the_remedy_and_the_batch(config):
     wild = replace(config, stages=(replace(STAGES[0], steps=30, rate=1e30),))
     with pytest.raises(TrainingError, match=r"Lower stages\[0\].rate \(now 1e\+30\)"):
         train(wild)
-    batch = torch.load(Path(config.out) / "bad_batch.pt")
+    batch = torch.load(Path(config.out) / "bad_batch_0.pt")
     assert batch[0].shape[1:] == (6, 96, 96)
+
+
+def test_update_that_is_not_finite_is_not_made(config, monkeypatch):
+    """Where the loss is, but not its gradient: the next run would go on from ruined weights."""
+    checkpoint = train(config, until=(0, 2))
+    before = torch.load(checkpoint, weights_only=True)["model"]
+    loss = recipe._segmentor_loss
+
+    def steep(logits, batch, weights):
+        value, parts = loss(logits, batch, weights)
+        return value + (logits.sum() * 0).sqrt(), parts
+
+    monkeypatch.setattr(recipe, "_segmentor_loss", steep)
+    patient = replace(config, checkpoint_minutes=1e-9)  # a checkpoint after each step
+    with pytest.raises(TrainingError, match=r"norm of its gradient nan, at step 2 of stage segm"):
+        train(patient)
+    after = torch.load(checkpoint, weights_only=True)["model"]
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_batch_that_the_processes_cannot_share_is_refused(config):
+    with pytest.raises(ValueError, match=r"stages\[0\].batch is 4; 3 processes share a multiple"):
+        train(config, processes=Processes(0, 3))
+    with pytest.raises(ValueError, match=r"stages\[1\].batch is 2; 2 processes share"):
+        train(config, processes=Processes(0, 2))
+
+
+def test_stage_to_come_may_still_be_corrected(config):
+    train(config, until=(0, 1))
+    painter = replace(STAGES[1], betas=(0.5, 0.999), steps=1)
+    other = replace(config, stages=(STAGES[0], painter), checkpoint_minutes=9.0)
+    train(other)
+    assert len(curve(config)) == 6 + 1
+    longer = replace(other, stages=(*other.stages, replace(painter, steps=2)))
+    train(longer)  # one more stage
+    assert len(curve(config)) == 6 + 1 + 2
+
+
+def test_run_that_goes_on_does_not_look_for_pretrained_weights(config, monkeypatch):
+    train(config, until=(0, 1))
+    pretrained = replace(config, model=replace(config.model, pretrained=True))
+    checkpoint = Path(config.out) / "last.pt"
+    saved = torch.load(checkpoint, weights_only=True)
+    saved["config"]["model"]["pretrained"] = True
+    torch.save(saved, checkpoint)
+    asked = []
+    model = recipe.SeGAN
+    monkeypatch.setattr(recipe, "SeGAN", lambda *args: (asked.append(args[2]), model(*args))[1])
+    train(pretrained, until=(0, 2))
+    assert asked == [False]
 
 
 def torchrun(*command):
@@ -226,6 +278,7 @@ def torchrun(*command):
 
 def test_two_processes_share_a_run_and_leave_one_model(config, tmp_path):
     path = tmp_path / "config.yaml"
+    config = replace(config, stages=tuple(replace(s, batch=4) for s in config.stages))
     path.write_text(yaml.safe_dump(_lists(asdict(config))))
     said = torchrun("-m", "segan_ros.training.train", "--config", str(path))
     assert said.count("next, segan export") == 1
@@ -236,7 +289,9 @@ AVERAGING = """
 import sys
 from pathlib import Path
 import torch
+from segan_ros.training.config import Stage
 from segan_ros.training.processes import joined
+from segan_ros.training.state import Optimiser
 with joined() as processes:
     rank = float(processes.rank)
     tensors = [torch.full((2, 3), rank), torch.tensor([10 * rank])]
@@ -246,6 +301,10 @@ with joined() as processes:
     processes.share(network)
     found = [*tensors[0].flatten().tolist(), *tensors[1].tolist(), *network.weight[0].tolist()]
     Path(sys.argv[1], f"rank{processes.rank}").write_text(str(found))
+    optimiser = Optimiser([network], Stage("segmentor", 1, 2, 1e-2), processes)
+    optimiser.step(network(torch.full((1, 2), rank)).sum())
+    weights = [p.tolist() for p in network.parameters()]
+    Path(sys.argv[1], f"weights{processes.rank}").write_text(str(weights))
 """
 
 
@@ -254,6 +313,9 @@ def test_processes_average_gradients_and_take_over_the_weights_of_the_first(tmp_
     torchrun(str(tmp_path / "script.py"), str(tmp_path))
     for rank in (0, 1):
         assert (tmp_path / f"rank{rank}").read_text() == str([0.5] * 6 + [5.0] + [0.0, 0.0])
+    # Alone, the first would have no gradient of its weights.
+    first, second = ((tmp_path / f"weights{rank}").read_text() for rank in (0, 1))
+    assert first == second and "-0.0099" in first
 
 
 def test_processes_split_each_batch_between_them(config, scenes):

@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 
 from segan_ros.mask_noise import CALIBRATED, MaskNoise
 from segan_ros.model.losses import LossWeights
-from segan_ros.model.segan import SIZES, Sizes
+from segan_ros.model.segan import SIZES, SPECS, Sizes
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Augmentation:
         blur: blur, or lose resolution.
         noise: sensor noise.
         noisy_masks: give the visible masks the errors of a segmenter.
-        paste: put an object of another scene in front, with its exact truth.
+        paste: put an object, of any scene, in front, with its exact truth.
         margin: range that the margin of each side of the ROI is drawn from (section 3.1: 0.1-0.3).
         photographs: take what no object covers from a photograph, and the colours of what is pasted
             from one; each with this chance. Needs `Data.photographs`.
@@ -266,6 +267,16 @@ def _check(config: Config) -> None:
         demand(0 <= value <= 1, f"augmentation.{name}", value, "a probability lies in 0..1")
     low, high = margin = config.augmentation.margin
     demand(0 <= low <= high <= 2, "augmentation.margin", margin, "low before high, both in 0..2")
+    looked_at = SPECS[size].segmentor.roi.margin
+    demand(
+        low <= looked_at <= high,
+        "augmentation.margin",
+        margin,
+        f"{size} looks at {looked_at} afterwards, which must lie between",
+    )
+    demand(config.seed >= 0, "seed", config.seed, "it must not be negative")
+    penalty = config.hallucination_penalty
+    demand(0 <= penalty < inf, "hallucination_penalty", penalty, "it must be 0 or more")
     data = config.data
     demand(len(data.train) > 0, "data.train", [], "name at least one folder")
     demand(0 <= data.occluded <= 1, "data.occluded", data.occluded, "a share lies in 0..1")
@@ -289,7 +300,10 @@ def _check(config: Config) -> None:
             stage.batch,
             "at least 2, for batch normalisation",
         )
-        demand(stage.rate > 0, f"stages[{i}].rate", stage.rate, "it must be positive")
+        demand(0 < stage.rate < inf, f"stages[{i}].rate", stage.rate, "it must be positive")
+        demand(0 <= stage.decay < inf, f"stages[{i}].decay", stage.decay, "it must be 0 or more")
+        fine = all(0 <= beta < 1 for beta in stage.betas)
+        demand(fine, f"stages[{i}].betas", stage.betas, "both lie in 0..1, below 1")
         resizable = not stage.paints and size == "tabletop"
         demand(
             stage.side == 0 or (resizable and stage.side >= 32 and stage.side % 32 == 0),

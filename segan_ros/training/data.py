@@ -31,7 +31,7 @@ Seen = tuple[View, Mask, Mask]
 
 
 class Batch(NamedTuple):
-    """N samples, all in 0..1.
+    """N samples, all in 0..1 but `order`, in -1..1.
 
     The segmentor's side, empty where the painter learns alone: `planes` ``(N, C, h, w)``, `boxes`
     ``(N, 4)``, and at the size of its logits the truth `whole`, `visible`, `others`, `order`
@@ -179,8 +179,8 @@ class Batches(Dataset[Batch]):
     Args:
         library: what to draw from.
         config: seed, augmentation, share of occluded objects.
-        stage: batch size; the painter's side is made unless it trains the segmentor alone.
-        number: of the stage, which has its own draws.
+        number: of the stage in `config`, which says batch size and whether the painter's side is
+            made, and has its own draws.
         spec: what the networks look at.
         mask_size: of the segmentor's truth.
         processes: this one gets its part of each batch.

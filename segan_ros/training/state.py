@@ -39,7 +39,12 @@ class TrainingError(ValueError):
 
 
 class Optimiser:
-    """AdamW over some networks; a step is taken on a loss with the norm of its gradient bounded."""
+    """AdamW over some networks; a step is taken on a loss with the norm of its gradient bounded.
+
+    Raises:
+        FloatingPointError: in `step`, which then changes nothing: the loss or its gradient is not
+            finite. Gradients are means over the processes, so that all of them agree.
+    """
 
     def __init__(self, networks: list[nn.Module], stage: Stage, processes: Processes) -> None:
         self.processes = processes
@@ -54,7 +59,11 @@ class Optimiser:
         self.processes.average([g for g in gradients if g is not None])
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        nn.utils.clip_grad_norm_(self.parameters, 10.0)
+        norm = nn.utils.clip_grad_norm_(self.parameters, 10.0)
+        if not (norm.isfinite() and loss.isfinite()):
+            raise FloatingPointError(
+                f"the loss is {loss.item():.3g}, the norm of its gradient {norm.item():.3g}"
+            )
         self.adam.step()
 
 
@@ -238,7 +247,7 @@ def resume(state: Run, path: Path) -> None:
     # would be waited for in every step.
     saved = torch.load(path, map_location="cpu", weights_only=True)
     configs = state.config.as_dict(), saved["config"]
-    ours, theirs = (_lasting(config, saved["stage"]) for config in configs)
+    ours, theirs = (_lasting(config, saved["stage"], saved["step"]) for config in configs)
     if ours != theirs:
         differ = ", ".join(k for k in ours if ours[k] != theirs.get(k))
         raise TrainingError(
@@ -254,13 +263,16 @@ def resume(state: Run, path: Path) -> None:
         state.optimisers.load_state_dict(saved["optimisers"])
 
 
-def _lasting(config: dict[str, Any], stage: int) -> dict[str, Any]:
-    """What of a config must not change at `stage`: all but who prepares batches, what tames a loss
-    that is not finite, and the places of files, their number excepted."""
+def _lasting(config: dict[str, Any], stage: int, step: int) -> dict[str, Any]:
+    """What of a config must not change at `step` of `stage`: all but who prepares batches, when
+    runs are saved, what tames a loss that is not finite, the stages to come, and the places of
+    files, their number excepted."""
     config = _plain(config)
     data = {k: len(_each(v)) if k in PLACES else v for k, v in config["data"].items()}
-    stages = config["stages"][:stage] + [{**s, "rate": 0} for s in config["stages"][stage:]]
-    return {**config, "out": "", "workers": 0, "bf16": False, "data": data, "stages": stages}
+    begun = config["stages"][stage : stage + (step > 0)]
+    stages = config["stages"][:stage] + [{**s, "rate": 0} for s in begun]
+    free = {"out": "", "workers": 0, "bf16": False, "checkpoint_minutes": 0}
+    return {**config, **free, "data": data, "stages": stages}
 
 
 def _plain(value: Any) -> Any:

@@ -110,17 +110,24 @@ def train(
 
     Raises:
         TrainingError: the loss is not finite, or the folder holds a run of another config.
-        ValueError: the scenes do not serve.
+        ValueError: the scenes do not serve, or a batch cannot be shared by the processes.
     """
     # Workers are forked: one that inherits OpenCV's threads waits for them for ever.
     cv2.setNumThreads(1)
+    for i, stage in enumerate(config.stages):
+        if stage.batch % processes.count or stage.batch < 2 * processes.count:
+            raise ValueError(
+                f"stages[{i}].batch is {stage.batch}; {processes.count} processes share a multiple "
+                "of their number, two objects each at least"
+            )
     torch.manual_seed(config.seed)
-    model = SeGAN(config.model.size, config.model.sizes, config.model.pretrained)
+    checkpoint = Path(config.out) / "last.pt"
+    goes_on = checkpoint.exists()
+    model = SeGAN(config.model.size, config.model.sizes, config.model.pretrained and not goes_on)
     model = model.to(device()).to(memory_format=torch.channels_last)
     state = Run(config, model, processes)
-    checkpoint = state.folder / "last.pt"
     state.folder.mkdir(parents=True, exist_ok=True)
-    if checkpoint.exists():
+    if goes_on:
         resume(state, checkpoint)
     _check_validation(config)
     data = config.data
@@ -212,14 +219,16 @@ def _train_stage(
         rate = rate_at(stage, state.step)
         state.optimisers.set_rate(rate)
         _seed_step(state)
-        losses = _averaged(_step(state, stage, batch), state.processes)
-        if not math.isfinite(losses["loss"]):
-            torch.save(tuple(batch), state.folder / "bad_batch.pt")
+        try:
+            losses = _averaged(_step(state, stage, batch), state.processes)
+        except FloatingPointError as error:
+            path = state.folder / f"bad_batch_{state.processes.rank}.pt"
+            torch.save(tuple(batch), path)
             raise TrainingError(
-                f"the loss is {losses['loss']} at step {state.step} of stage {stage.trains}; its "
-                f"batch is in {state.folder / 'bad_batch.pt'}. Lower stages[{state.stage}].rate "
-                f"(now {stage.rate}) or set bf16: false, and start again"
-            )
+                f"{error}, at step {state.step} of stage {stage.trains}; this process's batch is "
+                f"in {path}. Lower stages[{state.stage}].rate (now {stage.rate}) or set bf16: "
+                "false, and start again"
+            ) from None
         state.step += 1
         state.outdated |= stage.trains != "painter"
         now = time.monotonic()
@@ -312,7 +321,7 @@ def _seed_step(state: Run) -> None:
 
 
 def _averaged(losses: dict[str, float], processes: Processes) -> dict[str, float]:
-    """Means over processes: one that is not finite stops them all."""
+    """Means over processes."""
     values = torch.tensor(list(losses.values()), device=device())
     processes.average([values])
     return dict(zip(losses, values.tolist(), strict=True))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segan_ros.completion import SceneCompleter
 from segan_ros.crops import Planes
+from segan_ros.evaluation.metrics import PARTLY_HIDDEN, iou
 from segan_ros.evaluation.reliability import undecided
 from segan_ros.frame import AmodalObject, Mask
 from segan_ros.inference import MAX_BATCH, Model
@@ -113,14 +114,15 @@ def _measures(
         hidden[y0:y1, x0:x1] = (guess.probability > chosen) & guess.invisible
         if np.count_nonzero(hidden) < least * area:
             hidden[:] = False
-        si, sf = _iou(hidden, true_hidden), _iou(hidden | visible, truth.amodal)
+        si, sf = iou(hidden, true_hidden), iou(hidden | visible, truth.amodal)
         result.append((share, si, sf, np.count_nonzero(hidden) / area))
     return result
 
 
 def _means(threshold: float, rows: NDArray[np.float64]) -> Scores:
     share, si, sf, hallucination = rows.T
-    occluded, clear = (share >= 0.05) & (share <= 0.95), share < 0.05
+    least, most = PARTLY_HIDDEN
+    occluded, clear = (share >= least) & (share <= most), share < least
 
     def mean(values: NDArray[np.float64]) -> float:
         return float(values.mean()) if len(values) else float("nan")
@@ -132,11 +134,6 @@ def _means(threshold: float, rows: NDArray[np.float64]) -> Scores:
         mean(hallucination[clear]),
         int(np.count_nonzero(occluded)),
     )
-
-
-def _iou(a: Mask, b: Mask) -> float:
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 1.0
 
 
 def _parts(*arrays: Planes) -> Iterable[tuple[Planes, ...]]:
