@@ -1,8 +1,8 @@
 """``segan train``: the recipe from scene folders to a checkpoint, top to bottom.
 
 Stages follow the paper: the segmentor (Eq. 2) and the painter on true masks (Eq. 3-5) on their own,
-then both end to end (Eq. 6). A run that was stopped goes on where it was, and takes the same steps
-as one that was not. `torchrun` shares it between processes:
+then both end to end (Eq. 6). A run that was stopped goes on where it was, and on a CPU takes the
+same steps as one that was not. `torchrun` shares it between processes:
 ``torchrun --nproc-per-node 2 -m segan_ros.training.train --config FILE``.
 """
 
