@@ -67,7 +67,7 @@ class CompressedPicture:
             bits, colours = 8, 2
         self._check_size()
         # A frame may do without depth, but not if it is found to be damaged only then.
-        damaged = topic == "depth" and not _is_sound_png(self._bytes)
+        damaged = topic == "depth" and not self._is_sound
         if damaged or _END[kind] not in self._bytes[-_TAIL:]:
             raise self._truncated()
         self.encoding = self._encoding(bits, colours)
@@ -82,7 +82,7 @@ class CompressedPicture:
             MessageError: ``truncated``.
         """
         # OpenCV may not come back from a damaged png.
-        if self._bytes.startswith(MAGIC["png"]) and not _is_sound_png(self._bytes):
+        if not self._is_sound:
             raise self._truncated()
         how = cv2.IMREAD_UNCHANGED
         if self._topic == "image":
@@ -99,6 +99,11 @@ class CompressedPicture:
                 metres = np.float32(scale) / (pixels.astype(np.float32) - np.float32(offset))
             pixels = np.where(pixels > 0, metres, np.float32(np.nan))
         return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
+
+    @cached_property
+    def _is_sound(self) -> bool:
+        """False for a png that is damaged; of a jpeg nothing is known before it is decoded."""
+        return not self._bytes.startswith(MAGIC["png"]) or _is_sound_png(self._bytes)
 
     def _check_size(self) -> None:
         width, height = self.width, self.height

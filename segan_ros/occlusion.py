@@ -188,7 +188,9 @@ def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> Oc
             raise ValueError(
                 f"edge {edge.occluder_id} -> {edge.occludee_id} does not join two of {ids}"
             )
-        graph.add_edge(edge.occluder_id, edge.occludee_id, rank=(edge.score, edge.overlap_area))
+        graph.add_edge(
+            edge.occluder_id, edge.occludee_id, weakness=(-edge.score, -edge.overlap_area)
+        )
     is_acyclic = nx.is_directed_acyclic_graph(graph)
     _break_cycles(graph)
     layer: dict[int, int] = {}
@@ -237,10 +239,10 @@ def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0)
 def _break_cycles(graph: nx.DiGraph) -> None:
     """Inside each knot keep the strongest edges that close no cycle, remove the others."""
     for knot in list(nx.strongly_connected_components(graph)):
-        inner = graph.subgraph(knot).edges(data="rank")
+        inner = graph.subgraph(knot).edges(data="weakness")
         kept = nx.DiGraph()
         kept.add_nodes_from(knot)
-        for occluder, occludee, _ in sorted(inner, key=lambda e: (*(-r for r in e[2]), *e[:2])):
+        for occluder, occludee, _ in sorted(inner, key=lambda e: (e[2], e[0], e[1])):
             if nx.has_path(kept, occludee, occluder):
                 graph.remove_edge(occluder, occludee)
             else:

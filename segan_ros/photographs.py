@@ -22,11 +22,9 @@ KINDS = (".jpg", ".jpeg", ".png")
 
 def picture_paths(folder: str | Path, kinds: tuple[str, ...] = KINDS) -> list[Path]:
     """Files of these `kinds` in `folder` and below it, sorted; none that a dot hides."""
-    inside = sorted(p.relative_to(folder) for p in Path(folder).rglob("*"))
-    shown = [p for p in inside if not any(part.startswith(".") for part in p.parts)]
-    return [
-        Path(folder, p) for p in shown if p.suffix.lower() in kinds and Path(folder, p).is_file()
-    ]
+    root = Path(folder)
+    found = (p for p in sorted(root.rglob("*")) if p.suffix.lower() in kinds and p.is_file())
+    return [p for p in found if not any(n.startswith(".") for n in p.relative_to(root).parts)]
 
 
 def photograph_paths(folder: str) -> list[Path]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from segan_ros.frame import Frame
-from segan_ros.scenes import LabelledScene, TrueObject, true_occlusions
+from segan_ros.scenes import LabelledScene, TrueObject, encoded, true_occlusions
 
 
 def frame_of(labels: np.ndarray, **extra) -> Frame:
@@ -49,3 +49,12 @@ def labelled_scene() -> LabelledScene:
         true_occlusions(labels, objects),
         {"seed": 7},
     )
+
+
+def turned_jpeg(rgb: np.ndarray, orientation: int) -> bytes:
+    """A jpeg whose EXIF says how to turn it: 3 by 180 degrees, 6 by 90."""
+    tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([orientation]) + bytes(6)
+    exif = b"Exif\0\0" + tiff
+    tag = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    jpeg = encoded(rgb, ".jpg")
+    return jpeg[:2] + tag + jpeg[2:]

@@ -6,6 +6,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from samples import turned_jpeg
 
 from segan_ros import cli
 from segan_ros.evaluation.metrics import score_scene
@@ -14,7 +15,7 @@ from segan_ros.importers.coco_amodal import coco_amodal_scenes
 from segan_ros.importers.collect import Problems, free_name
 from segan_ros.importers.dyce import parse
 from segan_ros.occlusion import EdgeRule
-from segan_ros.scenes import encoded, iterate_scenes, read_scene, write_image
+from segan_ros.scenes import iterate_scenes, read_scene, write_image
 
 SIZE = 60, 80
 
@@ -337,11 +338,8 @@ def test_picture_is_not_turned_under_its_masks(coco):
     """EXIF says: turn by 180 degrees."""
     picture = PHOTO.copy()
     picture[:30] = 255
-    jpeg = encoded(picture, ".jpg")
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0"
     path = coco(cocoa(True))
-    tag = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
-    (path.parent / "photos" / "val" / "p.jpg").write_bytes(jpeg[:2] + tag + jpeg[2:])
+    (path.parent / "photos" / "val" / "p.jpg").write_bytes(turned_jpeg(picture, 3))
     assert run_coco(path) == 0
     rgb = read_scene(path.parent / "out" / "val_p").frame.rgb
     assert rgb[:25].mean() > 240 and rgb[35:].mean() < 100

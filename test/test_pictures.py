@@ -10,7 +10,7 @@ import headless_browser
 import numpy as np
 import pytest
 from dummy_model import write_dummy_model
-from samples import frame_of, labelled_scene, many_objects, overlapping
+from samples import frame_of, labelled_scene, many_objects, overlapping, turned_jpeg
 
 from segan_ros.cli import main
 from segan_ros.completion import SceneCompleter
@@ -233,11 +233,7 @@ def test_labels_that_hold_no_ids_are_refused(tmp_path, name, kind, channels, mes
 
 def test_photo_that_is_to_be_turned_is_read_as_its_masks_were_drawn(tmp_path):
     """EXIF says: turn by 90 degrees. The node does not turn pictures either."""
-    rgb = np.zeros((8, 16, 3), np.uint8)
-    jpeg = encoded(rgb, ".jpg")
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
-    tag = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
-    (tmp_path / "rgb.jpg").write_bytes(jpeg[:2] + tag + jpeg[2:])
+    (tmp_path / "rgb.jpg").write_bytes(turned_jpeg(np.zeros((8, 16, 3), np.uint8), 6))
     write_image(tmp_path / "ids.png", np.ones((8, 16), np.uint8))
     assert cv2.imread(str(tmp_path / "rgb.jpg")).shape == (16, 8, 3)
     assert read_frame(tmp_path / "rgb.jpg", tmp_path / "ids.png").size == (8, 16)

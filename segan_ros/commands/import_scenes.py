@@ -40,9 +40,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError, OSError, ImportError: an argument or the annotations cannot be used.
     """
-    pictures = args.root if args.kind == "dyce" else args.images
+    option, pictures = ("--root", args.root) if args.kind == "dyce" else ("--images", args.images)
     if not pictures.is_dir():
-        option = "--root" if args.kind == "dyce" else "--images"
         raise ValueError(f"{pictures}: no such folder; {option} names the one with the pictures")
     if args.out.exists() and any(args.out.iterdir()):
         raise ValueError(
