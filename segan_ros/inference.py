@@ -16,6 +16,7 @@ from segan_ros.engines import EngineError, Engines, Watch, check_unchanged
 from segan_ros.model_spec import ModelError, ModelSpec
 from segan_ros.resources import resource_path
 from segan_ros.sessions import (
+    FIXED_BATCH,
     MAX_BATCH,
     PRECISIONS,
     PROVIDERS,
@@ -301,10 +302,18 @@ class Model:
     @staticmethod
     def _run(session: ort.InferenceSession, feeds: dict[str, Planes]) -> Planes:
         count = len(next(iter(feeds.values())))
-        parts = [
-            session.run(
-                None, {k: np.ascontiguousarray(v[i : i + MAX_BATCH]) for k, v in feeds.items()}
-            )[0]
-            for i in range(0, count, MAX_BATCH)
-        ]
+        fixed = FIXED_BATCH.get(session.get_providers()[0], 0)
+        size = fixed or MAX_BATCH
+        parts = []
+        for i in range(0, count, size):
+            part = {k: _filled_up(v[i : i + size], fixed) for k, v in feeds.items()}
+            parts.append(session.run(None, part)[0][: count - i])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _filled_up(planes: Planes, count: int) -> Planes:
+    """Contiguous, with empty objects behind if there are fewer than `count`."""
+    missing = max(0, count - len(planes))
+    if missing:
+        return np.pad(planes, [(0, missing)] + [(0, 0)] * (planes.ndim - 1))
+    return np.ascontiguousarray(planes)

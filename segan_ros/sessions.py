@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,10 @@ PRECISIONS = ("auto", "fp32", "fp16", "int8")
 USUAL_BATCH, MAX_BATCH = 8, 16
 """Objects per call that engines are tuned for, and the most: callers cut more into several calls,
 which bounds memory."""
+
+FIXED_BATCH = {PROVIDERS["cuda"]: USUAL_BATCH}
+"""Objects in every call to a provider, empty ones among them: whenever their number changes, CUDA
+plans all its convolutions anew, which takes a tenth to half a second (docs/gpu.md)."""
 
 
 NO_MEMORY = (
@@ -110,6 +116,22 @@ def require(provider: str) -> None:
         raise ProviderError("no NVIDIA GPU, or no driver for it (libcuda.so.1)")
     if provider == "tensorrt" and tensorrt_version() is None:
         raise ProviderError("the loader does not find TensorRT (libnvinfer.so); see docs/gpu.md")
+    if provider in ("tensorrt", "cuda"):
+        load_cuda()
+
+
+@cache
+def load_cuda() -> tuple[str, ...]:
+    """Load CUDA and cuDNN from pip's ``nvidia-*`` packages, in which no loader looks by itself.
+
+    Returns:
+        the libraries that ONNX Runtime found neither there nor elsewhere; none before 1.21, which
+        cannot do this.
+    """
+    said = StringIO()
+    with redirect_stdout(said):
+        getattr(ort, "preload_dlls", lambda: None)()
+    return tuple(re.findall(r"Failed to load (?:.*/)?([^/\s]+): ", said.getvalue()))
 
 
 def open_session(
@@ -151,8 +173,10 @@ def open_session(
             raise ModelError(f"{network.path}: ONNX Runtime cannot read it: {reason}") from None
         raise failure(error) from None
     if session.get_providers()[0] != name:
+        missing = load_cuda() if provider in ("tensorrt", "cuda") else ()
         raise UnavailableError(
-            "its library or device is missing, ONNX Runtime fell back to the CPU"
+            f"{', '.join(missing) or 'its library or device'} is missing, ONNX Runtime fell back "
+            "to the CPU; see docs/gpu.md"
         )
     session.disable_fallback()  # nor may it take the CPU when a run fails later
     _check_inputs(network, session)

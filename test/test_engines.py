@@ -35,6 +35,7 @@ from segan_ros.sessions import (
     ProviderError,
     UnavailableError,
     failure,
+    load_cuda,
     open_session,
     precision_on,
     provider_options,
@@ -118,6 +119,29 @@ def test_what_tensorrt_lacks_is_said_before_any_build(monkeypatch, gpu, version,
     monkeypatch.setattr("segan_ros.sessions.tensorrt_version", lambda: version)
     with pytest.raises(ProviderError, match=message):
         require("tensorrt")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("", "its library or device is missing"),
+        (
+            "Failed to load libcudart.so.13: libcudart.so.13: cannot open shared object file\n"
+            "Failed to load /usr/lib/libcudnn.so.9: not for this machine\n"
+            "Please follow a link.",
+            "^libcudart.so.13, libcudnn.so.9 is missing",
+        ),
+    ],
+)
+def test_cuda_that_does_not_load_is_named(monkeypatch, capsys, painter, said, reason):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
+    monkeypatch.setattr("segan_ros.sessions.gpu", lambda: "a GPU")
+    monkeypatch.setattr(ort, "preload_dlls", lambda: said and print(said), raising=False)
+    load_cuda.cache_clear()
+    with pytest.raises(UnavailableError, match=reason):
+        open_session(painter, "cuda", {}, 0)
+    load_cuda.cache_clear()
+    assert capsys.readouterr().out == ""
 
 
 def test_precision_is_what_a_provider_can_do():

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from segan_ros.inference import MAX_BATCH, Model, model_folder
 from segan_ros.model_spec import ModelError, ModelSpec
+from segan_ros.sessions import FIXED_BATCH
 
 
 @pytest.fixture
@@ -31,6 +32,23 @@ def test_batches_of_any_size_give_the_same_answer(folder):
     assert together.shape == (len(many), 1, 32, 32)
     for i in (0, MAX_BATCH - 1, MAX_BATCH, len(many) - 1):
         np.testing.assert_array_equal(together[i], model.segment(many[i : i + 1], boxes[:1])[0])
+
+
+def test_a_provider_with_a_fixed_batch_never_sees_another(folder, monkeypatch):
+    model, many, boxes = Model(folder, "cpu"), planes(13), np.zeros((13, 4), np.float32)
+    expected = model.segment(many, boxes)
+    monkeypatch.setitem(FIXED_BATCH, "CPUExecutionProvider", 8)
+    sizes, run = [], ort.InferenceSession.run
+
+    def counting(session, names, feeds):
+        sizes.append(len(feeds["planes"]))
+        return run(session, names, feeds)
+
+    monkeypatch.setattr(ort.InferenceSession, "run", counting)
+    for count in (1, 8, 9, 13):
+        answer = model.segment(many[:count], boxes[:count])
+        np.testing.assert_array_equal(answer, expected[:count])
+    assert sizes == [8] * 6
 
 
 def test_auto_says_what_it_skipped(folder, caplog):
