@@ -182,7 +182,7 @@ def evaluate(
         ValueError: a scene has no ground truth.
     """
     scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
-    predicted, pixels, all_pixels = [], [], undecided(completer)
+    predicted, probabilities, all_pixels = [], reliability(), undecided(completer)
     for folder in tqdm(folders, unit="scene"):
         scene = read_with_truth(folder)
         if not use_depth:
@@ -190,14 +190,15 @@ def evaluate(
         with naming(folder):
             for method, score in score_methods(completer, scene).items():
                 scores[method].append(score)
-            pixels.append(decided_pixels(scene, all_pixels.complete(scene.frame, paint=False)))
+            answer = all_pixels.complete(scene.frame, paint=False)
+            probabilities += reliability([decided_pixels(scene, answer)])
             if segmenter is not None:
                 seen = segmenter(folder.name, scene)
                 predicted.append(score_predicted(completer, scene, seen))
     return Evaluation(
         tuple(f.name for f in folders),
         {method: tuple(s) for method, s in scores.items()},
-        reliability(pixels),
+        probabilities,
         tuple(predicted),
     )
 

@@ -31,17 +31,34 @@ Decided = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Per bin: how many pixels, their mean probability, and the share that truly is hidden.
+    """What pixels were given and what they are, counted in bins; those of scenes can be added.
 
     Args:
         pixels: ``(BINS,)`` counts.
-        said: ``(BINS,)`` mean probability, NaN in an empty bin.
-        true: ``(BINS,)`` share of pixels of the whole mask, NaN in an empty bin.
+        given: ``(BINS,)`` sums of their probabilities.
+        hits: ``(BINS,)`` counts of those that are the object's.
     """
 
     pixels: NDArray[np.int64]
-    said: NDArray[np.float64]
-    true: NDArray[np.float64]
+    given: NDArray[np.float64]
+    hits: NDArray[np.int64]
+
+    def __add__(self, other: Reliability) -> Reliability:
+        return Reliability(
+            self.pixels + other.pixels, self.given + other.given, self.hits + other.hits
+        )
+
+    @property
+    def said(self) -> NDArray[np.float64]:
+        """``(BINS,)`` mean probability, NaN in an empty bin."""
+        with np.errstate(invalid="ignore"):
+            return self.given / self.pixels
+
+    @property
+    def true(self) -> NDArray[np.float64]:
+        """``(BINS,)`` share of pixels that are the object's, NaN in an empty bin."""
+        with np.errstate(invalid="ignore"):
+            return self.hits / self.pixels
 
     @property
     def error(self) -> float:
@@ -76,16 +93,17 @@ def decided_pixels(truth: LabelledScene, answer: CompletedScene) -> Decided:
     return np.concatenate(said), np.concatenate(true)
 
 
-def reliability(pixels: Iterable[Decided]) -> Reliability:
-    """Bins over the pixels of many scenes."""
-    count, said, hits = (np.zeros(BINS) for _ in range(3))
+def reliability(pixels: Iterable[Decided] = ()) -> Reliability:
+    """Bins over the pixels of scenes."""
+    found = Reliability(np.zeros(BINS, np.int64), np.zeros(BINS), np.zeros(BINS, np.int64))
     for probability, truth in pixels:
         bins = np.minimum((probability * BINS).astype(int), BINS - 1)
-        count += np.bincount(bins, minlength=BINS)
-        said += np.bincount(bins, probability, BINS)
-        hits += np.bincount(bins, truth, BINS)
-    with np.errstate(invalid="ignore"):
-        return Reliability(count.astype(np.int64), said / count, hits / count)
+        found += Reliability(
+            np.bincount(bins, minlength=BINS),
+            np.bincount(bins, probability, BINS).astype(np.float64),
+            np.bincount(bins[truth], minlength=BINS),
+        )
+    return found
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:

@@ -6,7 +6,7 @@ numbers repair that (Platt 1999); they go into the last layer, so that nothing e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,16 @@ from segan_ros.evaluation.reliability import Decided, decided_pixels, undecided
 from segan_ros.inference import Model
 from segan_ros.scenes import ScenePath, read_scene
 
-NONE: Decided = (np.zeros(0, np.float32), np.zeros(0, bool))
+BINS, LIMIT = 4096, 14.0
+"""Logits are counted in so many bins up to this: millions of pixels become a few thousand."""
 
 
-def decided(model: Model, folders: Iterable[ScenePath]) -> list[Decided]:
+def decided(model: Model, folders: Iterable[ScenePath]) -> Iterator[Decided]:
     """Probabilities and truths of the pixels that `model` decides on, scene by scene."""
     completer = undecided(SceneCompleter(model))
-    found = []
     for folder in folders:
         scene = read_scene(folder)
-        found.append(decided_pixels(scene, completer.complete(scene.frame, paint=False)))
-    return found
+        yield decided_pixels(scene, completer.complete(scene.frame, paint=False))
 
 
 def platt(pixels: Iterable[Decided], rounds: int = 50) -> tuple[float, float]:
@@ -39,21 +38,21 @@ def platt(pixels: Iterable[Decided], rounds: int = 50) -> tuple[float, float]:
     Returns:
         ``(scale, shift)``; ``(1, 0)`` where the pixels do not tell: none, or all of one kind.
     """
-    said, true = (np.concatenate(p) for p in zip(NONE, *pixels, strict=True))
-    if len(said) == 0 or true.min() == true.max():
+    logits, count, hits = _counted(pixels)
+    total, true = count.sum(), hits.sum()
+    if true in (0, total):
         return 1.0, 0.0
-    said = said.astype(np.float64).clip(1e-6, 1 - 1e-6)
-    features = np.stack([np.log(said / (1 - said)), np.ones_like(said)], axis=1)
+    features = np.stack([logits, np.ones_like(logits)], axis=1)
 
     def doubt(of: NDArray[np.float64]) -> float:
-        logits = features @ of
-        return float(np.mean(np.logaddexp(0, logits) - true * logits))
+        scaled = features @ of
+        return float((count * np.logaddexp(0, scaled) - hits * scaled).sum() / total)
 
     found: NDArray[np.float64] = np.array([1.0, 0.0])
     for _ in range(rounds):
         guess = 0.5 * (1 + np.tanh(0.5 * (features @ found)))
-        weight = guess * (1 - guess)
-        slope = features.T @ (guess - true)
+        weight = count * guess * (1 - guess)
+        slope = features.T @ (count * guess - hits)
         bend = (features * weight[:, None]).T @ features + 1e-9 * np.eye(2)
         step, now = np.linalg.solve(bend, slope), doubt(found)
         # Where probabilities are far off, a whole step can lead away.
@@ -64,3 +63,17 @@ def platt(pixels: Iterable[Decided], rounds: int = 50) -> tuple[float, float]:
             break
     scale, shift = found
     return (float(scale), float(shift)) if scale > 0 else (1.0, 0.0)
+
+
+def _counted(pixels: Iterable[Decided]) -> tuple[NDArray[np.float64], ...]:
+    """Of each bin that holds pixels: their mean logit, how many they are, how many are true."""
+    sums, count, hits = (np.zeros(BINS) for _ in range(3))
+    for given, true in pixels:
+        said = given.astype(np.float64).clip(1e-6, 1 - 1e-6)
+        logits = np.log(said / (1 - said))
+        bins = ((logits / LIMIT + 1) * BINS / 2).astype(int)
+        sums += np.bincount(bins, logits, BINS)
+        count += np.bincount(bins, minlength=BINS)
+        hits += np.bincount(bins, true, BINS)
+    held = count > 0
+    return sums[held] / count[held], count[held], hits[held]
