@@ -1,6 +1,7 @@
 """What tests with ROS share: a domain of their own, a model without weights, nodes that go away."""
 
 import os
+import signal
 
 import pytest
 
@@ -57,3 +58,11 @@ def robot(ros):
     other = Robot()
     yield other
     other.close()
+
+
+@pytest.fixture
+def hangup():
+    """SIGHUP as a terminal has it, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
