@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 PROCESSORS, MAJOR, MINOR = 16, 75, 76
 """CUDA's names for the number of multiprocessors and the two halves of the compute capability."""
@@ -37,10 +39,20 @@ def gpu() -> str | None:
 
 @cache
 def tensorrt_version() -> str | None:
-    """Version of TensorRT's library, as the number it gives itself; None if there is none."""
-    for name in ("libnvinfer.so.11", "libnvinfer.so.10", "libnvinfer.so.8", "libnvinfer.so"):
-        try:
-            return str(ctypes.CDLL(name).getInferLibVersion())
-        except (OSError, AttributeError):
-            continue
+    """Version of TensorRT's library, as the number it gives itself; None if there is none.
+
+    That of pip's ``tensorrt-cu*`` comes before the one that the loader finds, and is loaded with
+    its parser: ONNX Runtime then finds both.
+    """
+    pip = find_spec("tensorrt_libs")
+    folders = (pip.submodule_search_locations if pip else None) or ()
+    for folder in (*folders, ""):
+        for major in (".11", ".10", ".8", ""):
+            try:
+                library = ctypes.CDLL(str(Path(folder, f"libnvinfer.so{major}")))
+                if folder:
+                    ctypes.CDLL(str(Path(folder, f"libnvonnxparser.so{major}")))
+                return str(library.getInferLibVersion())
+            except (OSError, AttributeError):
+                continue
     return None

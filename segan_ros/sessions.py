@@ -115,7 +115,7 @@ def require(provider: str) -> None:
     if provider in ("tensorrt", "cuda") and gpu() is None:
         raise ProviderError("no NVIDIA GPU, or no driver for it (libcuda.so.1)")
     if provider == "tensorrt" and tensorrt_version() is None:
-        raise ProviderError("the loader does not find TensorRT (libnvinfer.so); see docs/gpu.md")
+        raise ProviderError("TensorRT (libnvinfer.so) is not found; see docs/gpu.md")
     if provider in ("tensorrt", "cuda"):
         load_cuda()
 

@@ -20,21 +20,26 @@ int cuDeviceGetAttribute(int *value, int which, int device) {
 }
 int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = 61ul << 30; return device != 7; }
 """
-TENSORRT = "int getInferLibVersion(void) { return 100300; }"
+TENSORRT = "int getInferLibVersion(void) { return VERSION; }"
 ASK = "from segan_ros.gpu import gpu, tensorrt_version; print(gpu(), tensorrt_version())"
 
 
-def ask(folder, driver_result):
-    """What a process says that finds the libraries in `folder`."""
+def compile_library(path, code):
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")
-    driver = DRIVER.replace("RESULT", str(driver_result))
-    for name, code in (("libcuda.so.1", driver), ("libnvinfer.so.10", TENSORRT)):
-        command = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", folder / name]
-        subprocess.run(command, input=code, text=True, check=True)
+    path.parent.mkdir(exist_ok=True)
+    command = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", path]
+    subprocess.run(command, input=code, text=True, check=True)
+
+
+def ask(folder, driver_result):
+    """What a process says that finds libraries and Python packages in `folder`."""
+    compile_library(folder / "libcuda.so.1", DRIVER.replace("RESULT", str(driver_result)))
+    compile_library(folder / "libnvinfer.so.10", TENSORRT.replace("VERSION", "100300"))
     path = os.pathsep.join([str(folder), os.environ.get("LD_LIBRARY_PATH", "")])
-    env = {**os.environ, "LD_LIBRARY_PATH": path, "PYTHONPATH": os.pathsep.join(sys.path)}
+    modules = os.pathsep.join([str(folder), *sys.path])
+    env = {**os.environ, "LD_LIBRARY_PATH": path, "PYTHONPATH": modules}
     command = [sys.executable, "-c", ASK]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
 
@@ -45,6 +50,16 @@ def test_name_capability_and_version_are_read(tmp_path):
 
 def test_a_driver_without_a_gpu_is_no_gpu(tmp_path):
     assert ask(tmp_path, driver_result=100) == "None 100300\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "version"),
+    [(["libnvinfer.so.10", "libnvonnxparser.so.10"], 100900), (["libnvinfer.so.10"], 100300)],
+)
+def test_tensorrt_of_pip_comes_first_if_its_parser_is_there_too(tmp_path, files, version):
+    for name in files:
+        compile_library(tmp_path / "tensorrt_libs" / name, TENSORRT.replace("VERSION", "100900"))
+    assert ask(tmp_path, driver_result=0).endswith(f" {version}\n")
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="this machine may have a GPU")
