@@ -112,12 +112,12 @@ def require(provider: str) -> None:
             f"this onnxruntime ({ort.__version__}) was built without it, it has "
             f'{", ".join(have)}; README, "Providers", says which package brings it'
         )
-    if provider in ("tensorrt", "cuda") and gpu() is None:
-        raise ProviderError("no NVIDIA GPU, or no driver for it (libcuda.so.1)")
+    if provider in ("tensorrt", "cuda"):
+        if gpu() is None:
+            raise ProviderError("no NVIDIA GPU, or no driver for it (libcuda.so.1)")
+        load_cuda()
     if provider == "tensorrt" and tensorrt_version() is None:
         raise ProviderError("TensorRT (libnvinfer.so) is not found; see docs/gpu.md")
-    if provider in ("tensorrt", "cuda"):
-        load_cuda()
 
 
 @cache
@@ -176,7 +176,7 @@ def open_session(
         missing = load_cuda() if provider in ("tensorrt", "cuda") else ()
         raise UnavailableError(
             f"{', '.join(missing) or 'its library or device'} is missing, ONNX Runtime fell back "
-            "to the CPU; see docs/gpu.md"
+            "to the CPU"
         )
     session.disable_fallback()  # nor may it take the CPU when a run fails later
     _check_inputs(network, session)
