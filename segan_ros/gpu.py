@@ -39,7 +39,8 @@ def gpu() -> str | None:
 
 @cache
 def tensorrt_version() -> str | None:
-    """Version of TensorRT's library, as the number it gives itself; None if there is none.
+    """Version of TensorRT's library, as the number it gives itself; None if there is none that ONNX
+    Runtime could use (11 is not).
 
     That of pip's ``tensorrt-cu*`` comes before the one that the loader finds, and is loaded with
     its parser: ONNX Runtime then finds both.
@@ -47,12 +48,17 @@ def tensorrt_version() -> str | None:
     pip = find_spec("tensorrt_libs")
     folders = (pip.submodule_search_locations if pip else None) or ()
     for folder in (*folders, ""):
-        for major in (".11", ".10", ".8", ""):
+        for major in (".10", ".8", ""):
+            library, parser = (
+                Path(folder, f"{name}.so{major}") for name in ("libnvinfer", "libnvonnxparser")
+            )
+            if folder and not parser.exists():
+                continue
             try:
-                library = ctypes.CDLL(str(Path(folder, f"libnvinfer.so{major}")))
+                version = str(ctypes.CDLL(str(library)).getInferLibVersion())
                 if folder:
-                    ctypes.CDLL(str(Path(folder, f"libnvonnxparser.so{major}")))
-                return str(library.getInferLibVersion())
+                    ctypes.CDLL(str(parser))
+                return version
             except (OSError, AttributeError):
                 continue
     return None

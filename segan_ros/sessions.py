@@ -125,13 +125,14 @@ def load_cuda() -> tuple[str, ...]:
     """Load CUDA and cuDNN from pip's ``nvidia-*`` packages, in which no loader looks by itself.
 
     Returns:
-        the libraries that ONNX Runtime found neither there nor elsewhere; none before 1.21, which
-        cannot do this.
+        the libraries of CUDA that ONNX Runtime found neither there nor elsewhere; none before 1.21,
+        which cannot do this.
     """
     said = StringIO()
     with redirect_stdout(said):
         getattr(ort, "preload_dlls", lambda: None)()
-    return tuple(re.findall(r"Failed to load (?:.*/)?([^/\s]+): ", said.getvalue()))
+    # It tries pip's files, by their paths, before it leaves the search to the loader, by name.
+    return tuple(re.findall(r"Failed to load ([^/\s]+): ", said.getvalue()))
 
 
 def open_session(

@@ -126,10 +126,11 @@ def test_what_tensorrt_lacks_is_said_before_any_build(monkeypatch, gpu, version,
     [
         ("", "its library or device is missing"),
         (
+            "Failed to load /pip/libcublas.so.13: /lib/libc.so.6: version not found\n"
             "Failed to load libcudart.so.13: libcudart.so.13: cannot open shared object file\n"
-            "Failed to load /usr/lib/libcudnn.so.9: not for this machine\n"
+            "Failed to load libcurand.so.10: libcurand.so.10: cannot open shared object file\n"
             "Please follow a link.",
-            "^libcudart.so.13, libcudnn.so.9 is missing",
+            "^libcudart.so.13, libcurand.so.10 is missing",
         ),
     ],
 )

@@ -29,7 +29,9 @@ def compile_library(path, code):
     if compiler is None:
         pytest.skip("no C compiler")
     path.parent.mkdir(exist_ok=True)
-    command = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", path]
+    # Of libraries with one name, a process has the one that it loaded first.
+    name = f"-Wl,-soname,{path.name}"
+    command = [compiler, "-shared", "-fPIC", name, "-x", "c", "-", "-o", path]
     subprocess.run(command, input=code, text=True, check=True)
 
 
@@ -54,9 +56,13 @@ def test_a_driver_without_a_gpu_is_no_gpu(tmp_path):
 
 @pytest.mark.parametrize(
     ("files", "version"),
-    [(["libnvinfer.so.10", "libnvonnxparser.so.10"], 100900), (["libnvinfer.so.10"], 100300)],
+    [
+        (["libnvinfer.so.10", "libnvonnxparser.so.10"], 100900),
+        (["libnvinfer.so.10"], 100300),
+        (["libnvinfer.so.11", "libnvonnxparser.so.11"], 100300),
+    ],
 )
-def test_tensorrt_of_pip_comes_first_if_its_parser_is_there_too(tmp_path, files, version):
+def test_tensorrt_of_pip_comes_first_if_it_can_be_used(tmp_path, files, version):
     for name in files:
         compile_library(tmp_path / "tensorrt_libs" / name, TENSORRT.replace("VERSION", "100900"))
     assert ask(tmp_path, driver_result=0).endswith(f" {version}\n")
