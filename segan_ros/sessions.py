@@ -26,6 +26,9 @@ PROVIDERS = {
 }
 """Choices of `provider` in the order that ``auto`` tries them, and ONNX Runtime's names."""
 
+NVIDIA = ("tensorrt", "cuda")
+"""Those that need an NVIDIA GPU and CUDA's libraries."""
+
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
 """Choices of `precision`; ``auto`` is fp16 on TensorRT and fp32 elsewhere."""
 
@@ -112,7 +115,7 @@ def require(provider: str) -> None:
             f"this onnxruntime ({ort.__version__}) was built without it, it has "
             f'{", ".join(have)}; README, "Providers", says which package brings it'
         )
-    if provider in ("tensorrt", "cuda"):
+    if provider in NVIDIA:
         if gpu() is None:
             raise ProviderError("no NVIDIA GPU, or no driver for it (libcuda.so.1)")
         load_cuda()
@@ -174,7 +177,7 @@ def open_session(
             raise ModelError(f"{network.path}: ONNX Runtime cannot read it: {reason}") from None
         raise failure(error) from None
     if session.get_providers()[0] != name:
-        missing = load_cuda() if provider in ("tensorrt", "cuda") else ()
+        missing = load_cuda() if provider in NVIDIA else ()
         raise UnavailableError(
             f"{', '.join(missing) or 'its library or device'} is missing, ONNX Runtime fell back "
             "to the CPU"

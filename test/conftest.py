@@ -1,4 +1,4 @@
-"""What tests with ROS share: a domain of their own, a model without weights, nodes that go away."""
+"""What tests share: a ROS domain, a model without weights, nodes that go away, a bag."""
 
 import os
 import signal
@@ -66,3 +66,12 @@ def hangup():
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def bag(tmp_path):
+    """A small bag with ground truth."""
+    pytest.importorskip("rosbags")
+    from small_bag import write_bag
+
+    return write_bag(tmp_path / "bag")

@@ -27,11 +27,6 @@ def model(tmp_path_factory) -> Path:
     return write_dummy_model(tmp_path_factory.mktemp("model"))
 
 
-@pytest.fixture
-def bag(tmp_path) -> Path:
-    return write_bag(tmp_path / "bag")
-
-
 def replay(*arguments: object) -> int:
     return cli.main(["replay", *map(str, arguments)])
 

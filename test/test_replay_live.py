@@ -23,11 +23,6 @@ from segan_ros.evaluation.node_process import NodeError, live_environment
 pytestmark = pytest.mark.ros
 
 
-@pytest.fixture
-def bag(tmp_path) -> Path:
-    return write_bag(tmp_path / "bag")
-
-
 def live_command(*arguments: object) -> list[str]:
     """For a process of its own: the transport profile is read once per process."""
     code = "import sys; from segan_ros.cli import main; sys.exit(main(sys.argv[1:]))"
