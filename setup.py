@@ -26,7 +26,7 @@ def shared_files(*folders: str) -> list[tuple[str, list[str]]]:
 setup(
     version=ElementTree.parse(ROOT / "package.xml").findtext("version"),
     package_data={
-        "segan_ros.evaluation": ["page/*"],
+        "segan_ros.replay": ["web/*"],
         "segan_ros.synthesis.assets": ["objects.tsv"],
     },
     data_files=shared_files("config", "demo", "launch", "models", "msg", "srv"),

@@ -25,15 +25,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segan_ros.evaluation.tables import markdown_table
+from segan_ros.boxes import tight_box
+from segan_ros.drawing.tables import markdown_table
 from segan_ros.frame import Frame
-from segan_ros.scenes import LabelledScene, TrueObject, tight_box, true_occlusions, write_scene
+from segan_ros.storage.scenes import write_scene
 from segan_ros.synthesis.cameras import draw_camera
 from segan_ros.synthesis.lights import draw_lights, draw_look
 from segan_ros.synthesis.piles import Job, come_to_rest, heap, lay_out
 from segan_ros.synthesis.render import Renderer
 from segan_ros.synthesis.views import ALONE_SAMPLES, FRAME_SAMPLES, Rejected, check
 from segan_ros.synthesis.world import SCREEN
+from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 OBJECTS = 10
 SIZE = 240, 320

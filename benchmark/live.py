@@ -27,10 +27,10 @@ from pile import pile
 from processes import Cost, cost_of, processor
 from robot import ECHO, GRAPH, OBJECTS, Robot
 
-from segan_ros.evaluation.node_process import NodeError, NodeProcess, live_environment
-from segan_ros.evaluation.tables import markdown_table
-from segan_ros.inference import PROVIDERS, Model, model_folder
+from segan_ros.drawing.tables import markdown_table
+from segan_ros.replay.node_process import NodeError, NodeProcess, live_environment
 from segan_ros.resources import resource_path
+from segan_ros.runtime.model import PROVIDERS, Model, model_folder
 
 HERE = Path(__file__).resolve().parent
 SIZES = {"VGA": (480, 640), "1080p": (1080, 1920)}

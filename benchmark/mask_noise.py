@@ -1,4 +1,4 @@
-"""What a segmenter gets wrong, beside what `segan_ros.mask_noise` makes of the true masks.
+"""What a segmenter gets wrong, beside what `segan_ros.masks.noise` makes of the true masks.
 
     python benchmark/mask_noise.py --scenes data/test --masks masks    # label images, see below
     python benchmark/mask_noise.py --scenes data/test --grabcut        # GrabCut in the true boxes
@@ -21,12 +21,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.evaluation.matching import Matching, count_masks, match_masks
-from segan_ros.evaluation.predicted import Segmenter, masks_of, noisy_masks
-from segan_ros.evaluation.tables import markdown_table
+from segan_ros.boxes import tight_box
+from segan_ros.drawing.tables import markdown_table
 from segan_ros.frame import Mask
-from segan_ros.mask_noise import CALIBRATED, MaskNoise
-from segan_ros.scenes import LabelledScene, iterate_scenes, read_scene, tight_box
+from segan_ros.masks.noise import CALIBRATED, MaskNoise
+from segan_ros.scoring.matching import Matching, count_masks, match_masks
+from segan_ros.scoring.predicted import Segmenter, masks_of, noisy_masks
+from segan_ros.storage.scenes import iterate_scenes, read_scene
+from segan_ros.truth import LabelledScene
 
 KERNEL = np.ones((3, 3), np.uint8)
 

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.crops import Roi, cut
+from segan_ros.boxes import Roi, cut, tight_box
 from segan_ros.frame import Image
-from segan_ros.mask_noise import CALIBRATED, corrupted
-from segan_ros.scenes import read_scene_frame, tight_box, write_image
+from segan_ros.masks.noise import CALIBRATED, corrupted
+from segan_ros.storage.images import write_image
+from segan_ros.storage.scenes import read_scene_frame
 
 SHOWN = {
     "ragged": {"ragged": 0.07},

@@ -7,10 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segan_ros.crops import cut
-from segan_ros.evaluation.bags import open_bag
+from segan_ros.boxes import cut, tight_box
 from segan_ros.frame import Frame, Image, Mask
-from segan_ros.scenes import tight_box
+from segan_ros.storage.bags import open_bag
 
 SPREAD = 0.5
 """Side of the square that holds the middle of every object, in heights of the image."""

@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from segan_ros.evaluation.node_process import NodeProcess, live_environment
-from segan_ros.inference import model_folder
+from segan_ros.replay.node_process import NodeProcess, live_environment
+from segan_ros.runtime.model import model_folder
 
 SECOND = 1_000_000_000
 SIZE = 480, 640

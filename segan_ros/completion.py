@@ -15,21 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.crops import (
-    boxes_of,
-    canvas,
-    cut,
-    grouped,
-    input_planes,
-    labelled_area,
-    resized,
-    uncovered,
-)
+from segan_ros.boxes import boxes_of, cut, moved, size_of, tight_box
+from segan_ros.crops import canvas, grouped, input_planes, labelled_area, resized, uncovered
 from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Mask
-from segan_ros.inference import MAX_BATCH, Model
-from segan_ros.model_spec import SegmentorSpec
-from segan_ros.occlusion import EdgeRule, build_graph, find_edges
-from segan_ros.scenes import tight_box
+from segan_ros.occlusion.edges import EdgeRule, find_edges
+from segan_ros.occlusion.graph import build_graph
+from segan_ros.runtime.model import MAX_BATCH, Model
+from segan_ros.runtime.spec import SegmentorSpec
 from segan_ros.thresholds import likeliest_threshold
 from segan_ros.timing import timed
 
@@ -208,7 +200,7 @@ class SceneCompleter:
         else:
             if len(found) > 1 and self.settings.edges.rule == "learned":
                 in_front = _in_front(cut(frame.labels, roi), object_id, found[1])
-            probability = resized(found[0].clip(0, 1), _size(roi))
+            probability = resized(found[0].clip(0, 1), size_of(roi))
             probability *= cut(hideable, roi)
             np.copyto(probability, 1, where=visible)
             outside = cv2.sumElems(probability)[0] - seen
@@ -221,7 +213,7 @@ class SceneCompleter:
                 amodal, area, inside = whole, seen + hidden, cv2.sumElems(kept)[0]
                 outside -= inside - seen
         tight = tight_box(amodal)
-        box = _moved(tight, roi[0], roi[1])
+        box = moved(tight, roi[0], roi[1])
         height, width = frame.size
         return AmodalObject(
             object_id,
@@ -270,14 +262,14 @@ class SceneCompleter:
                 for item, view, generated, cover in zip(
                     batch, views, painted, covered, strict=True
                 ):
-                    part = _moved(item.box, -view[0], -view[1])
-                    colours = uncovered(generated, cover, _size(view), part)
+                    part = moved(item.box, -view[0], -view[1])
+                    colours = uncovered(generated, cover, size_of(view), part)
                     cv2.copyTo(colours, item.invisible.view(np.uint8), pictures[item.id])
         return [replace(o, appearance=pictures.get(o.id, o.appearance)) for o in objects]
 
     def _view(self, frame: Frame, item: AmodalObject) -> Box:
         """The widened box around the visible part, and around the whole should that be larger."""
-        seen = _moved(tight_box(item.visible), item.box[0], item.box[1])
+        seen = moved(tight_box(item.visible), item.box[0], item.box[1])
         roi = self._spec.roi.around(seen, frame.size)
         return (
             min(roi[0], item.box[0]),
@@ -290,8 +282,8 @@ class SceneCompleter:
         self, frame: Frame, item: AmodalObject, view: Box, out: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Eq. 1 into `out`; how much of each of its pixels the whole mask covers."""
-        whole = np.zeros(_size(view), np.float32)
-        cut(whole, _moved(item.box, -view[0], -view[1]))[:] = item.amodal
+        whole = np.zeros(size_of(view), np.float32)
+        cut(whole, moved(item.box, -view[0], -view[1]))[:] = item.amodal
         visible = cut(frame.labels, view) == item.id
         size = self.model.spec.painter.size
         canvas(cut(frame.rgb, view), visible, whole, size, out=out)
@@ -306,14 +298,6 @@ def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """`items` in portions that fit one call of a network."""
     for start in range(0, len(items), MAX_BATCH):
         yield items[start : start + MAX_BATCH]
-
-
-def _size(box: Box) -> tuple[int, int]:
-    return box[3] - box[1], box[2] - box[0]
-
-
-def _moved(box: Box, x: int, y: int) -> Box:
-    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
 def _in_front(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Box = tuple[int, int, int, int]
 Mask = NDArray[np.bool_]
 Image = NDArray[np.uint8]
+Planes = NDArray[np.float32]
 
 
 class Evidence(IntFlag):

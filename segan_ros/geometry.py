@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.crops import cut
+from segan_ros.boxes import cut
 from segan_ros.frame import AmodalObject, Frame
 
 FEWEST_POINTS = 16

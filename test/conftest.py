@@ -13,7 +13,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 def ros():
     """ROS 2 in this process, in a domain where no other node is heard."""
     rclpy = pytest.importorskip("rclpy")
-    from segan_ros.evaluation.node_process import live_environment
+    from segan_ros.replay.node_process import live_environment
 
     with live_environment() as environment:
         os.environ["ROS_DOMAIN_ID"] = environment["ROS_DOMAIN_ID"]

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime as ort
+import pytest
 import yaml
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 PLANES = ("rgb", "visible", "others")
 VISIBLE_CHANNEL = 3
@@ -76,3 +79,29 @@ def _save(graph: onnx.GraphProto, path: Path) -> None:
     model = helper.make_model(graph, opset_imports=[OPSET], ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+COMPILES = pytest.mark.skipif(
+    "OpenVINOExecutionProvider" not in ort.get_available_providers(), reason="no OpenVINO"
+)
+
+
+def write_networks(folder):
+    """Replace the dummy's networks, which OpenVINO leaves to the CPU, by ones that it compiles."""
+    write_network(folder / "segmentor.onnx", ("planes", 5), ("probability", 1), first=3)
+    write_network(folder / "painter.onnx", ("canvas", 3), ("appearance", 3))
+    return folder
+
+
+def write_network(path, source, result, first=0, weight=1.0):
+    """Channels of the input times `weight`, from `first` on, by a convolution."""
+    weights = np.zeros((result[1], source[1], 1, 1), np.float32)
+    weights[range(result[1]), range(first, first + result[1])] = weight
+    infos = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", channels, 32, 32])
+        for name, channels in (source, result)
+    ]
+    node = helper.make_node("Conv", [source[0], "weight"], [result[0]])
+    held = [numpy_helper.from_array(weights, "weight")]
+    graph = helper.make_graph([node], path.stem, infos[:1], infos[1:], held)
+    onnx.save(helper.make_model(graph, opset_imports=[OPSET], ir_version=IR_VERSION), str(path))

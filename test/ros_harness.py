@@ -196,3 +196,27 @@ def level_and_text(node: NodeUnderTest) -> tuple[bytes, str]:
     """What the node would say of itself on /diagnostics."""
     message = node.node._diagnostics.message("segan", node.node.report())
     return message.status[0].level, message.status[0].message
+
+
+def hold_the_networks(node):
+    """Completion waits: an event that tells when it is entered, and one that lets it go on."""
+    scene, entered, go_on = node._completion.scene, Event(), Event()
+
+    def slow(*args):
+        entered.set()
+        assert go_on.wait(TIMEOUT)
+        return scene(*args)
+
+    node._completion.scene = slow
+    return entered, go_on
+
+
+def open_when_told_to_stop(worker, event):
+    """Set `event` once `worker` was told to stop, not before."""
+
+    def wait():
+        with worker._wake:
+            worker._wake.wait_for(lambda: worker._ends, TIMEOUT)
+        event.set()
+
+    Thread(target=wait).start()

@@ -3,7 +3,8 @@
 import numpy as np
 
 from segan_ros.frame import Frame
-from segan_ros.scenes import LabelledScene, TrueObject, encoded, true_occlusions
+from segan_ros.storage.images import encoded
+from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 
 def frame_of(labels: np.ndarray, **extra) -> Frame:

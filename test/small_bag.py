@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from segan_ros.evaluation.messages import typestore
+from segan_ros.boxes import tight_box
 from segan_ros.frame import Frame
-from segan_ros.image_messages import decode
-from segan_ros.scenes import LabelledScene, TrueObject, tight_box, true_occlusions
+from segan_ros.messages.images import decode
+from segan_ros.messages.recorded import typestore
+from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 SIZE = 60, 80
 START = 1_700_000_000_000_000_000

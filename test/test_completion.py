@@ -8,20 +8,11 @@ import pytest
 from dummy_model import write_dummy_model
 from samples import frame_of, many_objects, overlapping
 
+from segan_ros.boxes import Roi, boxes_of, cut
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
-from segan_ros.crops import (
-    Roi,
-    boxes_of,
-    canvas,
-    cut,
-    input_planes,
-    labelled_area,
-    resized,
-    uncovered,
-    unmarked,
-)
-from segan_ros.inference import MAX_BATCH, Model
-from segan_ros.occlusion import EdgeRule
+from segan_ros.crops import canvas, input_planes, labelled_area, resized, uncovered, unmarked
+from segan_ros.occlusion.edges import EdgeRule
+from segan_ros.runtime.model import MAX_BATCH, Model
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from segan_ros import cli
+from segan_ros.commands import main as cli
 from segan_ros.frame import Evidence
 from segan_ros.resources import resource_path
 
@@ -107,21 +107,21 @@ def test_pip_install_finds_its_models(tmp_path: Path):
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch):
-    """Call it with a function: `segan try` runs that."""
+    """Call it with a function: `segan tried` runs that."""
 
     def install(run) -> None:
         module = ModuleType("tried")
         module.add_arguments = lambda parser: parser.add_argument("--size", type=int)
         module.run = run
-        monkeypatch.setitem(sys.modules, "tried", module)
-        monkeypatch.setitem(cli.COMMANDS, "try", ("tried", "for this test"))
+        monkeypatch.setitem(sys.modules, "segan_ros.commands.tried", module)
+        monkeypatch.setitem(cli.COMMANDS, "tried", "for this test")
 
     return install
 
 
 def test_command_gets_its_arguments_and_gives_its_exit_code(command):
     command(lambda args: args.size)
-    assert cli.main(["try", "--size", "3"]) == 3
+    assert cli.main(["tried", "--size", "3"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_command_gets_its_arguments_and_gives_its_exit_code(command):
         (FileNotFoundError(2, "No such file or directory", "a.bag"), "a.bag: No such file or dir"),
         (ModuleNotFoundError(name="torch"), "needs torch: pip install '.[train]' in a clone"),
         (ModuleNotFoundError(name="onnxruntime"), "pip install '.[cpu]' in a clone"),
-        (ModuleNotFoundError(name="rclpy.node"), "`segan try` needs ROS 2"),
-        (ModuleNotFoundError(name="rosbags"), "`segan try` needs rosbags: pip install rosbags\n"),
+        (ModuleNotFoundError(name="rclpy.node"), "`segan tried` needs ROS 2"),
+        (ModuleNotFoundError(name="rosbags"), "`segan tried` needs rosbags: pip install rosbags\n"),
         (ModuleNotFoundError(name="cv2"), "needs cv2: pip install opencv-python-headless\n"),
     ],
 )
@@ -141,17 +141,17 @@ def test_user_error_is_one_line(command, capsys: pytest.CaptureFixture, error, m
         raise error
 
     command(fail)
-    assert cli.main(["try"]) == 2
+    assert cli.main(["tried"]) == 2
     printed = capsys.readouterr().err
     assert printed.startswith("segan: error: ") and message in printed
     assert printed.count("\n") == 1
     with pytest.raises(type(error)):
-        cli.main(["try", "--debug"])
+        cli.main(["tried", "--debug"])
 
 
 @pytest.mark.parametrize("module", ["cv2", "networkx", "rosbags", "tqdm", "yaml"])
 def test_missing_dependency_is_one_line(module):
-    code = f"import sys; sys.modules[{module!r}] = None\nfrom segan_ros.cli import main; "
+    code = f"import sys; sys.modules[{module!r}] = None\nfrom segan_ros.commands.main import main; "
     words = [sys.executable, "-c", code + "sys.exit(main(['replay', 'a.mcap']))"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     name = cli.PIP_NAME_OF[module]
@@ -166,7 +166,7 @@ def test_our_own_error_is_not_hidden(command, error):
 
     command(fail)
     with pytest.raises(type(error)):
-        cli.main(["try"])
+        cli.main(["tried"])
 
 
 def test_version_is_that_of_package_xml(capsys: pytest.CaptureFixture):

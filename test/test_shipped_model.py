@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from segan_ros.completion import SceneCompleter
-from segan_ros.evaluation.evaluate import OURS, evaluate
-from segan_ros.evaluation.summary import summarise
 from segan_ros.frame import Frame
-from segan_ros.inference import Model, model_folder
-from segan_ros.scenes import iterate_scenes
+from segan_ros.runtime.model import Model, model_folder
+from segan_ros.scoring.evaluation import OURS, evaluate
+from segan_ros.scoring.summary import summarise
+from segan_ros.storage.scenes import iterate_scenes
 
 MODELS = Path(__file__).parents[1] / "models"
 FOLDER = MODELS / "tabletop"

@@ -1,1 +1,1 @@
-"""Commands of `segan` that need neither torch nor ROS."""
+"""Every `segan` command, a file each."""

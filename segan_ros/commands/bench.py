@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from segan_ros.evaluation.tables import markdown_table
-from segan_ros.inference import PRECISIONS, PROVIDERS, Model, model_folder
+from segan_ros.drawing.tables import markdown_table
+from segan_ros.runtime.model import PRECISIONS, PROVIDERS, Model, model_folder
 
 STAGES = ("segmentor", "painter")
 
@@ -50,7 +50,13 @@ def run(args: argparse.Namespace) -> int:
     with TemporaryDirectory() as scratch:
         ours = Model(model_folder(args.model), args.provider, args.threads, args.precision)
         ours.require(args.precision)
-        other = _paper(Path(scratch)) if args.against is None else model_folder(args.against)
+        other = Path(scratch)
+        if args.against is None:
+            from segan_ros.model.export import export_untrained
+
+            export_untrained("paper", other)
+        else:
+            other = model_folder(args.against)
         theirs = Model(other, ours.provider, args.threads)
         result = compare(ours, theirs, args.objects, args.repeat)
     print(json.dumps(result, indent=1) if args.json else _table(result))
@@ -100,19 +106,6 @@ def _calls(model: Model, objects: int) -> dict[str, Callable[[], object]]:
         "segmentor": lambda: model.segment(planes, boxes),
         "painter": lambda: model.paint(canvases),
     }
-
-
-def _paper(folder: Path) -> Path:
-    """The networks at the paper's sizes: their weights do not change their speed, but are the same
-    each time, so that engines built for them are found again."""
-    import torch
-
-    from segan_ros.model.export import Trained, export
-    from segan_ros.model.segan import SPECS, SeGAN
-
-    torch.manual_seed(0)
-    export(Trained(SeGAN("paper"), SPECS["paper"]), folder)
-    return folder
 
 
 def _table(result: dict[str, Any]) -> str:

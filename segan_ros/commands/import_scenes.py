@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from segan_ros.importers.coco_amodal import coco_amodal_scenes
-from segan_ros.importers.collect import Problems
-from segan_ros.importers.dyce import dyce_scenes
-from segan_ros.scenes import write_scene
+from segan_ros.storage.importers.coco_amodal import coco_amodal_scenes
+from segan_ros.storage.importers.collect import Problems
+from segan_ros.storage.importers.dyce import dyce_scenes
+from segan_ros.storage.scenes import write_scene
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

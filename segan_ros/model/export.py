@@ -1,12 +1,10 @@
-"""``segan export``: a checkpoint becomes a model folder, two ONNX files and ``model.yaml``."""
+"""A trained pair of networks -> a model folder: two ONNX files and ``model.yaml``."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import logging
-import re
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +15,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from segan_ros.model.segan import SeGAN, Sizes
-from segan_ros.model_spec import ModelSpec
+from segan_ros.model.segan import SPECS, SeGAN, Sizes
+from segan_ros.runtime.spec import ModelSpec
 
 OPSET = 18
 
@@ -38,26 +36,6 @@ class Trained:
     spec: ModelSpec
     training: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="written by `segan train`"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="model folder to write"
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    trained = read_checkpoint(args.checkpoint)
-    for stage in trained.training["stages"]:
-        if re.search(r" \d+ of \d+ steps", stage):
-            print(f"not finished, {stage}: neither calibrated nor scored since it began")
-    export(trained, args.out)
-    size = sum(f.stat().st_size for f in args.out.glob("*.onnx")) / 1e6
-    print(f"{args.out}: {trained.spec.name}, {size:.1f} MB")
-    return 0
 
 
 def read_checkpoint(path: str | Path) -> Trained:
@@ -109,6 +87,13 @@ def export(trained: Trained, folder: str | Path) -> None:
     (folder / "model.yaml").write_text(
         yaml.safe_dump(_describe(trained), sort_keys=False, width=100, default_flow_style=None)
     )
+
+
+def export_untrained(size: str, folder: str | Path) -> None:
+    """The networks of `size`, a key of `SPECS`, with random weights: to time, not to use. The
+    weights are the same each time, so that engines built for them are found again."""
+    torch.manual_seed(0)
+    export(Trained(SeGAN(size), SPECS[size]), folder)
 
 
 def _planes_shape(spec: ModelSpec) -> tuple[int, ...]:

@@ -1,67 +1,26 @@
-"""``segan quantise``: the networks of a model folder in 8-bit integers, beside the 32-bit ones."""
+"""The networks of a model folder in 8-bit integers, calibrated on scenes."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import yaml
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter
-from segan_ros.crops import Planes
-from segan_ros.inference import Model, model_folder
-from segan_ros.scenes import iterate_scenes, read_scene_frame
+from segan_ros.frame import Planes
+from segan_ros.runtime.model import Model
+from segan_ros.storage.scenes import read_scene_frame
 
 Feed = dict[str, Planes]
 """Input name -> array: one call of a network."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("--model", required=True, help="model folder; the new files go into it")
-    parser.add_argument(
-        "--scenes", type=Path, required=True, help="what to calibrate on: never the test split"
-    )
-    parser.add_argument("--limit", type=int, default=40, help="scenes (40)")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Write ``segmentor.int8.onnx`` and ``painter.int8.onnx`` and name them in ``model.yaml``.
-
-    Raises:
-        ValueError, OSError: an argument, a scene or the model cannot be used.
-    """
-    if args.limit < 1:
-        raise ValueError(f"--limit is {args.limit}; it must be at least 1")
-    folder = model_folder(args.model)
-    if not Path(args.model).expanduser().is_dir():
-        raise ValueError(
-            f"--model {args.model} is a shipped model, which stays as it is; copy {folder} and "
-            "give the copy"
-        )
-    calls = record(folder, list(islice(iterate_scenes(args.scenes), args.limit)))
-    description = yaml.safe_load((folder / "model.yaml").read_text())
-    for name, feeds in calls.items():
-        section = description[name]
-        source = folder / section["file"]
-        target = source.with_suffix(".int8.onnx")
-        quantise(source, target, feeds)
-        section["int8_file"] = target.name
-        print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {len(feeds)} calls looked at")
-    (folder / "model.yaml").write_text(
-        yaml.safe_dump(description, sort_keys=False, width=100, default_flow_style=None)
-    )
-    return 0
 
 
 def record(folder: Path, scenes: Sequence[Any]) -> dict[str, list[Feed]]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from segan_ros.crops import Roi
+from segan_ros.boxes import Roi
 from segan_ros.model.baselines import PartPainter, Pix2PixSegmentor
 from segan_ros.model.painter import PatchDiscriminator, TabletopPainter, UNet
 from segan_ros.model.segmentor import PaperSegmentor, TabletopSegmentor, upsampled
-from segan_ros.model_spec import ModelSpec, PainterSpec, SegmentorSpec
+from segan_ros.runtime.spec import ModelSpec, PainterSpec, SegmentorSpec
 
 PIX2PIX = SegmentorSpec(
     file="segmentor.onnx",

@@ -14,8 +14,9 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from segan_ros.compressed_images import decode_compressed
-from segan_ros.image_messages import MessageError, camera_problem, check, check_same_size
+from segan_ros.messages.camera import camera_problem
+from segan_ros.messages.compressed import decode_compressed
+from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.ros.accounts import Accounts
 from segan_ros.ros.gaps import Gaps
 from segan_ros.ros.live_parameters import LiveParameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -22,7 +21,6 @@ from segan_ros.ros.loader import Loader
 from segan_ros.ros.notices import Notices
 from segan_ros.ros.outputs import SPATIAL, Outputs
 from segan_ros.ros.pipeline import Pipeline
-from segan_ros.ros.program import run
 from segan_ros.ros.services import Refused, Services, Wait
 from segan_ros.ros.snapshots import Completion
 from segan_ros.ros.synchronizer import STREAMS
@@ -281,12 +279,3 @@ class SeganNode(LifecycleNode):
             texts=dict(self.accounts.notices.last),
             at=time.monotonic(),
         )
-
-
-def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM."""
-    return run(SeganNode, args)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,12 +12,11 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
+from segan_ros.drawing.pictures import overlay
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.messages.writing import to_amodal_labels, to_graph, to_message, to_objects
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph, OrientedBoxArray
-from segan_ros.pictures import overlay
-from segan_ros.ros.images import to_message
 from segan_ros.ros.markers import to_markers
-from segan_ros.ros.messages import to_amodal_labels, to_graph, to_objects
 from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
 from segan_ros.timing import timed
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from segan_ros.completion import Settings
-from segan_ros.inference import PRECISIONS, PROVIDERS
-from segan_ros.occlusion import RULES, EdgeRule
+from segan_ros.occlusion.edges import RULES, EdgeRule
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK
+from segan_ros.runtime.model import PRECISIONS, PROVIDERS
 
 _SETTINGS = Settings()
 

@@ -11,7 +11,7 @@ from typing import Any
 from rclpy.node import Node
 
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.image_messages import MessageError
+from segan_ros.messages.images import MessageError
 from segan_ros.ros.accounts import Accounts
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.outputs import BEFORE_PAINTING, Outputs

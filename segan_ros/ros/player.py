@@ -14,9 +14,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
-from segan_ros.evaluation.bags import RawMessage
-from segan_ros.evaluation.messages import stamp_of
+from segan_ros.messages.recorded import stamp_of
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.storage.bags import RawMessage
 
 CLASSES = {
     "image": Image,

@@ -7,26 +7,22 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from segan_ros.ros.node import SeganNode
 from segan_ros.ros.notices import RosHandler
-
-if TYPE_CHECKING:
-    from segan_ros.ros.node import SeganNode
 
 LAST_ANSWERS, LAST_REQUESTS, QUIET = 5.0, 2.0, 1.0
 """Seconds: at its end the program answers open requests for so long at most, takes new ones for so
 long at most, and ends when for so long none came in and none was answered."""
 
 
-def run(make: Callable[[], SeganNode], args: list[str] | None = None) -> int:
-    """Run the node that `make` makes until SIGINT or SIGTERM; `args` are for ROS."""
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM; `args` are for ROS."""
     stopped = False
 
     def stop(_: int, __: FrameType | None) -> None:
@@ -43,7 +39,7 @@ def run(make: Callable[[], SeganNode], args: list[str] | None = None) -> int:
         return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    node = make()
+    node = SeganNode()
     logging.basicConfig(level=logging.INFO, handlers=[RosHandler(node.get_logger())])
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -86,3 +82,7 @@ def _answer_all(node: SeganNode, executor: Executor) -> None:
         taken, answered = node.requests
         if taken > answered or (now < begin + LAST_REQUESTS and (taken, answered) != before):
             last, before = now, (taken, answered)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

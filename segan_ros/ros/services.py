@@ -15,10 +15,11 @@ from rclpy.task import Future as RosFuture
 from std_srvs.srv import SetBool, Trigger
 
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.image_messages import MessageError, camera_problem, check, check_same_size
-from segan_ros.occlusion import reaches, removal_order
+from segan_ros.messages.camera import camera_problem
+from segan_ros.messages.images import MessageError, check, check_same_size
+from segan_ros.messages.writing import to_edge, to_graph, to_objects
+from segan_ros.occlusion.graph import reaches, removal_order
 from segan_ros.ros.loader import Busy
-from segan_ros.ros.messages import to_edge, to_graph, to_objects
 from segan_ros.ros.pipeline import Pipeline, age_problem
 from segan_ros.ros.snapshots import Paint, Snapshot
 from segan_ros.ros.space import oriented_boxes, to_boxes, to_points

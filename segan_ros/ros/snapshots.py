@@ -13,9 +13,10 @@ from std_msgs.msg import Header
 
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.image_messages import MessageError, to_camera, to_depth, to_labels, to_rgb
-from segan_ros.inference import Model
-from segan_ros.ros.bridge import to_array
+from segan_ros.messages.bridge import to_array
+from segan_ros.messages.camera import to_camera
+from segan_ros.messages.images import MessageError, to_depth, to_labels, to_rgb
+from segan_ros.runtime.model import Model
 from segan_ros.timing import timed
 
 Paint = bool | Collection[int]

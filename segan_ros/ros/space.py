@@ -13,9 +13,9 @@ from std_msgs.msg import Header
 
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.geometry import OrientedBox, oriented_box, visible_points
+from segan_ros.messages.bridge import quaternion
 from segan_ros.msg import OrientedBox as OrientedBoxMsg
 from segan_ros.msg import OrientedBoxArray
-from segan_ros.ros.bridge import quaternion
 
 FIELDS = {
     "x": (np.float32, PointField.FLOAT32),

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from segan_ros.evaluation.bags import TYPES, Topics
-from segan_ros.evaluation.messages import typestore
+from segan_ros.boxes import tight_box
 from segan_ros.frame import Box, Frame, OcclusionGraph
-from segan_ros.scenes import LabelledScene, TrueObject, tight_box
+from segan_ros.messages.recorded import typestore
+from segan_ros.storage.bags import TYPES, Topics
 from segan_ros.synthesis.unpiling import true_graph, unpile
+from segan_ros.truth import LabelledScene, TrueObject
 
 FRAME_ID = "camera_color_optical_frame"
 START = 1_750_000_000 * 10**9

@@ -1,4 +1,4 @@
-"""`segan collage`: labelled scenes of photographed objects, cut out and pasted over each other.
+"""Labelled scenes of photographed objects, cut out and pasted over each other.
 
 What hides what is drawn, so that whole masks and colours of hidden parts are known exactly, and
 every pixel comes from a photograph. The scenes look less like a table than rendered ones do, and
@@ -7,7 +7,6 @@ more like a camera's picture.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -21,23 +20,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from segan_ros.crops import cut
+from segan_ros.boxes import cut, tight_box
 from segan_ros.frame import Frame, Image, Mask
-from segan_ros.photographs import (
+from segan_ros.storage.images import read_image
+from segan_ros.storage.photographs import (
     photograph_part,
-    photograph_paths,
     picture_paths,
-    read_photographs,
 )
-from segan_ros.scenes import (
-    LabelledScene,
-    TrueObject,
-    read_image,
-    scene_files,
-    tight_box,
-    true_occlusions,
-)
-from segan_ros.synthesis.folder import SceneFolders, claimed, parse_size
+from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 Floats = NDArray[np.float32]
 
@@ -71,61 +61,6 @@ class CutOut:
 
     path: Path
     rgba: Floats
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `segan collage`."""
-    parser.add_argument(
-        "--cutouts",
-        required=True,
-        metavar="DIR",
-        help="png files of objects on transparent ground, there and below",
-    )
-    parser.add_argument(
-        "--grounds", required=True, metavar="DIR", help="photographs to put them on"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
-    parser.add_argument("--scenes", type=int, default=100, metavar="N", help="how many (100)")
-    parser.add_argument("--split", default="train", help="train, val or test (train)")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same scenes (0)")
-    parser.add_argument("--size", default="320x240", metavar="WxH", help="pixels (320x240)")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Make the scenes that are not there yet.
-
-    Raises:
-        ValueError, OSError: an argument cannot be used, or something cannot be read or written.
-    """
-    if args.split not in TENTHS:
-        raise ValueError(f"--split is {args.split!r}; known are {', '.join(TENTHS)}")
-    if args.scenes < 1 or args.seed < 0:
-        raise ValueError(
-            f"--scenes is {args.scenes}, --seed is {args.seed}; at least 1 scene, and a seed of at "
-            "least 0"
-        )
-    size = parse_size(args.size)
-    _refuse_inside(args.out, args.cutouts, args.grounds)
-    cut_outs, passed_over = read_cut_outs(args.cutouts, args.split, longest_side(size))
-    grounds = read_photographs(args.grounds)
-    identity = {
-        "version": VERSION,
-        "split": args.split,
-        "seed": args.seed,
-        "size": list(size),
-        "objects": "cut-outs",
-        "assets": _digest([c.path for c in cut_outs] + photograph_paths(args.grounds)),
-    }
-    with claimed(args.out, identity):
-        store = SceneFolders(args.out, args.scenes)
-        for number in tqdm(store.missing(), str(args.out), unit="scene"):
-            rng = np.random.default_rng((list(TENTHS).index(args.split), args.seed, number))
-            scene = collage(cut_outs, grounds[rng.integers(len(grounds))], size, rng)
-            store.add(number, scene_files(scene))
-    print(f"{args.out}: {args.scenes} {args.split} scenes of {len(cut_outs)} cut-outs")
-    for reason, count in passed_over.most_common():
-        print(f"  passed over {count} files: {reason}")
-    return 0
 
 
 def longest_side(size: tuple[int, int]) -> int:
@@ -303,20 +238,3 @@ def _shrunk(rgba: Floats, longest: float) -> Floats:
 def tenth(kind: str) -> int:
     """Which tenth a kind of cut-outs belongs to."""
     return int(hashlib.sha256(kind.encode()).hexdigest(), 16) % 10
-
-
-def _digest(paths: Sequence[Path]) -> str:
-    """Of names and contents."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _refuse_inside(out: Path, *inputs: str) -> None:
-    for folder in inputs:
-        if out.resolve().is_relative_to(Path(folder).resolve()):
-            raise ValueError(
-                f"--out is {out}, within {folder}: its scenes would be taken for pictures to use; "
-                "choose a folder outside"
-            )

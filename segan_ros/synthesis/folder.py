@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from segan_ros.scenes import write_scene_files
-from segan_ros.shards import ShardWriter
+from segan_ros.storage.scenes import write_scene_files
+from segan_ros.storage.shards import ShardWriter
 
 NOTE = "generate.json"
 """Says what the folder holds; the same in every folder of the same seed."""

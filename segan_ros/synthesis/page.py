@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from segan_ros.html_page import Shot, document, gallery
+from segan_ros.drawing.html_page import Shot, document, gallery
 from segan_ros.synthesis.statistics import Histogram, Statistics, histograms, key_figures
 
 LABEL, CHART, LINE, MOST = 96, 400, 22, 40

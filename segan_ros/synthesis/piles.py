@@ -11,7 +11,6 @@ import numpy as np
 from numpy.random import Generator
 
 from segan_ros.frame import Image
-from segan_ros.scenes import LabelledScene
 from segan_ros.synthesis import assets
 from segan_ros.synthesis.cameras import Camera, draw_camera
 from segan_ros.synthesis.families import TEST, TRAIN, VAL
@@ -31,6 +30,7 @@ from segan_ros.synthesis.views import (
     photograph,
 )
 from segan_ros.synthesis.world import Layout, World, build
+from segan_ros.truth import LabelledScene
 
 VERSION = 4
 """Raised whenever the same seed would give other scenes."""

@@ -14,7 +14,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read on import: nothing
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from segan_ros.synthesis.workforce import AHEAD
+from segan_ros.synthesis.processes import AHEAD
 
 
 class RayWorkers(Executor):

@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from segan_ros.scenes import ScenePath, iterate_scenes, read_description
+from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_description
 
 HIDDEN = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Bounds of the bins of hidden shares; below them is a bin for objects that nothing hides."""

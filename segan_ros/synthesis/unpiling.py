@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.random import Generator
 
-from segan_ros.borders import find_borders
-from segan_ros.crops import boxes_of
-from segan_ros.evaluation.metrics import least_overlap
+from segan_ros.boxes import boxes_of, tight_box
 from segan_ros.frame import Evidence, OcclusionEdge, OcclusionGraph
-from segan_ros.occlusion import build_graph
-from segan_ros.scenes import LabelledScene, tight_box
+from segan_ros.occlusion.borders import find_borders
+from segan_ros.occlusion.graph import build_graph
+from segan_ros.scoring.metrics import least_overlap
 from segan_ros.synthesis.cameras import Camera, look_at
 from segan_ros.synthesis.families import TEST
 from segan_ros.synthesis.families.boxes import book
@@ -24,6 +23,7 @@ from segan_ros.synthesis.physics import carries, on_table, settle, take_away
 from segan_ros.synthesis.render import Renderer
 from segan_ros.synthesis.views import Rejected, Truth, View, observe, photograph
 from segan_ros.synthesis.world import Layout, World, build
+from segan_ros.truth import LabelledScene
 
 CAST = (*TEST, mug, bottle, can, banana, fruit, book)
 """One object of each: half of the families are in no training scene."""

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from segan_ros.boxes import tight_box
 from segan_ros.frame import Box, Frame
-from segan_ros.scenes import LabelledScene, TrueObject, tight_box, true_occlusions
 from segan_ros.synthesis.cameras import Camera
 from segan_ros.synthesis.lights import Light, Look
 from segan_ros.synthesis.render import Renderer
 from segan_ros.synthesis.world import SCREEN
+from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 FRAME_SAMPLES, LARGE_FRAME_SAMPLES, ALONE_SAMPLES = 10, 16, 4
 """As in `Renderer.picture`; in a large frame (400 rows or more) soft shadows would show steps."""

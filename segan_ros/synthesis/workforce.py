@@ -1,15 +1,14 @@
-"""Who works: processes of this machine or of a Ray cluster, behind one `Executor`."""
+"""Tasks in order over workers of this machine or of a Ray cluster; dead ones are replaced."""
 
 from __future__ import annotations
 
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future
 from itertools import islice
-from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from segan_ros.synthesis.processes import Processes
 
 if TYPE_CHECKING:
     from segan_ros.synthesis.ray_workers import RayWorkers
@@ -17,24 +16,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD = 4
-"""Tasks that are handed out per worker: enough that a slow one leaves nobody idle."""
-
 DEATHS = 3
 """So often may workers die before the next result comes."""
-
-
-class Processes(ProcessPoolExecutor):
-    """Processes of this machine, which end with this one; `ahead` tasks are handed out at a time.
-
-    Args:
-        workers: how many; 0 for one per core.
-    """
-
-    def __init__(self, workers: int) -> None:
-        workers = workers or os.cpu_count() or 1
-        self.ahead = AHEAD * workers
-        super().__init__(workers, get_context("spawn"), _end_with_parent)
 
 
 class Workforce:
@@ -104,14 +87,3 @@ class Workforce:
 
 def _succeeded(future: Future[Any]) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
-
-
-def _end_with_parent() -> None:
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

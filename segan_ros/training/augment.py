@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.evaluation.metrics import least_overlap
+from segan_ros.boxes import tight_box
 from segan_ros.frame import Image, Mask
-from segan_ros.mask_noise import corrupted
-from segan_ros.scenes import tight_box
+from segan_ros.masks.noise import corrupted
+from segan_ros.scoring.metrics import least_overlap
 from segan_ros.training.config import Augmentation
 
 PASTED = 65535

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.completion import SceneCompleter
-from segan_ros.evaluation.reliability import Decided, decided_pixels, undecided
-from segan_ros.inference import Model
-from segan_ros.scenes import ScenePath, read_scene
+from segan_ros.runtime.model import Model
+from segan_ros.scoring.reliability import Decided, decided_pixels, undecided
+from segan_ros.storage.scenes import ScenePath, read_scene
 
 BINS, LIMIT = 4096, 14.0
 """Logits are counted in so many bins up to this: millions of pixels become a few thousand."""

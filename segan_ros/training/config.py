@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from segan_ros.mask_noise import CALIBRATED, MaskNoise
+from segan_ros.masks.noise import CALIBRATED, MaskNoise
 from segan_ros.model.losses import LossWeights
 from segan_ros.model.segan import SIZES, SPECS, Sizes
 

@@ -14,16 +14,18 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from segan_ros.boxes import Roi, cut, tight_box
 from segan_ros.completion import Settings
-from segan_ros.crops import Roi, cut, grouped, input_planes, labelled_area, resized, unmarked
-from segan_ros.evaluation.metrics import least_overlap
+from segan_ros.crops import grouped, input_planes, labelled_area, resized, unmarked
 from segan_ros.frame import Box, Image, Mask
-from segan_ros.model_spec import ModelSpec
-from segan_ros.photographs import photograph_part, read_photographs
-from segan_ros.scenes import LabelledScene, TrueObject, iterate_scenes, read_scene, tight_box
+from segan_ros.runtime.spec import ModelSpec
+from segan_ros.scoring.metrics import least_overlap
+from segan_ros.storage.photographs import photograph_part, read_photographs
+from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.augment import Cutout, View, augmented, on_photograph, spoilt
 from segan_ros.training.config import Augmentation, Config, Stage
 from segan_ros.training.processes import ALONE, Processes
+from segan_ros.truth import LabelledScene, TrueObject
 
 Floats = NDArray[np.float32]
 Seen = tuple[View, Mask, Mask]

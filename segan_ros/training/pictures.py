@@ -8,10 +8,10 @@ from itertools import islice
 import numpy as np
 
 from segan_ros.completion import SceneCompleter
-from segan_ros.evaluation.sheet import Pair, object_sheet
 from segan_ros.frame import Image
-from segan_ros.inference import Model
-from segan_ros.scenes import ScenePath, read_scene
+from segan_ros.runtime.model import Model
+from segan_ros.scoring.sheet import Pair, object_sheet
+from segan_ros.storage.scenes import ScenePath, read_scene
 
 
 def validation_sheet(

@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from segan_ros.frame import Image
 from segan_ros.model.segan import SeGAN
-from segan_ros.scenes import write_image
+from segan_ros.storage.images import write_image
 from segan_ros.training.config import PLACES, Config, Stage
 from segan_ros.training.processes import ALONE, Processes
 

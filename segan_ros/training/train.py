@@ -1,14 +1,13 @@
-"""``segan train``: the recipe from scene folders to a checkpoint, top to bottom.
+"""Training: the recipe from scene folders to a checkpoint, top to bottom.
 
 Stages follow the paper: the segmentor (Eq. 2) and the painter on true masks (Eq. 3-5) on their own,
 then both end to end (Eq. 6). A run that was stopped goes on where it was, and on a CPU takes the
 same steps as one that was not. `torchrun` shares it between processes:
-``torchrun --nproc-per-node 2 -m segan_ros.training.train --config FILE``.
+``torchrun --nproc-per-node 2 -m segan_ros.commands.train --config FILE``.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -34,12 +33,12 @@ from segan_ros.model.losses import (
     total_loss,
 )
 from segan_ros.model.segan import SeGAN, canvas
-from segan_ros.scenes import iterate_scenes, read_scene
+from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt
-from segan_ros.training.config import Config, Stage, read_config
+from segan_ros.training.config import Config, Stage
 from segan_ros.training.data import Batch, Batches, Library
 from segan_ros.training.pictures import validation_sheet
-from segan_ros.training.processes import ALONE, Processes, joined
+from segan_ros.training.processes import ALONE, Processes
 from segan_ros.training.state import (
     Curves,
     Optimisers,
@@ -51,46 +50,6 @@ from segan_ros.training.state import (
     save,
 )
 from segan_ros.training.validation import Scores, TorchModel, best, strict_scores
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", type=Path, required=True, metavar="FILE", help="config/train/*.yaml"
-    )
-    parser.add_argument(
-        "--data",
-        action="extend",
-        nargs="+",
-        metavar="DIR",
-        help="training scenes, instead of data.train",
-    )
-    parser.add_argument("--val", metavar="DIR", help="validation scenes, instead of data.val")
-    parser.add_argument(
-        "--photographs", metavar="DIR", help="instead of data.photographs; '' for none"
-    )
-    parser.add_argument("--out", metavar="DIR", help="where to write, instead of out")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that prepare batches, instead of workers",
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    config = read_config(
-        args.config,
-        train=args.data,
-        val=args.val,
-        photographs=args.photographs,
-        out=args.out,
-        workers=args.workers,
-    )
-    with joined() as processes:
-        checkpoint = train(config, processes=processes)
-        if processes.leads:
-            print(f"{checkpoint}: next, segan export --checkpoint {checkpoint} --out DIR")
-    return 0
 
 
 def train(
@@ -352,9 +311,3 @@ def _sheet(state: Run) -> Image:
     for network, training in modes.items():
         network.train(training)
     return sheet
-
-
-if __name__ == "__main__":
-    _parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(_parser)
-    raise SystemExit(run(_parser.parse_args()))

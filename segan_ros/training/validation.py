@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from segan_ros.completion import SceneCompleter
-from segan_ros.crops import Planes
-from segan_ros.evaluation.metrics import PARTLY_HIDDEN, iou
-from segan_ros.evaluation.reliability import undecided
-from segan_ros.frame import AmodalObject, Mask
-from segan_ros.inference import MAX_BATCH, Model
+from segan_ros.frame import AmodalObject, Mask, Planes
 from segan_ros.model.segan import SeGAN
-from segan_ros.scenes import ScenePath, TrueObject, read_scene
+from segan_ros.runtime.model import MAX_BATCH, Model
+from segan_ros.scoring.metrics import PARTLY_HIDDEN, iou
+from segan_ros.scoring.reliability import undecided
+from segan_ros.storage.scenes import ScenePath, read_scene
 from segan_ros.thresholds import likeliest_threshold
+from segan_ros.truth import TrueObject
 
 THRESHOLDS = (0.0, *(round(0.2 + 0.05 * i, 2) for i in range(13)))
 """Choices; 0 is the one of highest expected IoU, object by object."""

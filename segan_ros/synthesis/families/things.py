@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from segan_ros.synthesis.meshes import (
-    Mesh,
-    lathe,
-    rotation,
-    rounded_box,
-    superellipse,
-    sweep,
-)
+from segan_ros.synthesis.meshes import Mesh, lathe, rotation, rounded_box, superellipse, sweep
 from segan_ros.synthesis.shapes import Part, Shape, capsules, ring_wall, solid
 
 

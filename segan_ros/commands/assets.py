@@ -1,0 +1,56 @@
+"""`segan assets`: fetches packages of meshes and prepares their objects for `segan generate`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from segan_ros.synthesis.assets.build import prepare_all, write_sheet
+from segan_ros.synthesis.assets.catalogue import SPLITS, Entry, meshes, read_manifest
+from segan_ros.synthesis.assets.store import cache_folder, write_note
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `segan assets`."""
+    parser.add_argument("--workers", type=int, default=0, metavar="W", help="processes (all cores)")
+    parser.add_argument("--skip-broken", action="store_true", help="do without what is broken")
+    parser.add_argument("--list", action="store_true", help="only print the objects")
+    parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw all objects into a picture")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fetch and prepare what is missing."""
+    entries = read_manifest()
+    if args.list:
+        print_list(entries)
+        return 0
+    if args.sheet and args.sheet.suffix not in (".png", ".jpg"):
+        raise ValueError(f"--sheet is {args.sheet}; give a file that ends in .png or .jpg")
+    if args.workers < 0:
+        raise ValueError(f"--workers is {args.workers}; give 1 or more, or 0 for one per core")
+    folder = cache_folder()
+    wanted = meshes(entries)
+    broken = prepare_all(wanted, folder, args.workers or os.cpu_count() or 1)
+    for name, reason in sorted(broken.items()):
+        print(f"  {name}: {reason}")
+    if broken and not args.skip_broken:
+        raise ValueError(f"{len(broken)} of {len(wanted)} objects are broken; see --skip-broken")
+    note = write_note(folder, wanted, list(broken))
+    good = [e for e in wanted if e.name not in broken]
+    per_split = Counter(e.split for e in good)
+    counts = ", ".join(f"{per_split[split]} {split}" for split in SPLITS)
+    print(f"{folder}: {len(good)} objects ({counts}), set {note['digest']}")
+    if args.sheet:
+        write_sheet(args.sheet, good, folder)
+        print(f"{args.sheet}: {len(good)} objects")
+    return 0
+
+
+def print_list(entries: Sequence[Entry]) -> None:
+    """One line for each object: split, name, kind, source, licence and author."""
+    for e in entries:
+        source = f"{e.package}/{e.item}"
+        print("\t".join((e.split, e.name, e.kind, source, e.licence, e.author)))

@@ -1,0 +1,91 @@
+"""`segan collage`: labelled scenes of photographed objects, cut out and pasted over each other."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from segan_ros.storage.photographs import (
+    photograph_paths,
+    read_photographs,
+)
+from segan_ros.storage.scenes import scene_files
+from segan_ros.synthesis.collage import TENTHS, VERSION, collage, longest_side, read_cut_outs
+from segan_ros.synthesis.folder import SceneFolders, claimed, parse_size
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `segan collage`."""
+    parser.add_argument(
+        "--cutouts",
+        required=True,
+        metavar="DIR",
+        help="png files of objects on transparent ground, there and below",
+    )
+    parser.add_argument(
+        "--grounds", required=True, metavar="DIR", help="photographs to put them on"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+    parser.add_argument("--scenes", type=int, default=100, metavar="N", help="how many (100)")
+    parser.add_argument("--split", default="train", help="train, val or test (train)")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same scenes (0)")
+    parser.add_argument("--size", default="320x240", metavar="WxH", help="pixels (320x240)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the scenes that are not there yet.
+
+    Raises:
+        ValueError, OSError: an argument cannot be used, or something cannot be read or written.
+    """
+    if args.split not in TENTHS:
+        raise ValueError(f"--split is {args.split!r}; known are {', '.join(TENTHS)}")
+    if args.scenes < 1 or args.seed < 0:
+        raise ValueError(
+            f"--scenes is {args.scenes}, --seed is {args.seed}; at least 1 scene, and a seed of at "
+            "least 0"
+        )
+    size = parse_size(args.size)
+    _refuse_inside(args.out, args.cutouts, args.grounds)
+    cut_outs, passed_over = read_cut_outs(args.cutouts, args.split, longest_side(size))
+    grounds = read_photographs(args.grounds)
+    identity = {
+        "version": VERSION,
+        "split": args.split,
+        "seed": args.seed,
+        "size": list(size),
+        "objects": "cut-outs",
+        "assets": digest_of([c.path for c in cut_outs] + photograph_paths(args.grounds)),
+    }
+    with claimed(args.out, identity):
+        store = SceneFolders(args.out, args.scenes)
+        for number in tqdm(store.missing(), str(args.out), unit="scene"):
+            rng = np.random.default_rng((list(TENTHS).index(args.split), args.seed, number))
+            scene = collage(cut_outs, grounds[rng.integers(len(grounds))], size, rng)
+            store.add(number, scene_files(scene))
+    print(f"{args.out}: {args.scenes} {args.split} scenes of {len(cut_outs)} cut-outs")
+    for reason, count in passed_over.most_common():
+        print(f"  passed over {count} files: {reason}")
+    return 0
+
+
+def digest_of(paths: Sequence[Path]) -> str:
+    """Of names and contents."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _refuse_inside(out: Path, *inputs: str) -> None:
+    for folder in inputs:
+        if out.resolve().is_relative_to(Path(folder).resolve()):
+            raise ValueError(
+                f"--out is {out}, within {folder}: its scenes would be taken for pictures to use; "
+                "choose a folder outside"
+            )

@@ -1,0 +1,107 @@
+"""`segan COMMAND ...`: finds the command, and says in one line what a user got wrong."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from xml.etree import ElementTree
+
+from segan_ros.resources import resource_path
+
+# The module of a command has its name (`import`, a keyword: import_scenes), and in it
+# add_arguments(parser) and run(args) -> exit code. It is imported when its command is called:
+# `segan complete` must not need torch.
+COMMANDS = {
+    "complete": "complete the objects of a photo or of scenes",
+    "replay": "run a bag through the method, or the live node, and score it",
+    "assets": "fetch real meshes for `segan generate`",
+    "generate": "render labelled tabletop scenes",
+    "collage": "paste photographed cut-outs into labelled scenes",
+    "inspect": "draw scenes and their distribution",
+    "train": "train a model on scenes",
+    "evaluate": "score a model on scenes",
+    "import": "turn DYCE or COCO-amodal into scenes",
+    "bench": "time a model's networks beside the paper's sizes",
+    "export": "turn a trained model into ONNX",
+    "quantise": "add 8-bit networks to a model folder",
+}
+
+MODULE_OF = {"import": "import_scenes"}
+
+# What `pip install segan_ros` leaves out, and the extra that brings it.
+EXTRA_OF = {
+    "coacd": "train",
+    "fast_simplification": "train",
+    "mujoco": "train",
+    "onnx": "train",
+    "onnxruntime": "cpu",
+    "onnxscript": "train",
+    "pycocotools": "coco",
+    "ray": "ray",
+    "tensorboard": "train",
+    "torch": "train",
+    "torchvision": "train",
+}
+
+# What `pip install segan_ros` brings, unless told not to: module, and what pip calls it.
+PIP_NAME_OF = {
+    "cv2": "opencv-python-headless",
+    "networkx": "networkx",
+    "numpy": "numpy",
+    "rosbags": "rosbags",
+    "tqdm": "tqdm",
+    "transforms3d": "transforms3d",
+    "yaml": "pyyaml",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    command = next((word for word in argv if not word.startswith("-")), "")
+    try:
+        args = _parser(command).parse_args(argv)
+        return args.run(args)
+    except KeyboardInterrupt:
+        return 130
+    except (ImportError, OSError, ValueError) as error:
+        if "--debug" in argv or (message := _message(command, error)) is None:
+            raise
+        print(f"segan: error: {message}", file=sys.stderr)
+        return 2
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    """The parser of everything; only `command` is imported and has its arguments filled in."""
+    parser = argparse.ArgumentParser(prog="segan", description="Amodal completion of objects.")
+    parser.add_argument("--version", action="version", version=f"segan {_version()}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        if name == command:
+            module = import_module(f"segan_ros.commands.{MODULE_OF.get(name, name)}")
+            module.add_arguments(subparser)
+            subparser.add_argument("--debug", action="store_true", help="show where errors arise")
+            subparser.set_defaults(run=module.run)
+    return parser
+
+
+def _message(command: str, error: Exception) -> str | None:
+    """What to tell the user; None if the error is ours."""
+    if isinstance(error, ImportError):
+        module = error.name or ""
+        package = module.partition(".")[0]
+        if package == "rclpy":
+            return f"`segan {command}` needs ROS 2: source its setup file, or use ./run"
+        if extra := EXTRA_OF.get(package):
+            return f"`segan {command}` needs {package}: pip install '.[{extra}]' in a clone"
+        for needed in (module, package):
+            if name := PIP_NAME_OF.get(needed):
+                return f"`segan {command}` needs {needed}: pip install {name}"
+        return None
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _version() -> str:
+    return ElementTree.parse(resource_path("package.xml")).findtext("version", "unknown")

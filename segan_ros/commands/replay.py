@@ -1,0 +1,185 @@
+"""`segan replay`: a bag through the method or, with ``--live``, the real node; then scores."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from segan_ros.completion import SceneCompleter
+from segan_ros.replay.earlier import EarlierRun, comparison
+from segan_ros.replay.live import Answers, Live, play
+from segan_ros.replay.page import write_page
+from segan_ros.replay.replayed import timings_to_json, to_json
+from segan_ros.replay.report import clear_frames, report
+from segan_ros.replay.run import NO_ANSWER, Answer, Replay, Wanted
+from segan_ros.replay.truth import open_truth
+from segan_ros.resources import resource_path
+from segan_ros.runtime.model import PROVIDERS, Model, model_folder
+from segan_ros.storage.bag_frame import BagFrame
+from segan_ros.storage.bags import Bag, Topics, open_bag
+from segan_ros.storage.output import output_folder, write_json
+
+DEMO = ("demo/tabletop.mcap", "demo/tabletop")
+"""The shipped bag, as a file or as a folder."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "bag", type=Path, nargs="?", help="rosbag2 folder, .mcap or .db3; default: the shipped one"
+    )
+    parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
+    parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
+    parser.add_argument(
+        "--truth", type=Path, help="bag, or folder of scene folders named by stamp; default: BAG"
+    )
+    parser.add_argument("--out", type=Path, help="folder for the report, tables, masks, pictures")
+    parser.add_argument(
+        "--report", type=Path, help="HTML file to look at; default: report.html in --out"
+    )
+    parser.add_argument("--against", type=Path, help="--out of an earlier run to compare with")
+    parser.add_argument(
+        "--pictures", type=int, default=60, help="frames with pictures in the report: %(default)s"
+    )
+    parser.add_argument("--rrd", type=Path, help="recording for the Rerun viewer (rerun-sdk)")
+    parser.add_argument(
+        "--live", action="store_true", help="play to the real node, in its own process, over DDS"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=1.0, help="with --live: 2 plays twice as fast as recorded"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=Live.patience,
+        help="with --live: seconds without an answer after which the missing ones are given up",
+    )
+    names = parser.add_argument_group("topics in the bag")
+    for field in fields(Topics):
+        option = f"--{field.name.replace('_', '-')}-topic"
+        names.add_argument(option, default=field.default, metavar="TOPIC", help="%(default)s")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, print the tables, write ``--out`` and ``--report``; 1 if a frame went unanswered.
+
+    Raises:
+        ValueError, OSError: an argument, the bag, the model or the node cannot be used.
+    """
+    _check(args)
+    earlier = None if args.against is None else EarlierRun(args.against)
+    page = args.report or (args.out and args.out / "report.html")
+    model = model_folder(args.model)
+    topics = Topics(**{f.name: getattr(args, f"{f.name}_topic") for f in fields(Topics)})
+    own = topics
+    if args.truth is not None:
+        own = replace(topics, true_objects=Topics.true_objects, true_graph=Topics.true_graph)
+    answers: Answers | None = None
+    with (
+        open_bag(args.bag or _demo(), own) as bag,
+        open_truth(args.truth, topics) as truth,
+        TemporaryDirectory() as scratch,
+    ):
+        wanted = Wanted(args.out, args.pictures if page else 0, args.rrd)
+        job = Replay(bag, truth, earlier, wanted)
+        if args.live:
+            live = Live(model, args.provider, args.rate, patience=args.patience)
+            answers = play(bag, live, (args.out or Path(scratch)) / "node.log")
+            answer: Callable[[BagFrame], Answer] = answers.to
+        else:
+            answer = partial(_complete, SceneCompleter(Model(model, args.provider)))
+        if args.out is not None:
+            clear_frames(args.out)
+        frames = job.run(answer)
+        heading = _heading(bag, args, model.name)
+    text = report(frames, heading)
+    if bag.repeated:
+        text += (
+            f"\n{bag.repeated} images were left out: the one before has their stamp. Their"
+            " publisher must set header.stamp."
+        )
+    lacks_truth = args.truth is not None and not any(f.scores for f in frames)
+    if lacks_truth:
+        text += (
+            f"\nNo image of the bag has ground truth in {args.truth}: that goes by stamp, in"
+            f" nanoseconds, as {next(iter(bag.stamps), 0)}, which scene folders have for a name."
+        )
+    if earlier is not None:
+        text += "\n\n" + comparison(earlier, frames)
+    if answers is not None and any(f.problem == NO_ANSWER for f in frames):
+        text += (
+            f"\nThe node's diagnostics: {answers.account}."
+            "\nA frame is superseded when the next one comes before its turn; a --rate below"
+            f" {args.rate:g} gives the node more time."
+        )
+    print(text)
+    content, timings = to_json(frames), timings_to_json(frames)
+    if args.out is not None:
+        (args.out / "replay.md").write_text(text + "\n")
+        write_json(args.out / "replay.json", {"heading": heading, **content})
+        write_json(args.out / "timings.json", timings)
+        print(f"\npictures of each frame, replay.json, timings.json and replay.md: {args.out}")
+    if page:
+        against = earlier and {"run": earlier.content, "timings": earlier.timings}
+        both = {"heading": heading, "run": content, "timings": timings, "against": against}
+        write_page(page, {**both, "pictures": job.pictures})
+        print(f"\nto look at: {page}")
+    if args.rrd is not None:
+        print(f"\nfor the Rerun viewer: {args.rrd}")
+    if answers is not None and answers.trouble:
+        print(f"\n{answers.trouble}")
+        return 1
+    return int(lacks_truth or bag.repeated > 0 or any(f.answer is None for f in frames))
+
+
+def _check(args: argparse.Namespace) -> None:
+    for name in ("rate", "patience"):
+        if not 0 < getattr(args, name) < float("inf"):
+            raise ValueError(f"--{name} is {getattr(args, name)}; it must be above 0")
+    if not args.live and (args.rate, args.patience) != (1.0, Live.patience):
+        raise ValueError("--rate and --patience go with --live")
+    if args.pictures < 1:
+        raise ValueError(f"--pictures is {args.pictures}; it must be at least 1")
+    if args.against is not None and args.out is not None:
+        folder = args.against if args.against.is_dir() else args.against.parent
+        if folder.resolve() == args.out.resolve():
+            raise ValueError(f"--out {args.out} would replace --against; choose another --out")
+    if args.out is not None:
+        output_folder(args.out)
+    for option in ("report", "rrd"):
+        file = getattr(args, option)
+        if file is None:
+            continue
+        if not file.parent.is_dir():
+            raise ValueError(f"{file.parent}: is no folder; make it or choose another --{option}")
+        if file.is_dir():
+            raise ValueError(f"{file}: is a folder; --{option} names a file")
+        output_folder(file.parent, f"--{option}")
+
+
+def _heading(bag: Bag, args: argparse.Namespace, model: str) -> str:
+    way = "the node" if args.live else "the method"
+    depth = "with" if "depth" in bag.topics else "without"
+    truth = f", truth {args.truth}" if args.truth else ""
+    return f"{bag.path} through {way}, model {model}, {depth} depth{truth}"
+
+
+def _complete(completer: SceneCompleter, bag_frame: BagFrame) -> Answer:
+    assert bag_frame.frame is not None
+    start = time.perf_counter()
+    scene = completer.complete(bag_frame.frame)
+    return scene, time.perf_counter() - start
+
+
+def _demo() -> Path:
+    for name in DEMO:
+        try:
+            return resource_path(name)
+        except FileNotFoundError:
+            continue
+    raise ValueError("this installation holds no demo bag; name the bag to replay")

@@ -1,0 +1,1 @@
+"""Pictures for people: overlays, completed objects, graphs, tables, HTML pages."""

@@ -1,1 +1,0 @@
-"""How good an answer is: scores, references to beat, evaluation over scenes and over bags."""

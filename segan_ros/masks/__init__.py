@@ -1,0 +1,1 @@
+"""Visible masks as segmenters draw them: their errors, imitated."""

@@ -1,0 +1,197 @@
+"""Compressed image messages, seen as the raw ones they hold. Without ROS, like `images`."""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.messages.images import ENCODINGS, MAX_SIDE, REMEDIES, MessageError, layout
+
+MAX_PIXELS = 1 << 26
+"""Of a compressed image: a few bytes must not grow into gigabytes."""
+
+MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
+"""How files of each kind begin."""
+
+_END = {"jpeg": b"\xff\xd9", "png": b"IEND"}
+_TAIL = 4096
+_JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_DEPTH_HEADER = struct.Struct("<iff")
+
+
+class CompressedPicture:
+    """A ``sensor_msgs/CompressedImage``, with the fields of the ``sensor_msgs/Image`` it holds.
+
+    Size and encoding are read from the first bytes; pixels are decoded when `data` is asked for, so
+    that a frame nobody uses costs nothing. See `decode_compressed`.
+    """
+
+    is_bigendian = int(sys.byteorder == "big")
+
+    def __init__(self, message: Any, topic: str, name: str) -> None:
+        self.header, self._topic, self._name = message.header, topic, name
+        self._bytes, self._quantization = bytes(message.data), None
+        source, _, transport = message.format.partition(";")
+        plugin = "compressedDepth" if "compressedDepth" in transport else "compressed"
+        if plugin == "compressedDepth":
+            if topic != "depth":
+                raise MessageError(
+                    "bad_encoding", f"{name} is {message.format!r}, which is for depth alone"
+                )
+            if source.strip() == "32FC1":
+                self._quantization = _DEPTH_HEADER.unpack(self._bytes[:12].ljust(12, b"\0"))[1:]
+            self._bytes = self._bytes[_DEPTH_HEADER.size :]
+        kind = next((k for k, magic in MAGIC.items() if self._bytes.startswith(magic)), "")
+        if kind != "png" and (topic != "image" or not kind):
+            raise MessageError(
+                "bad_encoding",
+                f"{name} has format {message.format!r} and holds {kind or 'neither jpeg nor png'}; "
+                + (
+                    "publish it as jpeg or png"
+                    if topic == "image"
+                    else "other formats change the values, publish it as png: the publisher's "
+                    f"parameter {name}.{plugin}.format"
+                ),
+            )
+        if kind == "png":
+            self.width, self.height, bits, colours = _png_header(self._bytes)
+        else:
+            self.width, self.height = _jpeg_size(self._bytes)
+            bits, colours = 8, 2
+        self._check_size()
+        # A frame may do without depth, but not if it is found to be damaged only then.
+        damaged = topic == "depth" and not self._is_sound
+        if damaged or _END[kind] not in self._bytes[-_TAIL:]:
+            raise self._truncated()
+        self.encoding = self._encoding(bits, colours)
+        dtype, channels = layout(self.encoding)
+        self.step = self.width * channels * dtype.itemsize
+
+    @cached_property
+    def data(self) -> NDArray[np.uint8]:
+        """The pixels, row after row, as bytes.
+
+        Raises:
+            MessageError: ``truncated``.
+        """
+        # OpenCV may not come back from a damaged png.
+        if not self._is_sound:
+            raise self._truncated()
+        how = cv2.IMREAD_UNCHANGED
+        if self._topic == "image":
+            how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        try:
+            pixels = cv2.imdecode(np.frombuffer(self._bytes, np.uint8), how)
+        except cv2.error:
+            pixels = None
+        if pixels is None or pixels.shape[:2] != (self.height, self.width):
+            raise self._truncated()
+        if self._quantization is not None:
+            scale, offset = self._quantization
+            with np.errstate(divide="ignore", invalid="ignore"):
+                metres = np.float32(scale) / (pixels.astype(np.float32) - np.float32(offset))
+            pixels = np.where(pixels > 0, metres, np.float32(np.nan))
+        return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
+
+    @cached_property
+    def _is_sound(self) -> bool:
+        """False for a png that is damaged; of a jpeg nothing is known before it is decoded."""
+        return not self._bytes.startswith(MAGIC["png"]) or _is_sound_png(self._bytes)
+
+    def _check_size(self) -> None:
+        width, height = self.width, self.height
+        sides = 1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE
+        if not sides or width * height > MAX_PIXELS:
+            raise MessageError(
+                "bad_size",
+                f"{self._name} is {width}x{height}; each side must lie in 1..{MAX_SIDE} pixels, "
+                f"and a compressed image may have {MAX_PIXELS} pixels",
+            )
+
+    def _encoding(self, bits: int, colours: int) -> str:
+        """What `data` is laid out like; ``colours`` is PNG's colour type, 0 = grey."""
+        if self._topic == "image":
+            return "bgr8"
+        if self._quantization is not None and (bits, colours) == (16, 0):
+            return "32FC1"
+        found = {8: "mono8", 16: "16UC1"}.get(bits, "") if colours == 0 else ""
+        if found not in ENCODINGS[self._topic]:
+            kind = "grey" if colours == 0 else "colour or palette"
+            raise MessageError(
+                "bad_encoding",
+                f"{self._name} is a {kind} png of {bits} bits; publish it as grey png of "
+                f"{'8 or 16' if self._topic == 'instance_mask' else '16'} bits"
+                f"{REMEDIES[self._topic]}",
+            )
+        return found
+
+    def _truncated(self) -> MessageError:
+        return MessageError(
+            "truncated",
+            f"{self._name}: its {len(self._bytes)} compressed bytes are damaged or cut short; look "
+            "for losses between its publisher and this node",
+        )
+
+
+def decode_compressed(message: Any, topic: str = "image", name: str = "") -> CompressedPicture:
+    """What a ``sensor_msgs/CompressedImage`` holds, to be used like a ``sensor_msgs/Image``.
+
+    Colour images are jpeg or png and come out as ``bgr8``. Labels are grey png of 8 or 16 bits,
+    never jpeg, which changes ids. Depth is grey png of 16 bits, plain or with the header of
+    image_transport's ``compressedDepth``, which may hold 32FC1 as inverse depth.
+
+    Args:
+        message: from outside.
+        topic: key of `ENCODINGS`.
+        name: what to call it in errors, where that is not `topic`.
+
+    Raises:
+        MessageError: ``bad_encoding``, ``bad_size`` or ``truncated``; the last also when `data` of
+            the result is first read.
+    """
+    return CompressedPicture(message, topic, name or topic)
+
+
+def _png_header(data: bytes) -> tuple[int, int, int, int]:
+    """Width, height, bits, colour type; zeros when the first chunk is no header."""
+    if data[12:16] != b"IHDR" or len(data) < 26:
+        return 0, 0, 0, 0
+    return struct.unpack(">IIBB", data[16:26])
+
+
+def _is_sound_png(data: bytes) -> bool:
+    """Whether its chunks follow each other to the end with the right checksums, and do not move."""
+    at = len(MAGIC["png"])
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        if kind == b"acTL" or zlib.crc32(data[at + 4 : end]) != int.from_bytes(
+            data[end : end + 4], "big"
+        ):
+            return False
+        if kind == b"IEND":
+            return True
+        at = end + 4
+    return False
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """Width and height; zeros when no frame begins."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        kind, length = struct.unpack_from(">BH", data, at + 1)
+        if kind == 0xFF:  # a fill byte
+            at += 1
+        elif kind in _JPEG_SIZES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        else:
+            at += 2 + length
+    return 0, 0

@@ -1,0 +1,1 @@
+"""Completed masks -> occlusion edges -> graph: layers and removal order."""

@@ -1,0 +1,1 @@
+"""The paper's tables, by its own protocol, with its baselines."""

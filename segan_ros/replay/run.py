@@ -1,0 +1,170 @@
+"""Every frame of a bag: answered, scored, compared with the frame before, drawn."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from segan_ros.completion import TooManyObjectsError
+from segan_ros.frame import CompletedScene
+from segan_ros.occlusion.edges import EdgeRule
+from segan_ros.replay.earlier import EarlierRun
+from segan_ros.replay.layers import layers, picture
+from segan_ros.replay.page import Gallery
+from segan_ros.replay.replayed import HULL, OURS, RAW, SCORED, TRUE, AnswerOutline, ReplayedFrame
+from segan_ros.replay.report import write_frame
+from segan_ros.replay.rerun_log import RerunLog
+from segan_ros.scoring.label_free import Moment, step
+from segan_ros.scoring.metrics import NAN, SceneScore, score_edges, score_scene
+from segan_ros.scoring.predicted import without_lost
+from segan_ros.scoring.references import convex_hulls, input_masks, true_masks
+from segan_ros.storage.bag_frame import BagFrame, Truth
+from segan_ros.storage.bags import Bag
+
+NO_ANSWER = "no answer"
+
+Answer = tuple[CompletedScene | None, float]
+"""A completed scene and the seconds that it took; None and NaN without an answer."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to make of each frame besides its scores.
+
+    Args:
+        out: folder for its result folder, or None.
+        pictures: frames that get one in the report; 0 for no report.
+        rrd: recording for the Rerun viewer, or None.
+    """
+
+    out: Path | None = None
+    pictures: int = 0
+    rrd: Path | None = None
+
+
+class Replay:
+    """One pass over a bag; afterwards `pictures` holds those for the report, by index.
+
+    Args:
+        bag: open.
+        truth: where ground truth comes from; None for the bag itself.
+        earlier: run to show beside this one, or None.
+        wanted: see `Wanted`.
+
+    Raises:
+        ValueError: a recording is wanted but rerun-sdk is missing.
+    """
+
+    def __init__(
+        self, bag: Bag, truth: Truth | None, earlier: EarlierRun | None, wanted: Wanted
+    ) -> None:
+        self._bag, self._truth, self._earlier, self._out = bag, truth, earlier, wanted.out
+        self._gallery = Gallery(len(bag.stamps), wanted.pictures) if wanted.pictures else None
+        self._rerun = None if wanted.rrd is None else RerunLog(wanted.rrd)
+        self._before: dict[str, Moment] = {}
+
+    @property
+    def pictures(self) -> dict[int, dict[str, Any]]:
+        """For the report, by index of the frame."""
+        return {} if self._gallery is None else self._gallery.pictures
+
+    def run(self, answer: Callable[[BagFrame], Answer]) -> list[ReplayedFrame]:
+        """Have every frame answered; what became of them, in recorded order."""
+        frames = []
+        bar = tqdm(
+            self._bag.frames(self._truth), "scoring", total=len(self._bag.stamps), unit="frame"
+        )
+        for bag_frame in bar:
+            frames.append(self._replay(bag_frame, answer))
+        if self._rerun is not None:
+            self._rerun.close()
+        return frames
+
+    def _replay(self, bag_frame: BagFrame, answer: Callable[[BagFrame], Answer]) -> ReplayedFrame:
+        scene, latency = None, float("nan")
+        if bag_frame.frame is not None:
+            try:
+                scene, latency = answer(bag_frame)
+            except TooManyObjectsError as error:
+                bag_frame = replace(bag_frame, problem=str(error))
+        result = self._judge(bag_frame, scene, latency)
+        self._show(bag_frame, scene, result)
+        return result
+
+    def _judge(
+        self, bag_frame: BagFrame, answer: CompletedScene | None, latency: float
+    ) -> ReplayedFrame:
+        before, self._before = self._before, {}
+        if bag_frame.frame is None or answer is None:
+            problem = bag_frame.problem or NO_ANSWER
+            return ReplayedFrame(bag_frame.index, bag_frame.stamp, None, problem)
+        said = _said(bag_frame, answer)
+        compared = {method: Moment(bag_frame.frame, s) for method, s in said.items()}
+        compared.pop(RAW)
+        self._before = compared
+        scores = {m: score(bag_frame, said[m]) for m in SCORED}
+        return ReplayedFrame(
+            bag_frame.index,
+            bag_frame.stamp,
+            AnswerOutline.of(answer),
+            latency=latency,
+            scores={m: s for m, s in scores.items() if s is not None},
+            steps={m: step(before[m], now) for m, now in compared.items() if m in before},
+        )
+
+    def _show(
+        self, bag_frame: BagFrame, scene: CompletedScene | None, frame: ReplayedFrame
+    ) -> None:
+        if bag_frame.frame is None:
+            return
+        if self._gallery is not None:
+            worth = frame.frame_score if self._earlier is None else self._earlier.change(frame)
+            if scene is None:
+                worth = NAN  # no more to be seen than on any other photograph
+            self._gallery.offer(frame.index, worth, lambda: self._picture(bag_frame, scene))
+        if scene is None:
+            return
+        if self._out is not None:
+            write_frame(self._out, frame.index, bag_frame.frame, scene)
+        if self._rerun is not None:
+            self._rerun.add(bag_frame.frame, scene, frame)
+
+    def _picture(self, bag_frame: BagFrame, scene: CompletedScene | None) -> dict[str, Any]:
+        frame = bag_frame.frame
+        assert frame is not None
+        scenes = [scene and layers(frame, scene, bag_frame.truth)]
+        if self._earlier is not None:
+            then = None
+            try:
+                then = self._earlier.scene(bag_frame.stamp, frame)
+            except ValueError as error:
+                tqdm.write(f"segan: warning: {error}", file=sys.stderr)
+            scenes.append(then and layers(frame, then, bag_frame.truth))
+        return {**picture(frame), "scenes": scenes}
+
+
+def score(bag_frame: BagFrame, answer: CompletedScene) -> SceneScore | None:
+    """Against the true whole masks or, without any, the true graph; None without either."""
+    if bag_frame.truth is not None:
+        found = {o.id for o in answer.objects}
+        return without_lost(score_scene(bag_frame.truth, answer), found)
+    if bag_frame.true_graph is None:
+        return None
+    graph = bag_frame.true_graph
+    edges = {(e.occluder_id, e.occludee_id): e.overlap_area for e in graph.edges}
+    return SceneScore((), score_edges(edges, graph.object_ids, answer.graph))
+
+
+def _said(bag_frame: BagFrame, answer: CompletedScene) -> dict[str, CompletedScene]:
+    """The answer, the references' and, where it is known, the truth."""
+    frame, rule = bag_frame.frame, EdgeRule()
+    assert frame is not None
+    said = {OURS: answer, HULL: convex_hulls(frame, rule), RAW: input_masks(frame, rule)}
+    if bag_frame.truth is not None:
+        said[TRUE] = true_masks(bag_frame.truth, rule)
+    return said

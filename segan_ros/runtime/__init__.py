@@ -1,0 +1,1 @@
+"""The one door to ONNX Runtime: model folders, sessions, providers, the engine cache."""

@@ -1,0 +1,202 @@
+"""Scores of a model and of the references beside it, over a folder of scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from segan_ros.completion import SceneCompleter
+from segan_ros.drawing.tables import markdown_table, number
+from segan_ros.scoring.matching import count_masks
+from segan_ros.scoring.metrics import SceneScore, score_scene
+from segan_ros.scoring.predicted import (
+    PredictedScores,
+    Segmenter,
+    naming,
+    predicted_section,
+    read_with_truth,
+    score_predicted,
+)
+from segan_ros.scoring.references import convex_hulls, input_masks, painted_by_telea, true_masks
+from segan_ros.scoring.reliability import (
+    Reliability,
+    decided_pixels,
+    reliability,
+    reliability_section,
+    reliability_svg,
+    undecided,
+)
+from segan_ros.scoring.summary import Summary, bin_by_occlusion, summarise
+from segan_ros.scoring.tables import SCORE_COLUMNS, SCORE_LEGEND, counts_line, score_cells
+from segan_ros.storage.output import write_csv, write_json
+from segan_ros.storage.scenes import ScenePath
+from segan_ros.truth import LabelledScene
+
+OURS, TELEA = "segan", "segan's masks, Telea"
+
+MASK_METHODS = (OURS, "convex hull", "input mask", "true masks")
+"""Rows of the mask and edge tables."""
+
+PAINT_METHODS = (OURS, TELEA)
+"""Rows of the painting table; both paint the same pixels."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of every method over the same scenes.
+
+    Args:
+        scenes: names of the scenes.
+        scores: method -> one score per scene.
+        reliability: of our probabilities of hidden pixels.
+        predicted: the same for predicted visible masks, one per scene; empty when not asked for.
+    """
+
+    scenes: tuple[str, ...]
+    scores: Mapping[str, tuple[SceneScore, ...]]
+    reliability: Reliability
+    predicted: tuple[PredictedScores, ...] = ()
+
+    def predicted_summaries(self) -> dict[str, Summary]:
+        """Method -> summary of its scores with predicted visible masks."""
+        methods = self.predicted[0].scores if self.predicted else ()
+        return {m: summarise([p.scores[m] for p in self.predicted]) for m in methods}
+
+
+def evaluate(
+    completer: SceneCompleter,
+    folders: list[ScenePath],
+    use_depth: bool = False,
+    segmenter: Segmenter | None = None,
+) -> Evaluation:
+    """Score `completer` and the references on every scene folder, with predicted masks too when
+    there is a `segmenter`.
+
+    Raises:
+        ValueError: a scene has no ground truth.
+    """
+    scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
+    predicted, probabilities, all_pixels = [], reliability(), undecided(completer)
+    for folder in tqdm(folders, unit="scene"):
+        scene = read_with_truth(folder)
+        if not use_depth:
+            scene = replace(scene, frame=replace(scene.frame, depth=None))
+        with naming(folder):
+            for method, score in score_methods(completer, scene).items():
+                scores[method].append(score)
+            answer = all_pixels.complete(scene.frame, paint=False)
+            probabilities += reliability([decided_pixels(scene, answer)])
+            if segmenter is not None:
+                seen = segmenter(folder.name, scene)
+                predicted.append(score_predicted(completer, scene, seen))
+    return Evaluation(
+        tuple(f.name for f in folders),
+        {method: tuple(s) for method, s in scores.items()},
+        probabilities,
+        tuple(predicted),
+    )
+
+
+def score_methods(completer: SceneCompleter, scene: LabelledScene) -> dict[str, SceneScore]:
+    """Scores of all methods on one scene."""
+    frame, rule = scene.frame, completer.settings.edges
+    ours, perfect = completer.complete(frame), true_masks(scene, rule)
+    painted = replace(perfect, objects=tuple(completer.paint(frame, perfect.objects)))
+    return {
+        OURS: score_scene(scene, ours, painted),
+        "convex hull": score_scene(scene, convex_hulls(frame, rule)),
+        "input mask": score_scene(scene, input_masks(frame, rule)),
+        "true masks": score_scene(scene, perfect),
+        TELEA: score_scene(scene, painted_by_telea(frame, ours), painted_by_telea(frame, perfect)),
+    }
+
+
+def report(evaluation: Evaluation, heading: str, source: str = "") -> str:
+    """The tables as Markdown; `source` says in words where predicted masks come from."""
+    summaries = {m: summarise(s) for m, s in evaluation.scores.items()}
+    ours = summaries[OURS]
+    bins = {
+        m: bin_by_occlusion(o for s in evaluation.scores[m] for o in s.objects)
+        for m in MASK_METHODS
+        if m != "true masks"
+    }
+    parts = [
+        f"{heading} {counts_line(ours)}",
+        "### Masks and edges",
+        SCORE_LEGEND,
+        markdown_table(
+            ("method", *SCORE_COLUMNS), ([m, *score_cells(summaries[m])] for m in MASK_METHODS)
+        ),
+        "### SI by occlusion",
+        markdown_table(
+            ("method", *(f"{b.low:.0%}-{b.high:.0%}" for b in bins[OURS])),
+            [
+                ["(objects)", *(str(b.objects) for b in bins[OURS])],
+                *([m, *(number(b.si) for b in row)] for m, row in bins.items()),
+            ],
+        ),
+    ]
+    if ours.true_mask_objects:
+        parts += ["### Painting", *_painting(summaries)]
+    our_objects = [o for s in evaluation.scores[OURS] for o in s.objects]
+    parts += reliability_section(evaluation.reliability, our_objects)
+    if evaluation.predicted:
+        parts += predicted_section(source, evaluation.predicted, summaries)
+    return "\n\n".join(parts)
+
+
+def _painting(summaries: Mapping[str, Summary]) -> tuple[str, str]:
+    ours = summaries[OURS]
+    legend = f"""\
+Colour difference in 0..1, mean over objects with 5-95 % occlusion. Predicted masks: true invisible
+pixels that are predicted too ({ours.painted_objects} objects). True masks: all invisible pixels
+({ours.true_mask_objects} objects)."""
+    rows = []
+    for method in PAINT_METHODS:
+        s = summaries[method]
+        rows.append([method, *map(number, (s.l1, s.l2, s.true_mask_l1, s.true_mask_l2))])
+    header = ("method", "L1, predicted masks", "L2", "L1, true masks", "L2")
+    return legend, markdown_table(header, rows)
+
+
+def write(out: Path, evaluation: Evaluation, text: str) -> None:
+    """Write ``scores.md``, ``scores.json``, ``reliability.svg``, ``objects.csv`` and ``edges.csv``
+    into `out`."""
+    (out / "scores.md").write_text(text + "\n")
+    (out / "reliability.svg").write_text(reliability_svg(evaluation.reliability))
+    methods = {
+        method: {
+            "summary": asdict(summarise(scores)),
+            "by_occlusion": [
+                asdict(b) for b in bin_by_occlusion(o for s in scores for o in s.objects)
+            ],
+        }
+        for method, scores in evaluation.scores.items()
+    }
+    content = {
+        "heading": text.partition("\n")[0],
+        "methods": methods,
+        "calibration_error": evaluation.reliability.error,
+    }
+    if evaluation.predicted:
+        content["predicted_masks"] = {
+            **asdict(count_masks(p.matching for p in evaluation.predicted)),
+            "methods": {m: asdict(s) for m, s in evaluation.predicted_summaries().items()},
+        }
+    write_json(out / "scores.json", content)
+    named = [
+        (method, scene, score)
+        for method, scores in evaluation.scores.items()
+        for scene, score in zip(evaluation.scenes, scores, strict=True)
+    ]
+    write_csv(
+        out / "objects.csv",
+        [{"method": m, "scene": s, **asdict(o)} for m, s, score in named for o in score.objects],
+    )
+    write_csv(
+        out / "edges.csv",
+        [{"method": m, "scene": s, **asdict(score.edges)} for m, s, score in named],
+    )

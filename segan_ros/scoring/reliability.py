@@ -1,0 +1,188 @@
+"""Do probabilities mean what they say: of pixels given 0.7, are seven in ten the object's?
+
+Looked at are the pixels that the method had to decide on: around an object, not seen to be its own,
+where its occluders are, and given more than `LEAST`. Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.boxes import cut
+from segan_ros.completion import SceneCompleter
+from segan_ros.drawing.tables import number
+from segan_ros.frame import CompletedScene
+from segan_ros.scoring.metrics import ObjectScore
+from segan_ros.truth import LabelledScene
+
+LEAST = 0.01
+"""Pixels of lower probability are left out: there are many, and all methods get them right."""
+
+BINS = 15
+"""Bins of equal width between 0 and 1."""
+
+Decided = tuple[NDArray[np.float32], NDArray[np.bool_]]
+"""Probabilities and truths of pixels, both ``(P,)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """What pixels were given and what they are, counted in bins; those of scenes can be added.
+
+    Args:
+        pixels: ``(BINS,)`` counts.
+        given: ``(BINS,)`` sums of their probabilities.
+        hits: ``(BINS,)`` counts of those that are the object's.
+    """
+
+    pixels: NDArray[np.int64]
+    given: NDArray[np.float64]
+    hits: NDArray[np.int64]
+
+    def __add__(self, other: Reliability) -> Reliability:
+        return Reliability(
+            self.pixels + other.pixels, self.given + other.given, self.hits + other.hits
+        )
+
+    @property
+    def said(self) -> NDArray[np.float64]:
+        """``(BINS,)`` mean probability, NaN in an empty bin."""
+        with np.errstate(invalid="ignore"):
+            return self.given / self.pixels
+
+    @property
+    def true(self) -> NDArray[np.float64]:
+        """``(BINS,)`` share of pixels that are the object's, NaN in an empty bin."""
+        with np.errstate(invalid="ignore"):
+            return self.hits / self.pixels
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error (Naeini et al. 2015), 0..1; NaN without pixels."""
+        total = self.pixels.sum()
+        if not total:
+            return float("nan")
+        gap = np.nan_to_num(np.abs(self.said - self.true))
+        return float((gap * self.pixels).sum() / total)
+
+
+def undecided(completer: SceneCompleter) -> SceneCompleter:
+    """`completer` with its threshold lowered to `LEAST`: all that `decided_pixels` looks at."""
+    settings = replace(completer.settings, threshold=LEAST, min_hidden_ratio=0)
+    return SceneCompleter(completer.model, settings)
+
+
+def decided_pixels(truth: LabelledScene, answer: CompletedScene) -> Decided:
+    """Probability and truth of the pixels that had to be decided on.
+
+    Args:
+        truth: the scene.
+        answer: by an `undecided` completer.
+    """
+    whole = {o.id: o.amodal for o in truth.objects}
+    said, true = [np.zeros(0, np.float32)], [np.zeros(0, bool)]
+    for item in answer.objects:
+        if item.id in whole:
+            asked = ~item.visible & (item.probability > LEAST)
+            said.append(item.probability[asked].astype(np.float32))
+            true.append(cut(whole[item.id], item.box)[asked])
+    return np.concatenate(said), np.concatenate(true)
+
+
+def reliability(pixels: Iterable[Decided] = ()) -> Reliability:
+    """Bins over the pixels of scenes."""
+    found = Reliability(np.zeros(BINS, np.int64), np.zeros(BINS), np.zeros(BINS, np.int64))
+    for probability, truth in pixels:
+        bins = np.minimum((probability * BINS).astype(int), BINS - 1)
+        found += Reliability(
+            np.bincount(bins, minlength=BINS),
+            np.bincount(bins, probability, BINS).astype(np.float64),
+            np.bincount(bins[truth], minlength=BINS),
+        )
+    return found
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
+    """Spearman's, ties at their mean rank; NaN for fewer than two pairs or a constant side."""
+    if len(first) < 2:
+        return float("nan")
+    a, b = _ranks(np.asarray(first)), _ranks(np.asarray(second))
+    if a.std() == 0 or b.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def reliability_section(found: Reliability, objects: Iterable[ObjectScore]) -> list[str]:
+    """Heading and text as Markdown: calibration error of pixels, rank correlation of objects.
+
+    Args:
+        found: over the pixels of all scenes.
+        objects: scores of the same method.
+    """
+    scored = [o for o in objects if not np.isnan(o.expected)]
+    hidden = [o for o in scored if o.partly_hidden]
+
+    def correlation(of: Sequence[ObjectScore]) -> str:
+        return number(rank_correlation([o.expected for o in of], [o.sf for o in of]))
+
+    text = f"""\
+Hidden pixels: calibration error {number(found.error)}, over {found.pixels.sum()} pixels that were
+given more than {LEAST:.0%}. `score` of an object and its true SF: rank correlation
+{correlation(scored)} over {len(scored)} objects, {correlation(hidden)} over the {len(hidden)}
+partly hidden ones."""
+    return ["### Probabilities", text]
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return (last - (count - 1) / 2)[inverse]
+
+
+def reliability_svg(found: Reliability, side: int = 320) -> str:
+    """The reliability diagram: true share over probability, dots by the number of pixels."""
+    margin, span = 44, side - 64
+    x0, y0 = margin, side - margin
+    most = max(int(found.pixels.max()), 1)
+
+    def at(said: float, true: float) -> tuple[float, float]:
+        return x0 + span * said, y0 - span * true
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" width="{side}" '
+        f'height="{side}" font-family="sans-serif" font-size="11" fill="#444">',
+        f'<rect width="{side}" height="{side}" fill="white"/>',
+        f'<path d="M{x0} {y0}h{span}M{x0} {y0}v{-span}" stroke="#888" fill="none"/>',
+        f'<path d="M{x0} {y0}l{span} {-span}" stroke="#bbb" stroke-dasharray="4 4"/>',
+    ]
+    for tick in (0, 0.5, 1):
+        x, y = at(tick, tick)
+        parts += [
+            f'<text x="{x:.1f}" y="{y0 + 16}" text-anchor="middle">{tick:g}</text>',
+            f'<text x="{x0 - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>',
+        ]
+    filled = [i for i in range(BINS) if found.pixels[i]]
+    points = [at(found.said[i], found.true[i]) for i in filled]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    parts.append(f'<polyline points="{line}" fill="none" stroke="#1f6feb" stroke-width="1.5"/>')
+    for i, (x, y) in zip(filled, points, strict=True):
+        radius = 2 + 6 * np.sqrt(found.pixels[i] / most)
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="#1f6feb" fill-opacity="0.6">'
+            f"<title>{found.pixels[i]} pixels: said {found.said[i]:.2f}, "
+            f"true {found.true[i]:.2f}</title></circle>"
+        )
+    middle = x0 + span / 2
+    parts += [
+        f'<text x="{middle}" y="{side - 10}" text-anchor="middle">probability</text>',
+        f'<text x="14" y="{y0 - span / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 14 {y0 - span / 2})">truly hidden</text>',
+        f'<text x="{middle}" y="14" text-anchor="middle" font-size="12">calibration error '
+        f"{found.error:.3f}</text>",
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,1 @@
+"""What lies on disk: scene folders, shards, bags, results, photographs; readers and writers."""

@@ -1,0 +1,301 @@
+"""Frames and ground truth out of a rosbag2 (folder, .mcap or .db3), without ROS."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import Reader
+
+from segan_ros.frame import Frame
+from segan_ros.messages.frames import without_depth
+from segan_ros.messages.images import MessageError
+from segan_ros.messages.recorded import (
+    CAMERA_INFO,
+    COMPRESSED,
+    GRAPH,
+    IMAGE,
+    OBJECTS,
+    decompressed,
+    stamp_of,
+    typestore,
+)
+from segan_ros.storage.bag_frame import SLOP, BagFrame, Truth, TruthOfFrame, assemble, to_truth_of
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Names of the topics in a bag; the defaults are those of the shipped one.
+
+    Where a bag lacks an image topic but has it below with one of `COMPRESSED_ENDINGS`, as
+    image_transport names them, that one is taken.
+    """
+
+    image: str = "/camera/image"
+    instance_mask: str = "/camera/instance_mask"
+    depth: str = "/camera/depth"
+    camera_info: str = "/camera/camera_info"
+    true_objects: str = "/ground_truth/objects"
+    true_graph: str = "/ground_truth/occlusion_graph"
+
+
+TYPES = {
+    "image": IMAGE,
+    "instance_mask": IMAGE,
+    "depth": IMAGE,
+    "camera_info": CAMERA_INFO,
+    "true_objects": OBJECTS,
+    "true_graph": GRAPH,
+}
+"""Message type of each field of `Topics`; instead of an image, a compressed one will do."""
+
+REQUIRED = ("image", "instance_mask")
+
+COMPRESSED_ENDINGS = ("/compressed", "/compressedDepth")
+
+INPUTS = ("image", "instance_mask", "depth", "camera_info")
+"""What a camera and a segmenter publish; the rest is ground truth."""
+
+
+class BagError(ValueError):
+    """A bag cannot be used; the message names it and says what is wrong."""
+
+
+@dataclass(frozen=True)
+class RawMessage:
+    """A serialised input message.
+
+    Args:
+        name: a field of `Topics`.
+        time: when it was recorded, nanoseconds.
+        stamp: of the image that it belongs to, or else of its header, nanoseconds.
+        data: CDR.
+    """
+
+    name: str
+    time: int
+    stamp: int
+    data: bytes
+
+
+class Bag:
+    """An open bag; use `open_bag`.
+
+    Args:
+        path: of the bag, for messages to people.
+        reader: opened.
+        topics: where to look; those of the defaults that a bag lacks are only missed if required.
+        required: fields of `Topics`.
+
+    `repeated` images were left out, as the one just before has their stamp: a sign of a publisher
+    that does not set it, not of a bag that was recorded in a loop.
+    """
+
+    repeated: int
+
+    def __init__(
+        self, path: Path, reader: Reader, topics: Topics, required: Sequence[str] = REQUIRED
+    ) -> None:
+        self.path = path
+        self._reader = reader
+        self._connections = self._find(topics, required)
+        self._index = self._look_through()
+        self._sorted = {name: sorted(index) for name, index in self._index.items()}
+        for name in required[:1]:
+            if not self._index[name]:
+                raise BagError(f"{path}: no message on {self.topics[name]}")
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """Field of `Topics` -> topic, for those that the bag has."""
+        return {name: found[0].topic for name, found in self._connections.items()}
+
+    @property
+    def stamps(self) -> list[int]:
+        """Stamps of the images in recorded order, each once."""
+        return list(self._index["image"])
+
+    def frames(self, truth: Truth | None = None) -> Iterator[BagFrame]:
+        """One `BagFrame` per image stamp, in recorded order.
+
+        Args:
+            truth: where to take ground truth from; None for the topics of this bag.
+
+        Raises:
+            BagError: the bag breaks off or is damaged.
+        """
+        for i, stamp in enumerate(self._index["image"]):
+            try:
+                found = self._near(stamp, INPUTS)
+                yield assemble(i, stamp, found, truth or self.truth)
+            except BagError:
+                raise
+            except ValueError as error:
+                yield BagFrame(i, stamp, problem=str(error))
+
+    def truth(self, stamp: int, frame: Frame) -> TruthOfFrame:
+        """What the ground-truth topics say of `frame`."""
+        found = self._near(stamp, ("true_objects", "true_graph"))
+        return to_truth_of(frame, found.get("true_objects"), found.get("true_graph"))
+
+    def inputs(self, names: Collection[str] = INPUTS) -> Iterator[RawMessage]:
+        """The messages of `names` in recorded order; compressed images as plain ones."""
+        for name, time, data in self._raw(*(n for n in names if n in self._connections)):
+            sent = data
+            if self._is_compressed(name):
+                try:
+                    plain = self._decoded(name, data)
+                except MessageError:
+                    continue  # `frames` names it; the node would not get to see it either
+                sent = bytes(typestore().serialize_cdr(plain, IMAGE))
+            stamp = stamp_of(data)
+            image = nearest(self._sorted["image"], stamp, SLOP)
+            yield RawMessage(name, time, stamp if image is None else image, sent)
+
+    def _near(self, stamp: int, names: Sequence[str]) -> dict[str, Any]:
+        """The message of each of `names` that belongs to `stamp`, where there is one."""
+        near = {
+            # A camera does not change from frame to frame: any of its messages will do.
+            n: nearest(self._sorted[n], stamp, None if n == "camera_info" else SLOP)
+            for n in names
+            if n in self._sorted
+        }
+        found = {}
+        for name, time in near.items():
+            # As at the node: what has exactly the stamp of another image belongs to that one.
+            others = name != "camera_info" and time != stamp and time in self._index["image"]
+            if time is None or others:
+                continue
+            try:
+                found[name] = self._message(name, time)
+            except MessageError as error:
+                if name != "depth":
+                    raise
+                without_depth(str(error))
+        return found
+
+    def _find(self, topics: Topics, required: Sequence[str]) -> dict[str, list[Connection]]:
+        """Connections by field of `Topics`: one for each publisher that was recorded."""
+        there: dict[str, list[Connection]] = {}
+        for connection in self._reader.connections:
+            there.setdefault(connection.topic, []).append(connection)
+        found: dict[str, list[Connection]] = {}
+        for field in fields(Topics):
+            named = getattr(topics, field.name)
+            kind = TYPES[field.name]
+            endings = COMPRESSED_ENDINGS if kind == IMAGE else ()
+            topic = next((t for t in (named, *(named + e for e in endings)) if t in there), named)
+            if topic not in there:
+                if field.name in required or topic != field.default:
+                    have = ", ".join(f"{t} ({c[0].msgtype})" for t, c in sorted(there.items()))
+                    option = field.name.replace("_", "-")
+                    raise BagError(
+                        f"{self.path}: no topic {topic}; it has {have or 'no topics'}; "
+                        f"choose one with --{option}-topic"
+                    )
+                continue
+            kinds = {c.msgtype for c in there[topic]}
+            if kinds != {kind} and not (kind == IMAGE and kinds == {COMPRESSED}):
+                raise BagError(
+                    f"{self.path}: {topic} carries {', '.join(sorted(kinds))}, not {kind}"
+                )
+            other = next((name for name, c in found.items() if c[0].topic == topic), None)
+            if other is not None:
+                raise BagError(f"{self.path}: {other} and {field.name} are both {topic}")
+            found[field.name] = there[topic]
+        return found
+
+    def _look_through(self) -> dict[str, dict[int, int]]:
+        """Field of `Topics` -> stamp -> recording time; of messages with one stamp, the first."""
+        index: dict[str, dict[int, int]] = {name: {} for name in self._connections}
+        before, self.repeated = -1, 0
+        for name, time, data in self._raw(*self._connections):
+            try:
+                stamp = stamp_of(data)
+            except ValueError as error:
+                topic = self._connections[name][0].topic
+                raise BagError(f"{self.path}: on {topic} {error}") from error
+            index[name].setdefault(stamp, time)
+            if name == "image":
+                self.repeated += stamp == before
+                before = stamp
+        return index
+
+    def _message(self, name: str, stamp: int) -> Any:
+        time = self._index[name][stamp]
+        there = self._raw(name, start=time, stop=time + 1)
+        data = next(d for _, _, d in there if stamp_of(d) == stamp)
+        return self._decoded(name, data)
+
+    def _is_compressed(self, name: str) -> bool:
+        return self._connections[name][0].msgtype == COMPRESSED
+
+    def _decoded(self, name: str, data: bytes) -> Any:
+        with _clear_errors(self.path):
+            kind = COMPRESSED if self._is_compressed(name) else TYPES[name]
+            message = typestore().deserialize_cdr(data, kind)
+        return decompressed(message, name) if self._is_compressed(name) else message
+
+    def _raw(
+        self, *names: str, start: int | None = None, stop: int | None = None
+    ) -> Iterator[tuple[str, int, bytes]]:
+        name_of = {c.id: n for n in names for c in self._connections[n]}
+        connections = [c for n in names for c in self._connections[n]]
+        with _clear_errors(self.path):
+            for connection, time, data in self._reader.messages(connections, start, stop):
+                yield name_of[connection.id], time, bytes(data)
+
+
+@contextmanager
+def open_bag(
+    path: str | Path, topics: Topics | None = None, required: Sequence[str] = REQUIRED
+) -> Iterator[Bag]:
+    """Open a bag and look through its stamps.
+
+    Args:
+        path: a bag folder, an ``.mcap`` or a ``.db3`` file.
+        topics: where to look.
+        required: fields of `Topics` without which it is of no use; the first needs a message.
+
+    Raises:
+        BagError: it is not a bag, is damaged, lacks a topic or holds no image.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise BagError(f"{path}: no such bag")
+    if path.is_dir() and not (path / "metadata.yaml").exists():
+        raise BagError(
+            f"{path}: not a rosbag2, it has no metadata.yaml; give a bag folder, an .mcap or a .db3"
+        )
+    with _clear_errors(path):
+        reader = Reader(path)
+        reader.open()
+    try:
+        yield Bag(path, reader, topics or Topics(), required)
+    finally:
+        reader.close()
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    """What `rosbags` raises on damaged files is of every kind: struct.error, AssertionError ..."""
+    try:
+        yield
+    except BagError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise BagError(f"{path}: not a readable rosbag2: {reason}") from error
+
+
+def nearest(stamps: Sequence[int], stamp: int, slop: int | None) -> int | None:
+    """The one of sorted `stamps` nearest to `stamp`, not farther than `slop`."""
+    after = bisect_left(stamps, stamp)
+    candidates = stamps[max(after - 1, 0) : after + 1]
+    best = min(candidates, key=lambda s: abs(s - stamp), default=None)
+    return None if best is None or (slop is not None and abs(best - stamp) > slop) else best

@@ -1,0 +1,124 @@
+"""What every importer does with objects and with bad entries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.frame import Frame, Image, Mask
+from segan_ros.storage.images import read_image
+from segan_ros.storage.scenes import MAX_ID
+from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
+
+
+@dataclass
+class Problems:
+    """Bad entries of a data set: each is named and counted, none is silent.
+
+    Args:
+        strict: the first one raises ValueError instead.
+        say: is told of each.
+        count: of those so far.
+    """
+
+    strict: bool = False
+    say: Callable[[str], None] = print
+    count: int = field(default=0, init=False)
+
+    def skip(self, where: str, error: object) -> None:
+        """`error` made the entry at `where` unusable."""
+        if self.strict:
+            raise ValueError(f"{where}: {error}")
+        self.count += 1
+        self.say(f"skipped {where}: {error}")
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One object as a data set has it.
+
+    Args:
+        name: what it is.
+        visible, whole: ``(H, W)`` bool; `visible` may be empty.
+        depth: rank from the camera, 0 in front: who owns a pixel that two visible masks claim.
+            Equal ranks: the smaller object.
+        picture: ``(H, W, 3)`` uint8 RGB, the object with nothing in front, in the full image; or
+            None.
+    """
+
+    name: str
+    visible: Mask
+    whole: Mask
+    depth: float = 0.0
+    picture: Image | None = None
+
+
+def gathered(rgb: Image, items: Sequence[Item], extra: dict[str, Any]) -> LabelledScene:
+    """The scene of `items`, whose ids are 1, 2, ... in their order.
+
+    A visible pixel always belongs to the whole object too. Who hides whom is worked out from the
+    masks.
+
+    Raises:
+        ValueError: there is no object, or more than a label image can tell apart.
+    """
+    if not 0 < len(items) <= MAX_ID:
+        raise ValueError(f"{len(items)} usable objects; a scene has 1 to {MAX_ID}")
+    labels = np.zeros(rgb.shape[:2], np.int32)
+    areas = [np.count_nonzero(item.visible) for item in items]
+    far_to_near = sorted(range(len(items)), key=lambda i: (-items[i].depth, -areas[i]))
+    for index in far_to_near:
+        labels[items[index].visible] = index + 1
+    objects = []
+    for number, item in enumerate(items, start=1):
+        truth = TrueObject(number, item.whole | (labels == number), item.name)
+        x0, y0, x1, y1 = truth.box
+        seen = None if item.picture is None else item.picture[y0:y1, x0:x1].copy()
+        objects.append(TrueObject(number, truth.amodal, item.name, seen))
+    found = true_occlusions(labels, objects)
+    return LabelledScene(Frame(rgb, labels), tuple(objects), found, extra)
+
+
+def free_name(picture: str, used: set[str]) -> str:
+    """Name for the scene folder of a picture that none in `used` has, and put there. Hidden folders
+    are no scenes."""
+    name = os.path.splitext(Path(picture))[0].replace("/", "_").lstrip(".") or "_"
+    free = next(n for n in chain([name], (f"{name}+{i}" for i in count(2))) if n not in used)
+    used.add(free)
+    return free
+
+
+def read_picture(path: Path) -> Image:
+    """``(H, W, 3)`` uint8 RGB.
+
+    Raises:
+        ValueError: the file is missing or no image.
+    """
+    return np.ascontiguousarray(_read(path, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> Mask:
+    """``(H, W)`` bool: where a mask image is not black, scaled to `size` (height, width).
+
+    Raises:
+        ValueError: the file is missing or no image.
+    """
+    mask = (_read(path, cv2.IMREAD_GRAYSCALE) > 0).astype(np.uint8)
+    if mask.shape != size:
+        return cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    return mask > 0
+
+
+def _read(path: Path, flags: int) -> NDArray[np.uint8]:
+    try:  # as its pixels lie in the file, over which others drew their masks
+        return np.asarray(read_image(path, flags | cv2.IMREAD_IGNORE_ORIENTATION), np.uint8)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror or 'no such file'}") from None

@@ -1,0 +1,68 @@
+"""What is true of a frame: whole objects, what hides what. Plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.boxes import tight_box
+from segan_ros.frame import Box, Frame, Image, Mask
+
+
+@dataclass(frozen=True, eq=False)
+class TrueObject:
+    """Ground truth of one object of a scene.
+
+    Args:
+        id: its value in ``Frame.labels``.
+        amodal: ``(H, W)`` bool, the whole object in the full image.
+        name: what it is, for people.
+        appearance: ``(h, w, 3)`` uint8 RGB at the box of `amodal`, the object with nothing in
+            front; or None.
+        about: anything else ``scene.json`` says of it (pose, occlusion ...), kept as it is.
+    """
+
+    id: int
+    amodal: Mask
+    name: str = ""
+    appearance: Image | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def box(self) -> Box:
+        """Tight box of the whole mask."""
+        return tight_box(self.amodal)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledScene:
+    """A frame with its ground truth.
+
+    Args:
+        frame: picture and visible masks.
+        objects: truth of every object, hidden ones (no visible pixel) included.
+        occlusions: ``(occluder, occludee, pixels)``: pixels of the occluder's visible mask that lie
+            in the occludee's whole mask.
+        extra: anything else ``scene.json`` holds (camera pose, seed, source ...), kept as it is.
+    """
+
+    frame: Frame
+    objects: tuple[TrueObject, ...]
+    occlusions: tuple[tuple[int, int, int], ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def true_occlusions(
+    labels: NDArray[np.int32], objects: Sequence[TrueObject]
+) -> tuple[tuple[int, int, int], ...]:
+    """Who hides whom by how many pixels, worked out from visible labels and whole masks."""
+    found = []
+    for hidden in objects:
+        over = labels[hidden.amodal]
+        ids, pixels = np.unique(over[(over > 0) & (over != hidden.id)], return_counts=True)
+        found += [(int(i), hidden.id, int(n)) for i, n in zip(ids, pixels, strict=True)]
+    return tuple(sorted(found))

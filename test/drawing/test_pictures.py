@@ -1,0 +1,336 @@
+"""Pictures show what the scene says, and `segan complete` writes them."""
+
+import json
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import cv2
+import headless_browser
+import numpy as np
+import pytest
+from dummy_model import write_dummy_model
+from samples import frame_of, labelled_scene, many_objects, overlapping, turned_jpeg
+
+from segan_ros.commands.main import main
+from segan_ros.completion import SceneCompleter
+from segan_ros.drawing.pictures import (
+    DARK,
+    FREE,
+    WHITE,
+    _label,
+    completed_sheet,
+    enlarged,
+    graph_svg,
+    overlay,
+)
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
+from segan_ros.occlusion.graph import build_graph
+from segan_ros.runtime.model import Model
+from segan_ros.storage.images import encoded, write_image
+from segan_ros.storage.scenes import read_frame, scene_files, write_scene
+from segan_ros.storage.shards import ShardWriter
+
+MANY = np.arange(24 * 37, dtype=np.uint16).reshape(24, 37) % 301
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_dummy_model(tmp_path_factory.mktemp("dummy"))
+
+
+@pytest.fixture(scope="module")
+def completer(folder):
+    return SceneCompleter(Model(folder, "cpu"))
+
+
+def large_overlapping():
+    return np.kron(overlapping(), np.ones((5, 5), int))
+
+
+def test_overlay_marks_hidden_parts_and_leaves_the_frame_alone(completer):
+    frame = frame_of(large_overlapping())
+    frame.rgb[:] = 90
+    before = frame.rgb.copy()
+    scene = completer.complete(frame)
+    picture = overlay(frame, scene)
+    np.testing.assert_array_equal(frame.rgb, before)
+    assert picture.shape == frame.rgb.shape
+    assert picture.dtype == np.uint8
+    # What is no object steps back; objects keep their colours.
+    far = np.s_[240:, 330:]
+    assert picture[far].max() < frame.rgb[far].min()
+    item = scene.object(7)
+    kept = (picture == frame.rgb).all(axis=2)[frame.labels == item.id]
+    assert kept.mean() > 0.3
+    x0, y0, x1, y1 = scene.object(1).box
+    hidden = scene.object(1).invisible
+    assert (picture[y0:y1, x0:x1] != frame.rgb[y0:y1, x0:x1])[hidden].mean() > 0.9
+
+
+def test_overlay_tells_what_to_lift_next(completer):
+    frame = frame_of(large_overlapping())
+    frame.rgb[:] = 90
+    scene = completer.complete(frame)
+    first, second = scene.graph.removal_order
+
+    def share(object_id, colour, graph):
+        drawn = (overlay(frame, replace(scene, graph=graph)) == colour).all(axis=2)
+        mask = scene.object(object_id).full_mask(frame.size).astype(np.uint8)
+        return drawn[cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0].mean()
+
+    edges = [e for e in scene.graph.edges if e.occluder_id == first]
+    clear = build_graph(scene.graph.object_ids, edges)
+    assert share(first, FREE, clear) > 0.7
+    assert share(second, FREE, clear) < 0.3
+    # The boxes hide each other: the first one is the first, but not free.
+    assert scene.graph.free == set()
+    assert share(first, FREE, scene.graph) < 0.1
+    assert share(first, WHITE, scene.graph) > 0.7
+
+
+def test_labels_give_way_to_each_other():
+    image = np.zeros((120, 200, 3), np.uint8)
+    taken = []
+    for n in range(5):
+        _label(image, (100, 60), f"{n} L0", DARK, taken)
+    for n, (ax0, ay0, ax1, ay1) in enumerate(taken):
+        assert min(ax0, ay0) >= 0 and ax1 <= 200 and ay1 <= 120
+        for bx0, by0, bx1, by1 in taken[:n]:
+            assert ax1 <= bx0 or bx1 <= ax0 or ay1 <= by0 or by1 <= ay0
+
+
+@pytest.mark.parametrize("labels", [np.zeros((40, 50)), many_objects()], ids=["empty", "forty"])
+def test_all_pictures_of_any_scene(completer, labels):
+    frame = frame_of(labels)
+    scene = completer.complete(frame)
+    assert overlay(frame, scene).shape == frame.rgb.shape
+    assert completed_sheet(frame, scene).shape[1:] == (480, 3)
+    ElementTree.fromstring(graph_svg(scene.graph, scene))
+
+
+def test_sheet_has_a_row_per_hidden_object(completer):
+    frame = frame_of(overlapping())
+    scene = completer.complete(frame)
+    hidden = sum(bool(o.invisible.any()) for o in scene.objects)
+    assert completed_sheet(frame, scene, side=100).shape == (28 + 120 * hidden, 300, 3)
+
+
+def test_drawing_has_every_node_and_edge(completer):
+    frame = frame_of(overlapping())
+    scene = completer.complete(frame)
+    root = ElementTree.fromstring(graph_svg(scene.graph))
+    texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"1", "7", "layer 0", "partly covered"} <= set(texts)
+    titles = [t.text for t in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert len(titles) == len(scene.graph.edges)
+
+
+def test_complete_one_photo(tmp_path, folder, capsys):
+    write_scene(tmp_path / "scene", labelled_scene())
+    arguments = ["complete", "--model", str(folder), "--provider", "cpu"]
+    photo = [
+        "--rgb",
+        str(tmp_path / "scene/rgb.png"),
+        "--labels",
+        str(tmp_path / "scene/labels.png"),
+    ]
+    out = tmp_path / "out"
+    depth = ["--depth", str(tmp_path / "scene/depth_mm.png")]
+    assert main([*arguments, *photo, *depth, "--out", str(out)]) == 0
+    assert "removal order:" in capsys.readouterr().out
+    assert json.loads((out / "objects.json").read_text())[0]["depth_median"] == 0.75
+    for name in ("overlay.png", "completed.png", "graph.svg", "objects.json", "amodal_2.png"):
+        assert (out / name).stat().st_size > 0
+    assert json.loads((out / "graph.json").read_text())["object_ids"] == [2, 300]
+    assert cv2.imread(str(out / "appearance_2.png"), cv2.IMREAD_UNCHANGED).shape == (24, 37, 4)
+
+
+def test_complete_a_folder_of_scenes(tmp_path, folder):
+    for name in ("a", "b"):
+        write_scene(tmp_path / "scenes" / name, labelled_scene())
+    out = tmp_path / "out"
+    arguments = ["--scenes", str(tmp_path / "scenes"), "--model", str(folder), "--out", str(out)]
+    assert main(["complete", *arguments]) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [
+        (b"broken", "a/labels.png: not a readable image"),
+        (encoded(MANY), "scenes/a: the labels hold 300 objects, max_objects is 255"),
+    ],
+)
+def test_one_bad_scene_does_not_end_the_run(tmp_path, folder, capsys, broken, text):
+    for name in ("a", "b"):
+        write_scene(tmp_path / "scenes" / name, labelled_scene())
+    (tmp_path / "scenes" / "a" / "labels.png").write_bytes(broken)
+    out = tmp_path / "out"
+    arguments = ["--scenes", str(tmp_path / "scenes"), "--model", str(folder), "--out", str(out)]
+    assert main(["complete", *arguments]) == 1
+    assert [p.name for p in out.iterdir()] == ["b"]
+    assert text in capsys.readouterr().err
+
+
+def test_scene_of_a_shard_without_labels_does_not_end_the_run(tmp_path, folder, capsys):
+    shard = ShardWriter(tmp_path / "a.tar")
+    files = scene_files(labelled_scene())
+    shard.add("0", {name: content for name, content in files.items() if name != "labels.png"})
+    shard.add("1", files)
+    shard.close()
+    out = tmp_path / "out"
+    arguments = ["--scenes", str(tmp_path / "a.tar"), "--model", str(folder), "--out", str(out)]
+    assert main(["complete", *arguments]) == 1
+    assert [p.name for p in out.iterdir()] == ["1"]
+    assert "a.tar/0: no rgb.png" in capsys.readouterr().err
+
+
+def test_scenes_of_one_name_are_refused(tmp_path, folder, capsys):
+    for name in ("a.tar", "b.tar"):
+        shard = ShardWriter(tmp_path / name)
+        shard.add("0", scene_files(labelled_scene()))
+        shard.close()
+    arguments = ["--scenes", str(tmp_path), "--model", str(folder), "--out", str(tmp_path / "out")]
+    assert main(["complete", *arguments]) == 2
+    assert "a.tar/0 and " in capsys.readouterr().err
+
+
+def test_files_of_others_stay(tmp_path, folder):
+    write_scene(tmp_path / "scene", labelled_scene())
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("amodal_mine.png", "amodal_77.png", "appearance_.png"):
+        (out / name).write_bytes(b"")
+    photo = ["--rgb", str(tmp_path / "scene/rgb.png"), "--labels"]
+    photo += [str(tmp_path / "scene/labels.png"), "--model", str(folder), "--out", str(out)]
+    assert main(["complete", *photo]) == 0
+    assert (out / "amodal_mine.png").exists() and (out / "appearance_.png").exists()
+    assert not (out / "amodal_77.png").exists()
+
+
+def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):
+    write_scene(tmp_path / "scene", labelled_scene())
+    arguments = ["--scenes", str(tmp_path), "--model", str(folder), "--out", str(tmp_path)]
+    assert main(["complete", *arguments]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert not (tmp_path / "scene" / "overlay.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "channels", "message"),
+    [
+        ("ids.jpg", ".jpg", (), "ids.jpg: a jpeg, which changes ids; save label images as png"),
+        ("ids.png", ".jpg", (), "ids.png: a jpeg, which changes ids"),
+        ("ids.png", ".png", (3,), "this one has 3; save palette and colour images of ids as"),
+    ],
+)
+def test_labels_that_hold_no_ids_are_refused(tmp_path, name, kind, channels, message):
+    write_image(tmp_path / "rgb.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / name).write_bytes(encoded(np.zeros((8, 8, *channels), np.uint8), kind))
+    with pytest.raises(ValueError, match=message):
+        read_frame(tmp_path / "rgb.png", tmp_path / name)
+
+
+def test_photo_that_is_to_be_turned_is_read_as_its_masks_were_drawn(tmp_path):
+    """EXIF says: turn by 90 degrees. The node does not turn pictures either."""
+    (tmp_path / "rgb.jpg").write_bytes(turned_jpeg(np.zeros((8, 16, 3), np.uint8), 6))
+    write_image(tmp_path / "ids.png", np.ones((8, 16), np.uint8))
+    assert cv2.imread(str(tmp_path / "rgb.jpg")).shape == (16, 8, 3)
+    assert read_frame(tmp_path / "rgb.jpg", tmp_path / "ids.png").size == (8, 16)
+
+
+def test_object_that_a_knot_covers_is_not_shown_as_free():
+    pairs = [(1, 2, 0.9), (2, 1, 0.2), (1, 3, 0.9)]
+    edges = [OcclusionEdge(q, p, score=s, overlap_area=9, overlap_ratio=0.1) for q, p, s in pairs]
+    graph = build_graph([1, 2, 3, 4], edges)
+    assert graph.layers == (0, 1, 1, 0)
+    assert graph.free == {4}
+    svg = graph_svg(graph)
+    assert svg.count("partly covered") == 1 and "free to grasp" in svg
+    knot = build_graph([1, 2], edges[:2])
+    starts = re.findall(r'd="M(\d+) \d+ C', graph_svg(knot))
+    assert len(set(starts)) == 2, "one arrow lies upon the other"
+    assert knot.free == set() and "free to grasp" not in graph_svg(knot)
+
+
+def test_small_pictures_are_enlarged_to_be_drawn_into(completer):
+    frame = frame_of(overlapping())
+    scene = completer.complete(frame)
+    large, grown = enlarged(frame, scene)
+    zoom = large.size[0] // frame.size[0]
+    assert 640 <= max(large.size) == zoom * max(frame.size) and zoom > 1
+    for small, item in zip(scene.objects, grown.objects, strict=True):
+        whole = small.full_mask(frame.size).repeat(zoom, 0).repeat(zoom, 1)
+        assert np.array_equal(item.full_mask(large.size), whole)
+    assert overlay(large, grown).shape == large.rgb.shape
+    assert enlarged(large, grown) == (large, grown)
+
+
+def test_sheet_says_how_many_objects_it_leaves_out():
+    rgb, labels = np.zeros((60, 200, 3), np.uint8), np.zeros((60, 200), np.int32)
+    for n in range(5):
+        labels[10:40, 40 * n : 40 * n + 20] = 2 * n + 1
+        labels[10:50, 40 * n + 20 : 40 * n + 30] = 2 * n + 2
+    frame = Frame(rgb, labels)
+    objects = []
+    for n in range(5):
+        x = 40 * n
+        whole = np.ones((30, 30), bool)
+        seen = labels[10:40, x : x + 30] == 2 * n + 1
+        objects.append(
+            AmodalObject(2 * n + 1, (x, 10, x + 30, 40), seen, whole, whole.astype(np.float32))
+        )
+    scene = CompletedScene((60, 200), tuple(objects), build_graph([1, 3, 5, 7, 9], []))
+    whole = completed_sheet(frame, scene, most=5, side=80)
+    cut_short = completed_sheet(frame, scene, most=2, side=80)
+    assert whole.shape[0] == 28 + 5 * 100 and cut_short.shape[0] == 28 + 2 * 100 + 20
+    # A caption never lies on a picture.
+    assert (whole[28 + 80 : 28 + 98, 200:] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "x"], "give --rgb with --labels, or --scenes"),
+        (["--rgb", "a.png", "--out", "x"], "give --rgb with --labels, or --scenes"),
+        (["--rgb", "no.png", "--labels", "no.png", "--out", "x"], "no.png: no such file"),
+        (["--scenes", "nowhere", "--out", "x"], "nowhere: no scene folder here"),
+        (["--scenes", "s", "--depth", "d.png", "--out", "x"], "--depth goes with --rgb"),
+    ],
+)
+def test_wrong_arguments_are_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(["complete", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_out_that_is_a_file_is_refused(tmp_path, folder, capsys):
+    (tmp_path / "out").write_text("")
+    write_scene(tmp_path / "scene", labelled_scene())
+    arguments = ["--scenes", str(tmp_path / "scene"), "--model", str(folder)]
+    assert main(["complete", *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert str(tmp_path / "out") in capsys.readouterr().err
+
+
+@pytest.mark.skipif(
+    headless_browser.EXECUTABLE is None, reason="no Chromium here (Debian: chromium)"
+)
+@pytest.mark.parametrize("edges", [[(i, i + 1) for i in range(100, 120)], [(101, 102), (102, 101)]])
+def test_heading_of_the_graph_fits_into_it(tmp_path, edges):
+    ids = {i for edge in edges for i in edge}
+    graph = build_graph(ids, [OcclusionEdge(a, b, 0.5, 20) for a, b in edges])
+    path = tmp_path / "graph.html"
+    path.write_text(f"<meta charset='utf-8'>{graph_svg(graph)}", encoding="utf-8")
+    with headless_browser.browser() as page:
+        page.open(path)
+        width, *ends = page.ask(
+            "[document.querySelector('svg').width.baseVal.value, "
+            "...[...document.querySelectorAll('text')].map(t => t.getBBox().x + t.getBBox().width)]"
+        )
+    lines = 1 if graph.is_acyclic else 2
+    lines += graph.layers.count(0) - len(graph.free)
+    assert len(ends) == lines + len(set(graph.layers)) + len(graph.object_ids)
+    assert 0 < max(ends) <= width

@@ -1,0 +1,174 @@
+"""Compressed images hold what raw ones do, and damage in them is named."""
+
+import struct
+import zlib
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from segan_ros.messages.compressed import decode_compressed
+from segan_ros.messages.images import (
+    MessageError,
+    check,
+    check_same_size,
+    to_depth,
+    to_labels,
+    to_rgb,
+)
+
+RGB = cv2.resize(np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8), (80, 60))
+LABELS = np.arange(60 * 80, dtype=np.uint16).reshape(60, 80)
+
+
+def message(pixels, kind="png", format=None, front=b""):
+    encoded = cv2.imencode(f".{kind}", pixels)[1].tobytes()
+    return SimpleNamespace(header="header", format=format or kind, data=front + encoded)
+
+
+def damaged(change, kind="png"):
+    sent = message(RGB, kind)
+    sent.data = change(sent.data)
+    return sent
+
+
+def chunk(kind, content):
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+
+def with_size(data, width, height):
+    return data[:16] + struct.pack(">II", width, height) + data[24:]
+
+
+def test_png_is_the_image_to_the_bit():
+    picture = decode_compressed(message(RGB[:, :, ::-1], format="rgb8; png compressed bgr8"))
+    check(picture, "image")
+    assert (picture.width, picture.height, picture.header) == (80, 60, "header")
+    np.testing.assert_array_equal(to_rgb(picture), RGB)
+
+
+def test_jpeg_is_nearly_the_image():
+    picture = decode_compressed(message(RGB[:, :, ::-1], "jpg", "rgb8; jpeg compressed bgr8"))
+    check(picture, "image")
+    assert (picture.width, picture.height) == (80, 60)
+    assert np.abs(to_rgb(picture).astype(int) - RGB).mean() < 6
+
+
+@pytest.mark.parametrize("pixels", [RGB[:, :, 0], np.dstack([RGB, RGB[:, :, :1]])])
+def test_grey_and_transparent_pictures_become_rgb(pixels):
+    picture = decode_compressed(message(pixels))
+    check(picture, "image")
+    assert to_rgb(picture).shape == (60, 80, 3)
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS.astype(np.uint8)])
+def test_labels_keep_their_ids(labels):
+    picture = decode_compressed(message(labels), "instance_mask")
+    check(picture, "instance_mask")
+    np.testing.assert_array_equal(to_labels(picture), labels)
+
+
+@pytest.mark.parametrize("front", [b"", bytes(12)])
+def test_depth_in_millimetres(front):
+    form = "16UC1; compressedDepth png" if front else "16UC1; png compressed "
+    picture = decode_compressed(message(LABELS, format=form, front=front), "depth")
+    check(picture, "depth")
+    np.testing.assert_allclose(to_depth(picture), np.where(LABELS, LABELS, np.nan) * 1e-3, 1e-6)
+
+
+def test_depth_in_metres_is_inverse_in_compressed_depth():
+    scale, offset = 100.0 * 101.0, 1.0 - 101.0
+    metres = np.full((60, 80), 1.5, np.float32)
+    metres[0] = np.nan
+    inverse = np.where(np.isnan(metres), 0, scale / metres + offset).astype(np.uint16)
+    front = struct.pack("<iff", 0, scale, offset)
+    sent = message(inverse, format="32FC1; compressedDepth png", front=front)
+    found = to_depth(decode_compressed(sent, "depth"))
+    np.testing.assert_allclose(found, metres, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "sent, topic, reason, text",
+    [
+        (message(RGB, "jpg"), "instance_mask", "bad_encoding", "other formats change the values"),
+        (
+            message(RGB, "jpg"),
+            "depth",
+            "bad_encoding",
+            "the publisher's parameter depth.compressed.format",
+        ),
+        (
+            message(RGB, "bmp", format="16UC1; compressedDepth rvl"),
+            "depth",
+            "bad_encoding",
+            "the publisher's parameter depth.compressedDepth.format",
+        ),
+        (message(RGB), "instance_mask", "bad_encoding", "colour or palette png of 8 bits; publish"),
+        (message(LABELS.astype(np.uint8)), "depth", "bad_encoding", "grey png of 8 bits; publish"),
+        (message(RGB, "bmp"), "image", "bad_encoding", "'bmp' and holds neither jpeg nor png"),
+        (
+            message(LABELS, format="16UC1; compressedDepth png", front=bytes(12)),
+            "instance_mask",
+            "bad_encoding",
+            "which is for depth alone",
+        ),
+        (damaged(lambda d: b""), "image", "bad_encoding", "neither jpeg nor png; publish it as"),
+        (damaged(lambda d: d[:-40]), "image", "truncated", "damaged or cut short; look for losses"),
+        (damaged(lambda d: d[:-40], "jpg"), "image", "truncated", "compressed bytes are damaged"),
+        (damaged(lambda d: d[:20]), "image", "bad_size", "image is 0x0; each side must lie in"),
+        (damaged(lambda d: d[:5], "jpg"), "image", "bad_size", "image is 0x0"),
+        (
+            damaged(lambda d: with_size(d, 16000, 16000)),
+            "image",
+            "bad_size",
+            "16000x16000; each side must lie in 1..16384 pixels, and a compressed image may have",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_it_is_decoded(sent, topic, reason, text):
+    with pytest.raises(MessageError) as caught:
+        decode_compressed(sent, topic)
+    assert caught.value.reason == reason and text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d[:60] + bytes(100) + d[160:],
+        lambda d: with_size(d, 90, 60),
+        lambda d: d[:33] + b"\x7f" + d[34:],
+        lambda d: d[:33] + chunk(b"acTL", bytes(8)) + d[33:],
+    ],
+    ids=["middle", "size", "chunk", "animated"],
+)
+def test_damage_inside_is_found_when_the_pixels_are_asked_for(change):
+    picture = decode_compressed(damaged(change))
+    with pytest.raises(MessageError, match="damaged or cut short") as caught:
+        to_rgb(picture)
+    assert caught.value.reason == "truncated"
+
+
+def test_size_is_known_without_decoding():
+    picture = decode_compressed(message(LABELS), "instance_mask")
+    with pytest.raises(MessageError, match="instance_mask is 80x60 but the image is 40x30"):
+        check_same_size(decode_compressed(message(RGB[:30, :40])), picture, "instance_mask")
+    assert "data" not in vars(picture)
+
+
+def test_random_bytes_never_cause_another_error():
+    rng = np.random.default_rng(0)
+    originals = [message(RGB).data, message(RGB, "jpg").data, message(LABELS).data]
+    for n in range(2000):
+        data = bytearray(originals[n % 3])
+        for at in rng.integers(0, len(data), rng.integers(1, 6)):
+            data[at] = rng.integers(256)
+        sent = SimpleNamespace(
+            header=None, format="png", data=bytes(data[: rng.integers(len(data))])
+        )
+        for topic in ("image", "instance_mask", "depth"):
+            try:
+                assert len(decode_compressed(sent, topic).data)
+            except MessageError as error:
+                assert error.reason in ("bad_encoding", "bad_size", "truncated")

@@ -1,0 +1,114 @@
+"""A completed scene in the package's own messages."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+from builtin_interfaces.msg import Time
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import Header
+
+from segan_ros.frame import AmodalObject, CompletedScene, Evidence, OcclusionEdge, OcclusionGraph
+from segan_ros.messages import bridge
+from segan_ros.messages.writing import to_amodal_labels, to_graph, to_objects
+from segan_ros.msg import AmodalObjectArray
+
+pytestmark = pytest.mark.ros
+
+HEADER = Header(stamp=Time(sec=7, nanosec=9), frame_id="camera_optical")
+SIZE = (20, 30)
+
+
+def item(object_id, amodal, visible=None, layer=0, appearance=False):
+    """An object whose masks are boxes (x0, y0, x1, y1)."""
+    x0, y0, x1, y1 = amodal
+    shape = (y1 - y0, x1 - x0)
+    seen = np.zeros(shape, bool)
+    vx0, vy0, vx1, vy1 = visible or amodal
+    seen[vy0 - y0 : vy1 - y0, vx0 - x0 : vx1 - x0] = True
+    colours = np.full((*shape, 3), 90, np.uint8) if appearance else None
+    whole = np.ones(shape, bool)
+    return AmodalObject(
+        object_id, amodal, seen, whole, whole.astype(np.float32), colours, layer=layer
+    )
+
+
+FRONT = item(70, (10, 5, 20, 15))
+BEHIND = item(2, (4, 8, 14, 12), visible=(4, 8, 10, 12), layer=1, appearance=True)
+EDGE = OcclusionEdge(70, 2, 0.75, 16, 0.4, 0.03, Evidence.AMODAL | Evidence.DEPTH)
+GRAPH = OcclusionGraph((2, 70), (1, 0), (EDGE,), True, (70, 2))
+SCENE = CompletedScene(SIZE, (BEHIND, FRONT), GRAPH)
+
+
+def test_objects_hold_crops_at_their_place():
+    array = to_objects(SCENE, HEADER)
+    assert array.header == HEADER
+    assert (array.image_height, array.image_width) == SIZE
+    behind, front = array.objects
+    assert (behind.id, behind.layer, behind.visible_area, behind.amodal_area) == (2, 1, 24, 40)
+    assert behind.occlusion_ratio == pytest.approx(0.4)
+    assert (behind.amodal_mask.x, behind.amodal_mask.y) == (4, 8)
+    assert bridge.decode(behind.amodal_mask.image).tolist() == [[255] * 10] * 4
+    assert (behind.visible_mask.image.width, behind.visible_mask.image.height) == (6, 4)
+    assert behind.visible_mask.image.encoding == "mono8"
+    assert np.isnan(front.depth_median)
+
+
+def test_appearance_is_rgba_with_the_mask_as_alpha_and_empty_when_not_painted():
+    behind, front = to_objects(SCENE, HEADER).objects
+    assert behind.appearance.image.encoding == "rgba8"
+    assert bridge.decode(behind.appearance.image)[0, 0].tolist() == [90, 90, 90, 255]
+    assert (front.appearance.image.width, front.appearance.image.height) == (0, 0)
+
+
+def test_only_the_wanted_objects_are_sent():
+    assert [o.id for o in to_objects(SCENE, HEADER, {70}).objects] == [70]
+
+
+def test_objects_survive_serialisation():
+    array = to_objects(SCENE, HEADER)
+    again = deserialize_message(serialize_message(array), AmodalObjectArray)
+    for sent, got in zip(array.objects, again.objects, strict=True):
+        assert got.amodal_mask == sent.amodal_mask
+        assert got.appearance == sent.appearance
+        assert (got.id, got.score, got.layer) == (sent.id, sent.score, sent.layer)
+
+
+def test_graph_holds_every_edge_with_its_evidence():
+    graph = to_graph(GRAPH, HEADER)
+    assert graph.header == HEADER
+    assert list(graph.object_ids) == [2, 70] and list(graph.layers) == [1, 0]
+    assert list(graph.removal_order) == [70, 2] and graph.is_acyclic
+    (edge,) = graph.edges
+    assert (edge.occluder_id, edge.occludee_id, edge.overlap_area) == (70, 2, 16)
+    assert edge.evidence == edge.EVIDENCE_AMODAL | edge.EVIDENCE_DEPTH
+    assert edge.depth_gap == pytest.approx(0.03)
+
+
+def test_front_most_object_wins_in_the_label_image():
+    message = to_amodal_labels(SCENE, HEADER)
+    assert message.encoding == "16UC1" and message.header == HEADER
+    labels = bridge.decode(message)
+    assert labels[9, 5] == 2 and labels[9, 12] == 70 and labels[0, 0] == 0
+
+
+def test_lower_layer_wins_where_nothing_is_seen():
+    near = item(9, (0, 0, 10, 4), visible=(0, 0, 5, 4), layer=1)
+    far = item(3, (4, 0, 14, 4), visible=(12, 0, 14, 4), layer=2)
+    labels = bridge.decode(to_amodal_labels(CompletedScene(SIZE, (far, near), GRAPH), HEADER))
+    assert labels[1, 7] == 9 and labels[1, 11] == 3 and labels[1, 13] == 3
+
+
+@pytest.mark.parametrize("object_id, encoding", [(65535, "16UC1"), (65536, "32SC1")])
+def test_ids_beyond_16_bits_widen_the_label_image(object_id, encoding):
+    scene = CompletedScene(SIZE, (item(object_id, (1, 1, 4, 4)),), GRAPH)
+    message = to_amodal_labels(scene, HEADER)
+    assert message.encoding == encoding
+    assert bridge.decode(message)[2, 2] == object_id
+
+
+def test_scene_without_objects_makes_empty_messages():
+    scene = CompletedScene(SIZE, (), OcclusionGraph())
+    assert to_objects(scene, HEADER).objects == []
+    assert to_graph(scene.graph, HEADER).is_acyclic
+    assert not bridge.decode(to_amodal_labels(scene, HEADER)).any()

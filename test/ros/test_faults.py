@@ -1,0 +1,494 @@
+"""What goes wrong around a running node, and how it goes on; docs/faults.md is its table."""
+
+import threading
+import weakref
+from array import array
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("rclpy")
+import cv2
+import numpy as np
+from builtin_interfaces.msg import Time
+from dummy_model import write_dummy_model
+from rclpy.parameter import Parameter
+from ros_harness import (
+    RELIABLE,
+    SECOND,
+    START,
+    TIMEOUT,
+    hold_the_networks,
+    image_and_mask,
+    image_message,
+    level_and_text,
+    listen,
+    settled,
+    two_boxes,
+)
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage
+from std_srvs.srv import Trigger
+from visualization_msgs.msg import MarkerArray
+
+from segan_ros.messages.images import layout
+
+pytestmark = pytest.mark.ros
+
+FRAME = SECOND // 30
+
+
+def reload(robot):
+    return robot.ask(Trigger, "/segan/reload", Trigger.Request())
+
+
+class TestCameraThatComesBack:
+    """The publisher is gone, and another one comes with other pictures."""
+
+    @pytest.mark.parametrize(
+        "size, form, ids",
+        [
+            ((60, 80), ("rgb8", "16UC1"), (3, 7)),
+            ((120, 160), ("rgb8", "16UC1"), (3, 7)),
+            ((45, 33), ("mono8", "8UC1"), (3, 7)),
+            ((60, 80), ("bgra8", "32SC1"), (3, 7)),
+            ((60, 80), ("rgb8", "32SC1"), (1_000_003, 2_000_000_007)),
+            ((60, 80), ("rgb8", "16UC1"), (65535, 1)),
+        ],
+    )
+    def test_other_resolution_encoding_or_ids(self, start_node, robot, size, form, ids):
+        node = start_node()
+        objects, pictures = listen(robot, node, "objects", "amodal_labels")
+        robot.send(*image_and_mask(START))
+        robot.wait(lambda: objects and pictures, "the first camera's answer")
+        for publisher in robot._publishers.values():
+            robot.node.destroy_publisher(publisher)
+        robot._publishers.clear()
+        inputs = node.node._inputs
+        robot.wait(lambda: not any(inputs.publishers.values()), "the camera to go")
+        rgb, mask = (
+            cv2.resize(p, size[::-1], interpolation=cv2.INTER_NEAREST) for p in two_boxes()
+        )
+        mask = np.select([mask == 3, mask == 7], ids).astype(layout(form[1])[0])
+        rgb = {"rgb8": rgb, "mono8": rgb[:, :, 0], "bgra8": np.dstack([rgb, rgb[:, :, :1]])}[
+            form[0]
+        ]
+        stamp = START + 60 * SECOND
+        robot.send(image_message(rgb, form[0], stamp), image_message(mask, form[1], stamp))
+        robot.wait(lambda: len(objects) == 2 and len(pictures) == 2, "the second camera's answer")
+        assert sorted(o.id for o in objects[1].objects) == sorted(ids)
+        assert (pictures[1].height, pictures[1].width) == size
+        assert node.tally().lost == 0
+
+    def test_camera_info_of_the_old_resolution_is_named(self, start_node, robot):
+        node = start_node(use_depth="always")
+        markers = robot.hear("/segan/markers", MarkerArray)
+        robot.wait(lambda: node.node._outputs.wanted, "a listener")
+        k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
+        info = robot.camera("camera_info", CameraInfo)
+        info.publish(CameraInfo(width=640, height=480, k=k))
+        robot.wait(lambda: node.node._inputs._camera, "camera_info")
+        robot.camera("depth").publish(image_message(np.full((60, 80), 900, np.uint16), "16UC1"))
+        robot.send(*image_and_mask(START))
+        robot.wait(lambda: markers, "markers")
+        text = "camera_info is for 640x480 but the image is 80x60, so it is not used; publish that"
+        assert text in node.node.report().camera_problem
+        camera = node.node._inputs._camera
+        info.publish(CameraInfo(width=640, height=480, k=k))
+        robot.wait(lambda: node.node._inputs._camera is not camera, "the same camera_info again")
+        assert text in node.node.report().camera_problem
+        info.publish(CameraInfo(width=80, height=60, k=k))
+        robot.wait(lambda: not node.node.report().camera_problem, "the right camera_info")
+
+    def test_camera_that_changes_to_the_resolution_of_its_camera_info_is_fine(
+        self, start_node, robot
+    ):
+        node = start_node()
+        info = robot.camera("camera_info", CameraInfo)
+        info.publish(CameraInfo(width=160, height=120, k=[50.0, 0, 80, 0, 50, 60, 0, 0, 1]))
+        robot.wait(lambda: node.node._inputs._camera, "camera_info")
+        robot.send(*image_and_mask(START))
+        robot.wait(lambda: node.node.report().camera_problem, "the complaint")
+        rgb, mask = two_boxes((120, 160))
+        stamp = START + SECOND
+        robot.send(image_message(rgb, "rgb8", stamp), image_message(mask, "16UC1", stamp))
+        robot.wait(lambda: not node.node.report().camera_problem, "the complaint to end")
+
+
+class TestMasks:
+    """Masks come late, early, twice, in another order, or not at all."""
+
+    @pytest.fixture
+    def node(self, start_node):
+        return start_node(sync_timeout=0.3, input_reliability="reliable", input_depth=20)
+
+    def play(self, robot, node, events):
+        """Publish (topic, number of the frame); return the numbers of the answered frames."""
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        cameras = {t: robot.camera(t, reliability=RELIABLE) for t in ("image", "instance_mask")}
+        for topic, n in events:
+            message = image_and_mask(START + n * FRAME)[topic == "instance_mask"]
+            before = node.tally(topic).received
+            cameras[topic].publish(message)
+            robot.wait(lambda t=topic, b=before: node.tally(t).received > b, "the message")
+            robot.wait(lambda: not node.node._pipeline.load, "the frame in work")
+        robot.wait(lambda: settled(node), "the queue to empty")
+        robot.wait(lambda: len(graphs) == node.tally().done, "all graphs")
+        return [
+            round((g.header.stamp.sec * SECOND + g.header.stamp.nanosec - START) / FRAME)
+            for g in graphs
+        ]
+
+    @pytest.mark.parametrize(
+        "order, answered, dropped",
+        [
+            ("i0 m0 i1 m1", [0, 1], {}),
+            ("m0 i0 m1 i1", [0, 1], {}),
+            ("i0 i1 i2 m0 m1 m2", [0, 1, 2], {}),
+            ("i0 i1 m1 i2 m2", [1, 2], {"image.no_partner": 1}),
+            ("i0 m0 m0 i1 m1", [0, 1], {"instance_mask.duplicate_stamp": 1}),
+            ("i0 i0 m0 i1 m1", [0, 1], {"image.duplicate_stamp": 1}),
+            (
+                "i0 i1 i2 m1 m0 m2",
+                [1, 2],
+                {"image.no_partner": 1, "instance_mask.late": 1},
+            ),
+            ("i1 i0 m0 m1", [0, 1], {}),
+            ("i0 m0 m1 m2 i2", [0, 2], {"instance_mask.no_partner": 1}),
+        ],
+    )
+    def test_every_image_finds_its_mask_or_is_counted(self, node, robot, order, answered, dropped):
+        topics = {"i": "image", "m": "instance_mask"}
+        events = [(topics[word[0]], int(word[1:])) for word in order.split()]
+        assert self.play(robot, node, events) == answered
+        found = {
+            f"{s}.{reason}": n
+            for s in topics.values()
+            for reason, n in node.tally(s).dropped.items()
+        }
+        assert found == dropped
+
+    def test_masks_that_come_after_the_wait_are_named_with_the_remedy(self, node, robot):
+        assert self.play(robot, node, [("image", 0)]) == []
+        assert node.tally().dropped == {"no_partner": 1}
+        assert self.play(robot, node, [("instance_mask", 0), ("image", 90)]) == []
+        robot.wait(lambda: node.tally("instance_mask").lost, "the mask to be dropped")
+        level, text = level_and_text(node)
+        assert level == b"\x01" and "raise sync_timeout (0.3 s), and sync_queue with" in text
+
+    def test_masks_that_come_after_the_queue_is_full_are_named_with_the_remedy(
+        self, start_node, robot
+    ):
+        node = start_node(sync_queue=2, sync_timeout=10.0, input_reliability="reliable")
+        camera = robot.camera("image", reliability=RELIABLE)
+        for n in range(3):
+            camera.publish(image_and_mask(START + n * FRAME)[0])
+            robot.wait(lambda n=n: node.tally().received > n, "the message")
+        robot.wait(lambda: node.tally().dropped == {"queue_full": 1}, "the oldest to be dropped")
+        text = node.node.accounts.notices.last["queue_full"]
+        assert "more of image wait than sync_queue holds" in text
+
+
+class TestClock:
+    """Simulated time starts again, stands still, or is two clocks at once."""
+
+    def clock(self, robot):
+        publisher = robot.node.create_publisher(Clock, "/clock", 10)
+        robot.wait(publisher.get_subscription_count, "a listener of /clock")
+
+        def tell(node, nanoseconds):
+            time = Time(sec=nanoseconds // SECOND, nanosec=nanoseconds % SECOND)
+
+            def told():
+                publisher.publish(Clock(clock=time))
+                return node.node.get_clock().now().nanoseconds == nanoseconds
+
+            robot.wait(told, "the node's clock")
+
+        return tell
+
+    def test_bag_in_a_loop_under_simulated_time(self, start_node, robot):
+        node = start_node(use_sim_time=True, max_age=0.5)
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        tell = self.clock(robot)
+        stamps = [START + n * SECOND // 4 for n in range(8)] * 3
+        for n, stamp in enumerate(stamps):
+            tell(node, stamp + 1000)
+            robot.send(*image_and_mask(stamp))
+            robot.wait(lambda n=n: len(graphs) == n + 1, f"graph {n}")
+        assert node.tally().dropped == {} and node.node.report().jumps == 2
+
+    def test_clock_that_stands_still_stops_nothing(self, start_node, robot):
+        node = start_node(use_sim_time=True, sync_timeout=0.2, diagnostics_period=0.1)
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        self.clock(robot)(node, START)
+        robot.send(image_and_mask(START)[0], None)
+        robot.wait(lambda: node.tally().dropped.get("no_partner"), "the wait for a mask to end")
+        robot.send(*image_and_mask(START + SECOND))
+        robot.wait(lambda: graphs, "a graph")
+
+    def test_clock_that_starts_again_at_zero(self, start_node, robot):
+        node = start_node(use_sim_time=True, max_age=5.0)
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        tell = self.clock(robot)
+        for n, begin in enumerate((START, SECOND)):
+            tell(node, begin)
+            robot.send(*image_and_mask(begin))
+            robot.wait(lambda n=n: len(graphs) == n + 1, f"graph {n}")
+        assert graphs[1].header.stamp.sec == 1
+
+    def test_two_cameras_on_one_topic_are_named(self, start_node, robot):
+        node = start_node()
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        for n in range(10):
+            stamp = START + (n % 2) * 3600 * SECOND + n * FRAME
+            robot.send(*image_and_mask(stamp))
+            robot.wait(lambda n=n: node.tally().received == n + 1, "the image")
+            robot.wait(lambda: settled(node), "the frame")
+        level, text = level_and_text(node)
+        assert level == b"\x01" and "stamps jumped back" in text and "two publishers" in text
+        assert graphs
+
+
+class TestModelReplaced:
+    """Other files lie in the model's folder while the node runs."""
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        return write_dummy_model(tmp_path / "model")
+
+    def area(self, robot, node, objects, stamp):
+        """Pixels of the whole mask of the object that is partly hidden."""
+        count = len(objects)
+        robot.send(*image_and_mask(stamp))
+        robot.wait(lambda: len(objects) > count, "objects")
+        return objects[-1].objects[0].amodal_area
+
+    def digest(self, node):
+        return node.node.report().digest
+
+    def test_reload_brings_the_new_one(self, start_node, robot, folder):
+        node = start_node(model=str(folder))
+        (objects,) = listen(robot, node, "objects")
+        before, digest = self.area(robot, node, objects, START), self.digest(node)
+        write_dummy_model(folder, grow=8)
+        assert self.area(robot, node, objects, START + SECOND) == before
+        answer = reload(robot)
+        assert answer.success and answer.message.startswith(f"model dummy {self.digest(node)} (")
+        assert self.digest(node) != digest
+        assert self.area(robot, node, objects, START + 2 * SECOND) > before
+        assert node.tally().lost == 0
+
+    @pytest.mark.parametrize("name", ["model.yaml", "segmentor.onnx", "painter.onnx"])
+    @pytest.mark.parametrize("damage", ["missing", "cut", "random"])
+    def test_bad_one_is_refused_and_the_old_one_goes_on(
+        self, start_node, robot, folder, name, damage
+    ):
+        node = start_node(model=str(folder))
+        (objects,) = listen(robot, node, "objects")
+        before, digest = self.area(robot, node, objects, START), self.digest(node)
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:40] if damage == "cut" else bytes(range(256)))
+        if damage == "missing":
+            (folder / name).unlink()
+        answer = reload(robot)
+        assert not answer.success and name in answer.message
+        assert "the model was not replaced, the old one goes on" in answer.message
+        assert self.area(robot, node, objects, START + SECOND) == before
+        assert self.digest(node) == digest and node.node.state == "active"
+        robot.send(*image_and_mask(START + 2 * SECOND))
+        level, text = level_and_text(node)
+        assert level == b"\x01" and text.endswith("mend its files and call ~/reload again")
+        (folder / name).write_bytes(content)
+        assert reload(robot).success
+        assert "~/reload" not in level_and_text(node)[1]
+
+    def test_cycle_brings_the_new_one(self, start_node, robot, folder):
+        node = start_node(model=str(folder))
+        (objects,) = listen(robot, node, "objects")
+        before = self.area(robot, node, objects, START)
+        write_dummy_model(folder, grow=8)
+        for step in ("deactivate", "cleanup", "configure", "activate"):
+            node.do(getattr(node.node, f"trigger_{step}"))
+        robot.wait(lambda: node.node._outputs.wanted, "the listener")
+        assert self.area(robot, node, objects, START + SECOND) > before
+
+    def test_frame_in_work_is_finished_with_the_old_one(self, start_node, robot, folder):
+        node = start_node(model=str(folder))
+        (objects,) = listen(robot, node, "objects")
+        before = self.area(robot, node, objects, START)
+        write_dummy_model(folder, grow=8)
+        entered, go_on = hold_the_networks(node.node)
+        robot.send(*image_and_mask(START + SECOND))
+        robot.wait(entered.is_set, "the frame in work")
+        assert reload(robot).success
+        go_on.set()
+        robot.wait(lambda: len(objects) == 2, "the frame in work")
+        assert objects[1].objects[0].amodal_area == before
+        assert self.area(robot, node, objects, START + 2 * SECOND) > before
+
+    def test_old_one_gives_its_memory_back(self, start_node, robot, folder, monkeypatch):
+        trimmed = []
+        library = SimpleNamespace(malloc_trim=trimmed.append)
+        monkeypatch.setattr("segan_ros.ros.loader._LIBC", library)
+        node = start_node(model=str(folder))
+        (objects,) = listen(robot, node, "objects")
+        self.area(robot, node, objects, START)
+        model = weakref.ref(node.node._completion.model)
+        node.do(node.node.trigger_deactivate)
+        node.do(node.node.trigger_activate)
+        assert reload(robot).success
+        self.area(robot, node, objects, START + SECOND)
+        assert model() is None
+        robot.wait(lambda: trimmed, "the memory given back")
+
+    def test_unconfigured_node_has_nothing_to_reload(self, start_node, robot):
+        start_node(active=False)
+        answer = reload(robot)
+        assert not answer.success and "configure loads it" in answer.message
+
+    def test_inactive_node_can_reload(self, start_node, robot, folder):
+        node = start_node(active=False, model=str(folder))
+        node.do(node.node.trigger_configure)
+        digest = self.digest(node)
+        write_dummy_model(folder, grow=8)
+        assert reload(robot).success and self.digest(node) != digest
+
+    def test_node_that_is_shut_down_meanwhile_answers(self, start_node, robot, folder):
+        node = start_node(model=str(folder))
+        load, go_on = node.node._loader._load, threading.Event()
+
+        def slow():
+            assert go_on.wait(TIMEOUT)
+            return load()
+
+        node.node._loader._load = slow
+        client = robot.node.create_client(Trigger, "/segan/reload")
+        robot.wait(client.service_is_ready, "the service")
+        future = client.call_async(Trigger.Request())
+        robot.wait(lambda: node.node.requests[0], "the request")
+        wait = node.node._loader.wait
+        node.node._loader.wait = lambda: (go_on.set(), wait())
+        node.do(node.node.trigger_shutdown)
+        robot.wait(future.done, "an answer")
+        assert not future.result().success
+        assert "the node became finalized meanwhile" in future.result().message
+
+
+class TestCompressed:
+    """image_transport: compressed."""
+
+    def message(self, kind, pixels, stamp):
+        header = image_message(np.zeros((1, 1), np.uint8), "mono8", stamp).header
+        data = array("B", cv2.imencode(f".{kind}", pixels)[1].tobytes())
+        return CompressedImage(header=header, format=kind, data=data)
+
+    @pytest.mark.parametrize("kind", ["png", "jpg"])
+    def test_jpeg_and_png_are_answered_like_raw_ones(self, start_node, robot, kind):
+        node = start_node(image_transport="compressed", use_depth="always")
+        (heard,) = listen(robot, node, "objects")
+        rgb, labels = two_boxes()
+        topics = {
+            "image/compressed": self.message(kind, rgb[:, :, ::-1], START),
+            "instance_mask/compressed": self.message("png", labels, START),
+            "depth/compressedDepth": self.message("png", np.full((60, 80), 1250, np.uint16), START),
+        }
+        for topic, message in topics.items():
+            robot.camera(topic, CompressedImage).publish(message)
+        robot.wait(lambda: heard, "objects")
+        assert [o.id for o in heard[0].objects] == [3, 7]
+        assert heard[0].objects[0].depth_median == 1.25
+        assert heard[0].header == topics["image/compressed"].header
+
+    def test_jpeg_masks_are_refused_with_the_remedy(self, start_node, robot):
+        node = start_node(image_transport="compressed")
+        mask = self.message("jpg", two_boxes()[1].astype(np.uint8), START)
+        robot.camera("instance_mask/compressed", CompressedImage).publish(mask)
+        robot.wait(lambda: node.tally("instance_mask").dropped.get("bad_encoding"), "the drop")
+        level, text = level_and_text(node)
+        assert level == b"\x01" and "other formats change the values, publish it as png" in text
+
+    def test_damage_that_shows_when_it_is_decoded_is_counted(self, start_node, robot):
+        node = start_node(image_transport="compressed")
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        image = robot.camera("image/compressed", CompressedImage)
+        mask = robot.camera("instance_mask/compressed", CompressedImage)
+        for n in range(2):
+            rgb, labels = two_boxes()
+            picture = self.message("png", rgb, START + n * SECOND)
+            if n == 0:
+                picture.data[60:90] = array("B", bytes(30))
+            image.publish(picture)
+            mask.publish(self.message("png", labels, START + n * SECOND))
+            if n == 0:
+                robot.wait(lambda: node.tally().dropped == {"truncated": 1}, "the drop")
+        robot.wait(lambda: graphs, "the next frame")
+
+    def test_other_transport_on_the_network_is_named(self, start_node, robot):
+        node = start_node()
+        robot.node.create_publisher(CompressedImage, "image/compressed", 1)
+        robot.wait(lambda: node.node.report().elsewhere, "the publisher")
+        level, text = level_and_text(node)
+        assert level == b"\x01"
+        assert "/image/compressed is published: set image_transport to compressed" in text
+
+    def test_damaged_depth_costs_no_frame_that_can_do_without(self, start_node, robot):
+        node = start_node(depth_transport="compressed")
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        depth = self.message("png", np.arange(4800, dtype=np.uint16).reshape(60, 80), START)
+        depth.data[len(depth.data) // 2] ^= 0xFF
+        robot.camera("depth/compressedDepth", CompressedImage).publish(depth)
+        robot.wait(lambda: node.tally("depth").received, "the depth")
+        robot.send(*image_and_mask())
+        robot.wait(lambda: graphs, "a graph")
+        assert node.tally("depth").dropped == {"truncated": 1}
+
+    def test_image_and_mask_may_come_in_different_ways(self, start_node, robot):
+        node = start_node(image_transport="compressed", mask_transport="raw")
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        rgb, labels = two_boxes()
+        picture = self.message("jpg", rgb[:, :, ::-1], START)
+        robot.camera("image/compressed", CompressedImage).publish(picture)
+        robot.camera("instance_mask").publish(image_message(labels, "16UC1", START))
+        robot.wait(lambda: graphs, "a graph")
+        assert node.node._inputs.topics["depth"] == "/depth/compressedDepth"
+
+    @pytest.mark.parametrize(
+        ("transport", "expected"),
+        [
+            ("compressed", ("/cam/rgb/compressed", "/image/compressed", "/depth/compressedDepth")),
+            ("raw", ("/cam/rgb", "/image", "/depth")),  # the second has a name that is remapped
+        ],
+    )
+    def test_topics_follow_their_remapped_names(self, ros, dummy_model, transport, expected):
+        from segan_ros.ros.node import SeganNode
+
+        node = SeganNode(
+            parameter_overrides=[
+                Parameter("model", value=str(dummy_model)),
+                Parameter("provider", value="cpu"),
+                Parameter("image_transport", value=transport),
+            ],
+            cli_args=["--ros-args", "-r", "image:=/cam/rgb", "-r", "instance_mask:=/image"],
+        )
+        try:
+            node.start()
+            topics = node._inputs.topics
+            assert tuple(topics[s] for s in ("image", "instance_mask", "depth")) == expected
+            assert set(topics.values()) <= {s.topic_name for s in node.subscriptions}
+        finally:
+            node.trigger_shutdown()
+            node.destroy_node()
+
+
+def test_parameters_set_in_the_middle_of_frames_hold_from_the_next_one(start_node, robot):
+    node = start_node()
+    (graphs,) = listen(robot, node, "occlusion_graph")
+    edges = []
+    for n, area in enumerate((10, 100_000, 10)):
+        change = [Parameter("min_overlap_area", value=area)]
+        assert node.do(lambda c=change: node.node.set_parameters(c))[0].successful
+        robot.send(*image_and_mask(START + n * SECOND))
+        robot.wait(lambda n=n: len(graphs) == n + 1, "a graph")
+        edges.append(len(graphs[-1].edges))
+    assert edges[0] == edges[2] > 0 == edges[1]

@@ -1,0 +1,161 @@
+"""Parameters are declared once, documented the same everywhere, and checked when they are set."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from segan_ros.completion import Settings
+from segan_ros.ros.parameters import BY_NAME, PARAMETERS, START, markdown_table, to_settings
+
+ROOT = Path(__file__).parents[2]
+DEFAULTS = {p.name: p.default for p in PARAMETERS}
+
+
+def test_config_holds_every_parameter_with_its_default():
+    document = yaml.safe_load((ROOT / "config" / "segan.yaml").read_text())
+    values = document["/**"]["ros__parameters"]
+    assert values == DEFAULTS
+    assert {n: type(v) for n, v in values.items()} == {n: type(v) for n, v in DEFAULTS.items()}
+
+
+def test_config_says_of_each_parameter_what_its_declaration_says():
+    text = (ROOT / "config" / "segan.yaml").read_text()
+    blocks = re.findall(r"((?:^    #.*\n)+)^    (\w+):", text, re.MULTILINE)
+    comments = {name: " ".join(re.findall(r"# (.*)", block)) for block, name in blocks}
+    for p in PARAMETERS:
+        facts = ", ".join(filter(None, (p.type_name, p.range_text)))
+        assert comments[p.name] == f"{p.text} {facts}; changes: {p.changes}"
+
+
+def test_readme_holds_the_table_of_parameters():
+    text = (ROOT / "README.md").read_text()
+    table = text.split("<!-- parameters -->")[1].split("<!-- /parameters -->")[0]
+    assert table.strip() == markdown_table()
+
+
+def test_defaults_are_accepted_and_are_those_of_the_method():
+    assert [p.problem(p.default) for p in PARAMETERS] == [None] * len(PARAMETERS)
+    assert to_settings(DEFAULTS) == Settings()
+
+
+@pytest.mark.parametrize(
+    "name, value, text",
+    [
+        ("threshold", 3.0, "threshold is 3; set it to a value in 0 .. 0.99"),
+        ("sync_slop", -0.1, "sync_slop is -0.1; set it to a value in 0 .. 1 s"),
+        ("max_age", math.nan, "max_age is nan; set it to a value in 0 .. 3600 s"),
+        ("edge_rule", "both", "edge_rule is 'both'; choose one of coverage, learned, paper"),
+        ("threads", "all", "threads is 'all'; it must be of type integer"),
+        ("autostart", 1, "autostart is 1; it must be of type bool"),
+        ("model", " ", "model is empty; name of a shipped model, or path"),
+    ],
+)
+def test_bad_value_is_refused_with_value_limit_and_remedy(name, value, text):
+    assert text in BY_NAME[name].problem(value)
+
+
+@pytest.mark.ros
+class TestOnANode:
+    """The same on a running node."""
+
+    @pytest.fixture(autouse=True)
+    def types(self, ros):
+        from rclpy.parameter import Parameter
+
+        self.parameter = Parameter
+
+    def set(self, node, **values):
+        (name, value) = next(iter(values.items()))
+        return node.do(lambda: node.node.set_parameters([self.parameter(name, value=value)])[0])
+
+    def test_every_parameter_has_a_descriptor(self, start_node):
+        node = start_node(active=False).node
+        for p in PARAMETERS:
+            descriptor = node.describe_parameter(p.name)
+            assert descriptor.description.startswith(p.text)
+            assert descriptor.read_only == (p.changes == START)
+            assert bool(p.limits) == bool(
+                descriptor.floating_point_range or descriptor.integer_range
+            )
+
+    def test_bad_value_at_start_fails_configure_and_can_be_mended(self, start_node):
+        node = start_node(threshold=3.0, edge_rule="both")
+        assert node.node.state == "unconfigured"
+        problem = node.node.report().problem
+        assert "threshold is 3; set it to a value in 0 .. 0.99" in problem
+        assert "edge_rule is 'both'; choose one of coverage, learned, paper" in problem
+        assert self.set(node, threshold=0.4).successful
+        assert self.set(node, edge_rule="paper").successful
+        node.do(node.node.start)
+        assert node.node.state == "active"
+        assert node.node.report().problem == ""
+
+    def test_wrong_type_at_start_fails_configure(self, start_node):
+        node = start_node(gap_width="wide")
+        assert "gap_width is 'wide'; it must be of type integer" in node.node.report().problem
+
+    def test_whole_numbers_are_numbers(self, start_node):
+        node = start_node(max_age=2)
+        assert node.node.state == "active" and node.node.parameters["max_age"] == 2.0
+        assert self.set(node, sync_timeout=1).successful
+        assert node.node.parameters["sync_timeout"] == 1.0
+
+    def test_bad_value_at_run_time_is_refused_with_its_reason(self, start_node):
+        node = start_node()
+        result = self.set(node, threshold=3.0)
+        assert not result.successful
+        assert "threshold" in result.reason and "0.99" in result.reason and "3.0" in result.reason
+        result = self.set(node, occluders="some")
+        assert result.reason == "occluders is 'some'; choose one of model, labelled, any"
+        assert node.node.parameters["occluders"] == "model"
+
+    def test_good_value_at_run_time_holds_from_the_next_frame_on(self, start_node):
+        node = start_node()
+        assert self.set(node, min_overlap_area=77).successful
+        assert node.node._pipeline._settings.edges.min_overlap_area == 77
+        assert self.set(node, sync_slop=0.25).successful
+        assert node.node._inputs._synchronizer.slop == 250_000_000
+
+    def test_all_values_as_they_are_may_be_set_at_any_time(self, start_node):
+        """What `ros2 param load` does with the node's own dump."""
+        node = start_node()
+        as_it_is = [self.parameter(n, value=v) for n, v in node.node.parameters.values.items()]
+        as_it_is = [p for p in as_it_is if p.name != "autostart"]  # read-only, whatever the value
+        changed = [self.parameter("max_age", value=1.0)]
+        for given in (as_it_is, as_it_is + changed):
+            result = node.do(lambda given=given: node.node.set_parameters_atomically(given))
+            assert result.successful, result.reason
+        assert node.node.parameters["max_age"] == 1.0
+
+    def test_bad_value_of_what_cannot_be_set_later_says_so(self, start_node):
+        node = start_node(autostart="true")
+        node.do(node.node.trigger_configure)
+        problem = node.node.report().problem
+        assert "autostart is 'true'; it must be of type bool" in problem
+        assert "correct it and start the node again" in problem
+
+    @pytest.mark.parametrize(
+        "change, remedies",
+        [
+            ({"model": "other"}, ["deactivate", "cleanup"]),
+            ({"provider": "auto"}, ["deactivate", "cleanup"]),
+            ({"input_depth": 3}, ["deactivate"]),
+        ],
+    )
+    def test_what_needs_a_restart_is_refused_while_active_with_the_way_to_do_it(
+        self, start_node, change, remedies
+    ):
+        node = start_node()
+        result = self.set(node, **change)
+        assert not result.successful
+        for remedy in remedies:
+            assert f"ros2 lifecycle set /segan {remedy}" in result.reason
+        node.do(node.node.trigger_deactivate)
+        node.do(node.node.trigger_cleanup)
+        assert self.set(node, **change).successful
+
+    def test_unknown_parameter_is_reported(self, start_node):
+        assert start_node(active=False, treshold=0.4).node.parameters.unknown == ["treshold"]

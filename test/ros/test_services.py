@@ -1,0 +1,271 @@
+"""Services answer, and say why where they cannot; the node lives on."""
+
+import pytest
+from ros_harness import hold_the_networks
+
+pytest.importorskip("rclpy")
+import numpy as np
+from builtin_interfaces.msg import Duration
+from rclpy.parameter import Parameter
+from ros_harness import (
+    SECOND,
+    START,
+    image_and_mask,
+    image_message,
+    listen,
+    open_when_told_to_stop,
+    two_boxes,
+)
+from sensor_msgs.msg import CameraInfo
+from std_srvs.srv import SetBool
+
+from segan_ros.srv import CompleteObjects, GetRemovalOrder
+
+pytestmark = pytest.mark.ros
+
+
+def complete(robot, **request):
+    return robot.ask(CompleteObjects, "/segan/complete", CompleteObjects.Request(**request))
+
+
+def removal_order(robot, **request):
+    return robot.ask(GetRemovalOrder, "/segan/removal_order", GetRemovalOrder.Request(**request))
+
+
+@pytest.fixture
+def node(start_node):
+    return start_node()
+
+
+@pytest.fixture
+def fed(node, robot):
+    """The node, with a frame that nobody listened to."""
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: node.tally().lost, "the frame")
+    return node
+
+
+def test_images_of_a_request_are_completed(node, robot):
+    rgb, labels = two_boxes()
+    request = {
+        "image": image_message(rgb, "rgb8", 0, "photo"),
+        "labels": image_message(labels, "16UC1", 0),
+    }
+    answer = complete(robot, **request)
+    assert answer.success, answer.message
+    assert answer.objects.header.frame_id == "photo"
+    assert [o.id for o in answer.objects.objects] == [3, 7]
+    assert not answer.objects.objects[0].appearance.image.data
+    answer = complete(robot, **request, object_ids=[7], with_appearance=True)
+    assert [o.id for o in answer.objects.objects] == [7]
+    assert answer.objects.objects[0].appearance.image.encoding == "rgba8"
+    assert list(answer.graph.object_ids) == [3, 7]
+    assert answer.message == "no boxes: the frame has no depth and no calibrated camera_info"
+
+
+def test_latest_frame_is_completed_on_demand_though_nobody_listens(fed, robot):
+    answer = complete(robot, use_latest=True)
+    assert answer.success, answer.message
+    assert answer.objects.header.stamp.sec == START // SECOND
+    answer = removal_order(robot, target_id=3)
+    assert answer.success and list(answer.removal_order)[-1] == 3
+    assert answer.header == image_and_mask(START)[0].header
+
+
+def test_removal_order_lists_occluders_first_and_the_edges_behind_it(fed, robot):
+    graph = complete(robot, use_latest=True).graph
+    target = graph.removal_order[-1]
+    answer = removal_order(robot, target_id=target)
+    assert list(answer.removal_order) == list(graph.removal_order)
+    front, behind = graph.removal_order
+    # The boxes hide each other: the edge that was set aside is no reason for this order.
+    assert len(graph.edges) == 2
+    assert [(e.occluder_id, e.occludee_id) for e in answer.edges] == [(front, behind)]
+    assert list(removal_order(robot, target_id=front).removal_order) == [front]
+    answer = removal_order(robot, target_id=target, min_score=1.0)
+    assert list(answer.removal_order) == [target] and not answer.edges
+
+
+@pytest.mark.parametrize(
+    "request_, text",
+    [
+        ({"use_latest": True}, "no frame yet"),
+        ({}, "the request has no image; send image and labels, or use_latest"),
+        (
+            {
+                "image": image_message(two_boxes()[0], "rgb8"),
+                "labels": image_message(two_boxes()[1][:9], "16UC1"),
+            },
+            "labels is 80x9 but the image is 80x60",
+        ),
+        (
+            {"image": image_message(two_boxes()[0], "rgb8")},
+            "labels has encoding ''; publish it as mono8, 8UC1",
+        ),
+        (
+            {
+                "image": image_message(two_boxes()[0], "rgb8"),
+                "labels": image_message(two_boxes()[1], "16UC1"),
+                "object_ids": [7, 9],
+            },
+            "object_ids has [9] but the frame has [3, 7]",
+        ),
+    ],
+)
+def test_request_that_cannot_be_answered_says_why(node, robot, request_, text):
+    answer = complete(robot, **request_)
+    assert not answer.success and text in answer.message
+    assert not answer.objects.objects
+
+
+@pytest.mark.parametrize(
+    "request_, text",
+    [
+        ({"target_id": 5}, "target_id is 5 but the frame has [3, 7]"),
+        ({"target_id": 3, "min_score": 2.0}, "min_score is 2; it must lie in 0..1"),
+        ({"target_id": 3, "min_score": float("nan")}, "min_score is nan"),
+        ({"target_id": 3, "max_age": Duration(sec=1)}, "s old, max_age is 1 s"),
+        ({"target_id": 3, "max_age": Duration(sec=-1)}, "it must not be negative"),
+    ],
+)
+def test_order_that_cannot_be_given_says_why(fed, robot, request_, text):
+    answer = removal_order(robot, **request_)
+    assert not answer.success and text in answer.message
+
+
+def test_services_of_an_inactive_node_say_what_to_do(start_node, robot):
+    start_node(active=False)
+    for answer in (complete(robot, use_latest=True), removal_order(robot, target_id=3)):
+        assert not answer.success
+        assert "the node is not active; ros2 lifecycle set /segan activate" in answer.message
+
+
+def test_error_in_a_request_is_an_answer(fed, robot):
+    def broken(*_):
+        raise RuntimeError("the network is on fire")
+
+    scene, fed.node._completion.scene = fed.node._completion.scene, broken
+    answer = complete(robot, use_latest=True)
+    assert not answer.success and "the network is on fire" in answer.message
+    fed.node._completion.scene = scene
+    assert complete(robot, use_latest=True).success
+
+
+def test_long_request_does_not_hold_up_the_node(fed, robot):
+    entered, go_on = hold_the_networks(fed.node)
+    client = robot.node.create_client(CompleteObjects, "/segan/complete")
+    robot.wait(client.service_is_ready, "the service")
+    future = client.call_async(CompleteObjects.Request(use_latest=True))
+    robot.wait(entered.is_set, "the request in work")
+    assert robot.ask(SetBool, "/segan/enable", SetBool.Request(data=True)).success
+    assert not future.done()
+    go_on.set()
+    robot.wait(future.done, "the answer")
+    assert future.result().success
+
+
+def test_request_in_waiting_is_answered_when_the_node_is_deactivated(fed, robot):
+    entered, go_on = hold_the_networks(fed.node)
+    client = robot.node.create_client(CompleteObjects, "/segan/complete")
+    robot.wait(client.service_is_ready, "the service")
+    futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]
+    robot.wait(entered.is_set, "the first request in work")
+    robot.wait(lambda: fed.node._pipeline._worker._calls, "the second one in waiting")
+    open_when_told_to_stop(fed.node._pipeline._worker, go_on)
+    fed.do(fed.node.trigger_deactivate)
+    robot.wait(lambda: all(f.done() for f in futures), "both answers")
+    assert futures[0].result().success
+    assert futures[1].result().message == "the node was deactivated"
+
+
+def test_open_requests_are_answered_when_the_node_is_shut_down(fed, robot):
+    entered, go_on = hold_the_networks(fed.node)
+    client = robot.node.create_client(CompleteObjects, "/segan/complete")
+    robot.wait(client.service_is_ready, "the service")
+    futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]
+    robot.wait(entered.is_set, "the first request in work")
+    robot.wait(lambda: fed.node._pipeline._worker._calls, "the second one in waiting")
+    assert fed.node.requests == (2, 0)
+    open_when_told_to_stop(fed.node._pipeline._worker, go_on)
+    fed.do(fed.node.trigger_shutdown)
+    robot.wait(lambda: all(f.done() for f in futures), "both answers")
+    assert futures[0].result().success
+    assert futures[1].result().message == "the node was deactivated"
+    assert fed.node.requests == (2, 2)
+    assert "the node is not active" in complete(robot, use_latest=True).message
+
+
+def test_poll_and_then_appearance_of_one_frame_segment_it_once(fed, robot):
+    model, segmented = fed.node._completion.model, []
+    segment = model.segment
+    model.segment = lambda *args: segmented.append(1) or segment(*args)
+    assert removal_order(robot, target_id=3).success
+    answer = complete(robot, use_latest=True, with_appearance=True)
+    assert all(o.appearance.image.data for o in answer.objects.objects)
+    assert segmented == [1]
+
+
+def test_appearances_of_one_frame_are_asked_for_one_by_one(fed, robot):
+    for i in (3, 7):
+        asked = complete(robot, use_latest=True, object_ids=[i], with_appearance=True)
+        (item,) = asked.objects.objects
+        assert item.id == i and item.appearance.image.data
+
+
+def test_frame_from_the_future_is_not_called_fresh(fed, robot):
+    """The clock stands at zero: nobody publishes it."""
+    parameter = Parameter("use_sim_time", value=True)
+    assert fed.do(lambda: fed.node.set_parameters([parameter]))[0].successful
+    answer = removal_order(robot, target_id=3, max_age=Duration(sec=1))
+    assert not answer.success and "ahead of the node's clock" in answer.message
+    assert "use_sim_time" in answer.message
+    assert removal_order(robot, target_id=3).success
+
+
+def test_published_score_is_reached_by_its_own_edge(fed, robot):
+    graph = complete(robot, use_latest=True).graph
+    front, behind = graph.removal_order
+    (score,) = (e.score for e in graph.edges if (e.occluder_id, e.occludee_id) == (front, behind))
+    answer = removal_order(robot, target_id=behind, min_score=score)
+    assert list(answer.removal_order) == [front, behind]
+
+
+def test_camera_info_that_gives_no_boxes_is_a_remark(node, robot):
+    rgb, labels = two_boxes()
+    k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
+    answer = complete(
+        robot,
+        image=image_message(rgb, "rgb8", 0),
+        labels=image_message(labels, "16UC1", 0),
+        depth=image_message(np.full((60, 80), 900, np.uint16), "16UC1", 0),
+        camera_info=CameraInfo(width=1280, height=720, k=k),
+    )
+    assert answer.success and not answer.boxes.boxes
+    assert "camera_info is for 1280x720 but the image is 80x60" in answer.message
+
+
+def test_camera_info_of_the_latest_frame_that_gives_no_boxes_is_a_remark(node, robot):
+    k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
+    robot.camera("camera_info", CameraInfo).publish(CameraInfo(width=1280, height=720, k=k))
+    robot.wait(lambda: node.node._inputs._camera, "camera_info")
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: node.tally().lost, "the frame")
+    answer = complete(robot, use_latest=True)
+    assert answer.success and "camera_info is for 1280x720" in answer.message
+
+
+def test_latest_frame_must_not_be_too_old(fed, robot):
+    """The fixture's stamp is long past."""
+    answer = complete(robot, use_latest=True, max_age=Duration(sec=1))
+    assert not answer.success and "max_age is 1 s" in answer.message
+
+
+def test_disabled_node_drops_frames_until_it_is_enabled(node, robot):
+    (graphs,) = listen(robot, node, "occlusion_graph")
+    answer = robot.ask(SetBool, "/segan/enable", SetBool.Request(data=False))
+    assert answer.success and "disabled" in answer.message
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: node.tally().dropped == {"disabled": 1}, "the frame to be dropped")
+    assert robot.ask(SetBool, "/segan/enable", SetBool.Request(data=True)).success
+    robot.send(*image_and_mask(START + SECOND))
+    robot.wait(lambda: graphs, "a graph")

@@ -1,0 +1,571 @@
+"""Engines are built once, checked before use, and never keep the robot waiting.
+
+OpenVINO compiles networks and keeps them, as TensorRT does: it stands in for TensorRT on machines
+without a GPU, through the same code.
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import yaml
+from dummy_model import (
+    COMPILES,
+    write_dummy_model,
+    write_network,
+    write_networks,
+)
+from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
+
+from segan_ros.runtime import engines as engines_module
+from segan_ros.runtime.build import EngineBuild
+from segan_ros.runtime.engines import MANIFEST, UNFINISHED, EngineError, Engines
+from segan_ros.runtime.model import Model
+from segan_ros.runtime.sessions import (
+    MAX_BATCH,
+    PROVIDERS,
+    Network,
+    ProviderError,
+    UnavailableError,
+    failure,
+    load_cuda,
+    open_session,
+    precision_on,
+    provider_options,
+    require,
+)
+from segan_ros.runtime.spec import ModelError
+
+PAINTER = {"canvas": (3, 32, 32)}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_networks(write_dummy_model(tmp_path / "model"))
+
+
+@pytest.fixture
+def painter(folder):
+    return Network(folder / "painter.onnx", PAINTER)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Engines(tmp_path / "cache", provider="openvino")
+
+
+def canvases(count=3):
+    return np.random.default_rng(0).random((count, 3, 32, 32), np.float32)
+
+
+def test_tensorrt_is_told_every_batch_size(tmp_path):
+    network = Network(tmp_path / "segmentor.onnx", {"planes": (4, 500, 500), "boxes": (4,)})
+    options = provider_options("tensorrt", network, "fp32", 0, None)
+    assert options["trt_profile_min_shapes"] == "planes:1x4x500x500,boxes:1x4"
+    assert options["trt_profile_max_shapes"] == f"planes:{MAX_BATCH}x4x500x500,boxes:{MAX_BATCH}x4"
+    assert "trt_engine_cache_path" not in options
+    kept = provider_options("tensorrt", network, "fp32", 0, tmp_path)
+    # "1", which the C API takes, is refused.
+    assert kept["trt_engine_cache_enable"] == "True"
+    assert kept["trt_engine_cache_path"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("precision", "half", "quantised"),
+    [("fp32", "False", "False"), ("fp16", "True", "False"), ("int8", "True", "True")],
+)
+def test_tensorrt_is_told_the_precision(painter, precision, half, quantised):
+    options = provider_options("tensorrt", painter, precision, 0, None)
+    assert (options["trt_fp16_enable"], options["trt_int8_enable"]) == (half, quantised)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "version", "message"),
+    [(None, None, "no NVIDIA GPU"), ("Orin sm87", None, "TensorRT .* is not found")],
+)
+def test_what_tensorrt_lacks_is_said_before_any_build(monkeypatch, gpu, version, message):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
+    monkeypatch.setattr("segan_ros.runtime.sessions.gpu", lambda: gpu)
+    monkeypatch.setattr("segan_ros.runtime.sessions.tensorrt_version", lambda: version)
+    with pytest.raises(ProviderError, match=message):
+        require("tensorrt")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("", "its library or device is missing"),
+        (
+            "Failed to load /pip/libcublas.so.13: /lib/libc.so.6: version not found\n"
+            "Failed to load libcudart.so.13: libcudart.so.13: cannot open shared object file\n"
+            "Failed to load libcurand.so.10: libcurand.so.10: cannot open shared object file\n"
+            "Please follow a link.",
+            "^libcudart.so.13, libcurand.so.10 is missing",
+        ),
+    ],
+)
+def test_cuda_that_does_not_load_is_named(monkeypatch, capsys, painter, said, reason):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
+    monkeypatch.setattr("segan_ros.runtime.sessions.gpu", lambda: "a GPU")
+    monkeypatch.setattr(ort, "preload_dlls", lambda: said and print(said), raising=False)
+    load_cuda.cache_clear()
+    with pytest.raises(UnavailableError, match=reason):
+        open_session(painter, "cuda", {}, 0)
+    load_cuda.cache_clear()
+    assert capsys.readouterr().out == ""
+
+
+def test_precision_is_what_a_provider_can_do():
+    assert precision_on("tensorrt", "auto") == precision_on("tensorrt", "fp16") == "fp16"
+    assert precision_on("cpu", "auto") == precision_on("cpu", "fp16") == "fp32"
+    assert precision_on("openvino", "int8") == precision_on("tensorrt", "int8") == "int8"
+    assert precision_on("cpu", "int8") == precision_on("cuda", "int8") == "fp32"
+
+
+@COMPILES
+def test_an_engine_is_built_once(cache, painter):
+    assert cache.find(painter, "fp32") is None
+    built = cache.build(painter, "fp32")
+    assert built == cache.find(painter, "fp32")
+    assert [p for p in built.iterdir() if p.name != MANIFEST]
+    assert not list(cache.folder.glob(f"{UNFINISHED}*"))
+
+
+@COMPILES
+@pytest.mark.parametrize("change", ["network", "weights", "precision", "shapes", "runtime"])
+def test_an_engine_for_something_else_is_not_used(cache, painter, change, monkeypatch):
+    if change == "weights":
+        onnx.save(
+            onnx.load(painter.path),
+            painter.path,
+            save_as_external_data=True,
+            location="painter.data",
+            size_threshold=0,
+            convert_attribute=True,
+        )
+        painter = Network(painter.path, painter.inputs)
+    cache.build(painter, "fp32")
+    precision = "fp32"
+    if change == "weights":
+        weights = painter.path.with_suffix(".data")
+        weights.write_bytes(weights.read_bytes()[::-1])
+        painter = Network(painter.path, painter.inputs)
+    elif change == "network":
+        with painter.path.open("ab") as file:
+            file.write(b"more")
+        painter = Network(painter.path, painter.inputs)
+    elif change == "precision":
+        precision = "int8"
+    elif change == "shapes":
+        painter = Network(painter.path, {"canvas": (3, 64, 64)})
+    else:
+        monkeypatch.setattr(ort, "__version__", "0.1")
+    assert cache.find(painter, precision) is None
+
+
+def test_another_gpu_or_runtime_is_another_engine(tmp_path, painter, monkeypatch):
+    names = set()
+    for card, version in (("Orin", "1"), ("A10", "1"), ("Orin", "2")):
+        monkeypatch.setattr(engines_module, "gpu", lambda card=card: card)
+        monkeypatch.setattr(engines_module, "tensorrt_version", lambda version=version: version)
+        names.add(str(Engines(tmp_path)._key(painter, "fp16")))
+    assert len(names) == 3
+
+
+@COMPILES
+@pytest.mark.parametrize("damage", ["cut", "flipped", "missing", "manifest", "not json", "lying"])
+def test_a_damaged_engine_is_deleted_and_built_again(cache, painter, damage, caplog):
+    built = cache.build(painter, "fp32")
+    engine = next(p for p in built.iterdir() if p.name != MANIFEST)
+    data = engine.read_bytes()
+    if damage == "cut":
+        engine.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        engine.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    elif damage == "missing":
+        engine.unlink()
+    elif damage == "manifest":
+        (built / MANIFEST).unlink()
+    elif damage == "not json":
+        (built / MANIFEST).write_bytes(b"\xff{")
+    else:
+        manifest = json.loads((built / MANIFEST).read_text())
+        manifest["key"]["onnxruntime"] = "0.1"
+        (built / MANIFEST).write_text(json.dumps(manifest))
+    assert cache.find(painter, "fp32") is None
+    assert "is built again" in caplog.text
+    assert not built.exists()
+    assert cache.build(painter, "fp32") == built == cache.find(painter, "fp32")
+
+
+@COMPILES
+def test_two_builders_may_finish_the_same_engine(cache, painter):
+    built = cache.build(painter, "fp32")
+    before = (built / MANIFEST).stat().st_ino
+    assert cache.build(painter, "fp32") == built
+    assert (built / MANIFEST).stat().st_ino == before
+
+
+@COMPILES
+def test_without_a_writable_cache_engines_last_as_long_as_the_process(tmp_path, painter, caplog):
+    (tmp_path / "file").touch()
+    cache = Engines(tmp_path / "file" / "cache", provider="openvino")
+    built = cache.build(painter, "fp32")
+    assert cache.find(painter, "fp32") == built
+    assert "cannot be used" in caplog.text
+    assert "set another folder" in caplog.text
+
+
+def test_builder_of_a_process_that_is_gone_ends(painter):
+    order = {"parent": 1, "path": str(painter.path)}
+    command = [sys.executable, "-m", "segan_ros.runtime.engines", json.dumps(order)]
+    builder = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert builder.returncode == 1 and "is gone" in builder.stderr
+
+
+def test_failure_without_words_is_a_failure():
+    def work(_):
+        raise MemoryError
+
+    build = EngineBuild(work)
+    assert build.wait(10)
+    assert build.status("cpu") == "failed: MemoryError(); serving on cpu"
+
+
+@COMPILES
+def test_a_full_disk_is_noticed_before_the_build(cache, painter, caplog, monkeypatch):
+    monkeypatch.setattr(engines_module, "ROOM_PER_NETWORK", 2**60)
+    built = cache.build(painter, "fp32")
+    assert not built.is_relative_to(cache.folder)
+    assert "MB are needed" in caplog.text
+    assert "free space" in caplog.text
+
+
+def test_a_failed_build_says_why_and_leaves_nothing(tmp_path, painter):
+    painter.path.write_bytes(b"not a network")
+    cache = Engines(tmp_path / "cache", provider="cpu")
+    with pytest.raises(EngineError, match=r"painter\.onnx: ONNX Runtime cannot read it"):
+        cache.build(painter, "fp32")
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_a_provider_that_writes_no_engine_is_an_error(tmp_path, painter):
+    with pytest.raises(EngineError, match="wrote no engine"):
+        Engines(tmp_path / "cache", provider="cpu").build(painter, "fp32")
+
+
+def test_a_killed_builder_is_explained(tmp_path, painter):
+    cache = Engines(tmp_path / "cache", provider="cpu")
+    with pytest.raises(EngineError, match=r"ended by SIGKILL; is there too little memory\?"):
+        cache.build(painter, "fp32", watch=subprocess.Popen.kill)
+    assert list(cache.folder.iterdir()) == []
+
+
+@COMPILES
+def test_leftovers_of_a_power_failure_go_away(cache, painter):
+    old, young = (cache.folder / f"{UNFINISHED}{n}" for n in ("old", "young"))
+    for path in (old, young):
+        path.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    cache.build(painter, "fp32")
+    assert not old.exists()
+    assert young.exists()
+
+
+@COMPILES
+def test_the_model_serves_while_its_engines_are_built_and_changes_over(folder, tmp_path, caplog):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    with caplog.at_level(logging.INFO):
+        model = Model(folder, "openvino", engines=cache)
+        assert model.provider == "cpu"
+        assert model.engine.startswith("building ")
+        assert model.engine.endswith("s, serving on cpu")
+        np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
+        assert model._build.wait(60)
+    assert (model.provider, model.engine) == ("openvino", "ready")
+    assert "engines ready: now on openvino fp32" in caplog.text
+    np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
+
+    again = Model(folder, "openvino", engines=cache)
+    assert (again.provider, again.engine) == ("openvino", "")
+
+
+@COMPILES
+def test_engines_that_cannot_be_built_leave_the_model_serving(folder, tmp_path, caplog):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    real = cache.build
+
+    def build(network, *rest):
+        # The file goes away after the model started: an update that was cut short.
+        network.path.write_bytes(b"")
+        return real(network, *rest)
+
+    cache.build = build
+    model = Model(folder, "openvino", engines=cache)
+    assert model._build.wait(60)
+    assert model.engine.startswith("failed: ")
+    assert model.engine.endswith("serving on cpu")
+    assert "the engines cannot be used" in caplog.text
+    np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
+
+
+@COMPILES
+def test_closing_a_model_ends_its_builder(folder, tmp_path):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    begun, builders = threading.Event(), []
+    real = cache.build
+
+    def build(network, precision, threads, watch):
+        def watched(process):
+            process.send_signal(signal.SIGSTOP)  # a build that would last
+            builders.append(process)
+            watch(process)
+            begun.set()
+
+        return real(network, precision, threads, watched)
+
+    cache.build = build
+    model = Model(folder, "openvino", engines=cache)
+    assert begun.wait(30)
+    model.close()
+    assert builders[0].returncode == -signal.SIGKILL
+    assert model.engine == "failed: stopped; serving on cpu"
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_cuda_does_not_time_every_convolution_for_each_number_of_objects(painter):
+    options = provider_options("cuda", painter, "fp32", 0, None)
+    assert options == {"cudnn_conv_algo_search": "HEURISTIC"}
+
+
+@COMPILES
+def test_without_background_naming_the_provider_builds_and_auto_does_not(folder, tmp_path, caplog):
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    with caplog.at_level(logging.INFO):
+        assert Model(folder, "auto", engines=cache).provider == "cpu"
+    assert "naming the provider builds them" in caplog.text
+    assert Model(folder, "openvino", engines=cache).provider == "openvino"
+    assert Model(folder, "auto", engines=cache).provider == "openvino"
+
+
+@COMPILES
+def test_an_engine_that_the_runtime_refuses_is_built_again(folder, tmp_path, monkeypatch, caplog):
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    Model(folder, "openvino", engines=cache)
+    refusal = RuntimeError("the engine cannot be deserialised")
+    monkeypatch.setattr(ort, "InferenceSession", answering(ort.InferenceSession, [refusal]))
+    with caplog.at_level(logging.INFO):
+        assert Model(folder, "openvino", engines=cache).provider == "openvino"
+    assert "the engines are built again: " in caplog.text
+    assert f"building the fp32 engine of {folder / 'segmentor.onnx'}" in caplog.text
+
+
+@COMPILES
+def test_an_engine_that_loads_but_does_not_run_is_built_again(
+    folder, tmp_path, monkeypatch, caplog
+):
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    Model(folder, "openvino", engines=cache)
+    real, failures = Model._run, ["illegal instruction"]
+
+    def run(session, feeds):
+        if failures:
+            raise RuntimeError(failures.pop())
+        return real(session, feeds)
+
+    monkeypatch.setattr(Model, "_run", staticmethod(run))
+    with caplog.at_level(logging.INFO):
+        assert Model(folder, "openvino", engines=cache).provider == "openvino"
+    assert (
+        "the engines are built again: it loads but does not run: illegal instruction" in caplog.text
+    )
+    assert f"building the fp32 engine of {folder / 'segmentor.onnx'}" in caplog.text
+
+
+@COMPILES
+@pytest.mark.parametrize("lack", ["memory", "library"])
+def test_engines_outlive_what_is_not_their_fault(folder, tmp_path, monkeypatch, lack):
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    Model(folder, "openvino", engines=cache)
+    kept = sorted(cache.folder.iterdir())
+    with monkeypatch.context() as lacking:
+        if lack == "memory":
+            answers, message = [RuntimeError("CUDA failure 2: out of memory")], "out of memory"
+        else:
+            # As ONNX Runtime answers where a library of the provider is not found.
+            answers = [SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])]
+            message = "library or device is missing"
+        lacking.setattr(ort, "InferenceSession", answering(ort.InferenceSession, answers))
+        with pytest.raises(ModelError, match=message):
+            Model(folder, "openvino", engines=cache)
+    assert sorted(cache.folder.iterdir()) == kept
+    model = Model(folder, "openvino", engines=Engines(cache.folder, True, "openvino"))
+    assert (model.provider, model.engine) == ("openvino", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("CUDA failure 2: out of memory ; GPU=0", True),
+        ("std::bad_alloc", True),
+        ("Failed to allocate memory for requested buffer of size 4096", True),
+        ("CUDA failure 700: an illegal memory access was encountered", False),
+        ("/data/allocator/memory/x.engine: deserialization failed", False),
+    ],
+)
+def test_lack_of_memory_is_told_from_other_failures(text, lacks):
+    assert isinstance(failure(RuntimeError(text)), UnavailableError) == lacks
+
+
+def test_digest_is_of_the_file_and_of_what_it_names_alone(painter):
+    before = Network(painter.path, PAINTER).digest
+    for name in (b"N", b"weight", b"Ger\xe4t.txt", b"painter.txt"):
+        (painter.path.parent / os.fsdecode(name)).write_bytes(b"x")
+    assert Network(painter.path, PAINTER).digest == before
+
+
+@COMPILES
+def test_network_that_overflows_gets_no_engine_and_serves_elsewhere(folder, tmp_path):
+    write_network(folder / "painter.onnx", ("canvas", 3), ("appearance", 3), weight=np.nan)
+    cache = Engines(tmp_path / "cache", provider="openvino")
+    with pytest.raises(EngineError, match=r"painter\.onnx answers a black picture with NaN or inf"):
+        cache.build(Network(folder / "painter.onnx", PAINTER), "fp32")
+    assert not list(cache.folder.iterdir())
+
+
+@COMPILES
+def test_engine_that_answers_nan_does_not_stop_the_model(folder, tmp_path, monkeypatch):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    assert Model(folder, "openvino", engines=cache)._build.wait(60)
+    real = Model._run
+
+    def run(session, feeds):
+        answer = real(session, feeds)
+        return answer * np.nan if session.get_providers()[0] == PROVIDERS["openvino"] else answer
+
+    monkeypatch.setattr(Model, "_run", staticmethod(run))
+    model = Model(folder, "openvino", engines=cache)
+    assert model.provider == "cpu" and model.engine.startswith("building ")
+    assert model._build.wait(60)
+    assert "NaN or inf; serving on cpu" in model.engine
+
+
+@COMPILES
+@pytest.mark.parametrize("moment", ["before", "during"])
+def test_files_that_are_replaced_during_a_build_wait_until_they_are_asked_for(
+    folder, tmp_path, moment
+):
+    cache = Engines(tmp_path / "cache", background=True, provider="openvino")
+    real, go_on = cache.build, threading.Event()
+
+    def replaced():
+        write_network(folder / "painter.onnx", ("canvas", 3), ("appearance", 3), weight=0.25)
+
+    def build(network, precision, threads, watch):
+        assert go_on.wait(60)
+        if network.path.stem == "painter" and moment == "during":
+            watch_it, watch = watch, lambda process: (watch_it(process), replaced())
+        return real(network, precision, threads, watch)
+
+    cache.build = build
+    model = Model(folder, "openvino", engines=cache)
+    digest = model.digest
+    if moment == "before":
+        replaced()
+    go_on.set()
+    assert model._build.wait(60)
+    assert "painter.onnx has changed since it was loaded; load the model again" in model.engine
+    assert model.provider == "cpu" and model.digest == digest
+    np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
+    cache.build = real
+    again = Model(folder, "openvino", engines=cache)
+    assert again._build.wait(60) and again.engine == "ready" and again.digest != digest
+    np.testing.assert_allclose(again.paint(canvases()), canvases() / 4, atol=1e-3)
+
+
+@COMPILES
+def test_engine_of_another_user_that_cannot_be_read_is_left_alone(cache, painter, caplog):
+    built = cache.build(painter, "fp32")
+    assert built.stat().st_mode & 0o755 == 0o755
+    if os.getuid() == 0:
+        pytest.skip("root reads and deletes everything")
+    (built / MANIFEST).chmod(0)
+    built.chmod(0o500)
+    try:
+        spare = cache.build(painter, "fp32")
+    finally:
+        built.chmod(0o700)
+    assert not spare.is_relative_to(cache.folder)
+    assert "cannot be deleted" in caplog.text
+
+
+@COMPILES
+def test_provider_that_loads_but_does_not_run_is_skipped(folder, monkeypatch):
+    real = Model._run
+
+    def run(session, feeds):
+        if session.get_providers()[0] == PROVIDERS["openvino"]:
+            raise RuntimeError("no kernel image for this device")
+        return real(session, feeds)
+
+    monkeypatch.setattr(Model, "_run", staticmethod(run))
+    assert Model(folder, "auto").provider == "cpu"
+    with pytest.raises(ModelError, match=r"openvino: it loads but does not run: no kernel image"):
+        Model(folder, "openvino")
+
+
+@COMPILES
+def test_failure_of_a_later_run_is_no_secret_change_to_the_cpu(painter):
+    session = open_session(painter, "openvino", {"device_type": "CPU"}, 1)
+
+    class Broken:
+        def run(self, *_):
+            raise EPFail("no memory")
+
+    session._sess = Broken()
+    with pytest.raises(EPFail, match="no memory"):
+        session.run(["appearance"], {"canvas": canvases()})
+
+
+def answering(real, answers):
+    """Sessions as usual on the CPU; elsewhere `answers` come first."""
+
+    def session(*arguments, providers, **options):
+        if providers == ["CPUExecutionProvider"] or not answers:
+            return real(*arguments, providers=providers, **options)
+        answer = answers.pop()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return session
+
+
+@COMPILES
+def test_int8_takes_the_quantised_files(folder):
+    with pytest.raises(ModelError, match=r"does not name an int8_file for both networks"):
+        Model(folder, "openvino", precision="int8")
+    description = yaml.safe_load((folder / "model.yaml").read_text())
+    for name in ("segmentor", "painter"):
+        description[name]["int8_file"] = f"{name}.int8.onnx"
+        shutil.move(folder / f"{name}.onnx", folder / f"{name}.int8.onnx")
+    (folder / "model.yaml").write_text(yaml.safe_dump(description))
+    model = Model(folder, "openvino", precision="int8")
+    assert model.precision == "int8"
+    with pytest.raises(ModelError, match=r"segmentor\.onnx: no such file"):
+        Model(folder, "openvino")
+
+
+def test_unknown_precision_is_refused(folder):
+    with pytest.raises(ModelError, match="precision is 'half'; known are auto, fp32, fp16, int8"):
+        Model(folder, "cpu", precision="half")

@@ -1,0 +1,432 @@
+"""DYCE lists and COCO-amodal annotations become scene folders; bad entries are named."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from samples import turned_jpeg
+
+from segan_ros.commands import main as cli
+from segan_ros.occlusion.edges import EdgeRule
+from segan_ros.scoring.metrics import score_scene
+from segan_ros.scoring.references import convex_hulls, input_masks
+from segan_ros.storage.images import write_image
+from segan_ros.storage.importers.coco_amodal import coco_amodal_scenes
+from segan_ros.storage.importers.collect import Problems, free_name
+from segan_ros.storage.importers.dyce import parse
+from segan_ros.storage.scenes import iterate_scenes, read_scene
+
+SIZE = 60, 80
+
+
+def box_mask(x0, y0, x1, y1):
+    mask = np.zeros(SIZE, bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+FRONT, BEHIND, BURIED = box_mask(30, 10, 50, 50), box_mask(10, 20, 40, 40), box_mask(34, 20, 44, 30)
+PHOTO = np.full((*SIZE, 3), 90, np.uint8)
+
+
+@pytest.fixture
+def dyce(tmp_path):
+    """Two images; in the first a cup hides a part of a book and all of an egg."""
+    root = tmp_path / "dyce_data"
+    for name in ("Images", "modal", "amodal", "FullObj", "annotations"):
+        (root / name).mkdir(parents=True)
+    lines = []
+    for image in ("a", "b"):
+        write_image(root / "Images" / f"{image}.png", PHOTO)
+        for index, (tag, visible, whole) in enumerate(
+            [
+                ("cup", FRONT, FRONT),
+                ("book 4", BEHIND & ~FRONT, BEHIND),
+                ("egg", BURIED & ~FRONT, BURIED),
+            ]
+        ):
+            name = f"{image}_{index}.png"
+            write_image(root / "modal" / name, visible.astype(np.uint8) * 255)
+            write_image(root / "amodal" / name, whole.astype(np.uint8) * 255)
+            if tag != "egg":
+                alone = np.zeros((*SIZE, 3), np.uint8)
+                alone[whole] = (200, 30, 10 * index)
+                write_image(root / "FullObj" / f"full_{name}", alone)
+            lines.append(f"{image}.png {name} {name} 125 333 500 667 {tag} full_{name}")
+    (root / "annotations" / "test.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def run_dyce(root, out, *more):
+    source = str(root / "annotations" / "test.txt")
+    return cli.main(["import", "dyce", source, "--root", str(root), "--out", str(out), *more])
+
+
+def test_lines_of_one_image_make_one_scene(dyce, tmp_path, capsys):
+    assert run_dyce(dyce, tmp_path / "out") == 0
+    folders = list(iterate_scenes(tmp_path / "out"))
+    assert [f.name for f in folders] == ["a", "b"]
+    scene = read_scene(folders[0])
+    assert [o.name for o in scene.objects] == ["cup", "book 4", "egg"]
+    cup, book, egg = scene.objects
+    assert np.array_equal(book.amodal, BEHIND) and np.array_equal(egg.amodal, BURIED)
+    assert scene.frame.object_ids == [1, 2]
+    assert scene.occlusions == ((1, 2, 200), (1, 3, 100))
+    assert cup.appearance.shape == (40, 20, 3) and tuple(book.appearance[0, 0]) == (200, 30, 10)
+    assert egg.appearance is None
+    assert scene.extra["stated_boxes"][0] == [10.0, 20.0, 40.0, 40.0]
+    said = capsys.readouterr().out
+    assert "2 scenes with 6 objects" in said and "2 without a visible pixel" in said
+    assert "2 without appearance" in said and "0 entries skipped" in said
+
+
+def test_imported_scene_can_be_scored(dyce, tmp_path):
+    run_dyce(dyce, tmp_path / "out")
+    scene = read_scene(tmp_path / "out" / "a")
+    rule = EdgeRule()
+    score = score_scene(scene, convex_hulls(scene.frame, rule))
+    assert [o.name for o in score.objects] == ["cup", "book 4"]
+    assert score.edges.pairs == 1
+    plain = score_scene(scene, input_masks(scene.frame, rule)).objects[1]
+    assert plain.sf == pytest.approx(400 / 600) and plain.si == 0
+
+
+@pytest.mark.parametrize(
+    "text, remedy",
+    [
+        ("a.png m.png s.png 1 2 3", "6 columns; a line has 9"),
+        ("a.png m.png s.png 1 2 x 4 cup f.png", "numbers"),
+        ("a.png m.png s.png 1 2 1001 4 cup f.png", "0..1000"),
+        ("a.png m.png s.png 9 2 3 4 cup f.png", "x1 <= x2"),
+    ],
+)
+def test_bad_dyce_line_says_what_a_line_holds(text, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        parse(text, 1)
+
+
+def test_bad_dyce_entries_are_skipped_counted_and_named(dyce, tmp_path, capsys):
+    (dyce / "modal" / "a_1.png").unlink()
+    (dyce / "amodal" / "b_0.png").write_bytes(b"no picture")
+    listed = dyce / "annotations" / "test.txt"
+    listed.write_text(listed.read_text() + "lost\nc.png x.png x.png 0 0 9 9 cup x.png\n")
+    assert run_dyce(dyce, tmp_path / "out") == 1
+    said = capsys.readouterr()
+    for needle in (
+        "test.txt:2: ",
+        "a_1.png: no such file",
+        "test.txt:4: ",
+        "b_0.png: not a readable image",
+        "test.txt:7: 1 columns",
+        "lines of c.png (8 and on)",
+    ):
+        assert needle in said.err
+    assert "2 scenes with 4 objects" in said.out and "4 entries skipped" in said.out
+
+
+def test_strict_stops_at_the_first_bad_entry(dyce, tmp_path, capsys):
+    (dyce / "modal" / "a_1.png").unlink()
+    assert run_dyce(dyce, tmp_path / "out", "--strict") == 2
+    assert "test.txt:2" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_tags_can_be_left_out(dyce, tmp_path):
+    run_dyce(dyce, tmp_path / "out", "--without", "cup", "--without", "egg")
+    assert [o.name for o in read_scene(tmp_path / "out" / "a").objects] == ["book 4"]
+
+
+def corners(mask):
+    rows, columns = np.nonzero(mask)
+    x0, y0, x1, y1 = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    return [float(v) for v in (x0, y0, x1, y0, x1, y1, x0, y1)]
+
+
+def rle(mask, packed):
+    coco = pytest.importorskip("pycocotools.mask")
+    if packed:
+        encoded = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+        return {"size": list(SIZE), "counts": encoded["counts"].decode()}
+    flat = mask.T.ravel()
+    changes = np.flatnonzero(np.diff(flat)) + 1
+    runs = np.diff([0, *changes, len(flat)]).tolist()
+    return {"size": list(SIZE), "counts": runs if not flat[0] else [0, *runs]}
+
+
+def cocoa(packed):
+    """As COCOA has it: regions front to back, a wall among them."""
+    return [
+        {
+            "id": 5,
+            "image_id": 77,
+            "depth_constraint": "1-2,1-4,2-4",
+            "size": 4,
+            "regions": [
+                {"name": "cup", "order": 1, "isStuff": 0, "segmentation": corners(FRONT)},
+                {
+                    "name": "book",
+                    "order": 2,
+                    "isStuff": 0,
+                    "segmentation": corners(BEHIND),
+                    "visible_mask": rle(BEHIND & ~FRONT, packed),
+                    "invisible_mask": rle(BEHIND & FRONT, packed),
+                    "occlude_rate": 0.33,
+                },
+                {
+                    "name": "egg",
+                    "order": 3,
+                    "isStuff": 0,
+                    "segmentation": [corners(BURIED)],
+                    "invisible_mask": rle(BURIED, packed),
+                },
+                {"name": "wall", "order": 4, "isStuff": 1, "segmentation": corners(FRONT | BEHIND)},
+            ],
+        }
+    ]
+
+
+def by_object(whole_key, visible_key, packed):
+    """As COCOA-cls and KINS have it: an annotation per object."""
+    rows = [(FRONT, FRONT), (BEHIND, BEHIND & ~FRONT), (BURIED, BURIED & ~FRONT)]
+    return [
+        {
+            "image_id": 77,
+            "category_id": 3,
+            whole_key: rle(whole, packed) if packed else [corners(whole)],
+            visible_key: rle(seen, packed),
+        }
+        for whole, seen in rows
+    ]
+
+
+@pytest.fixture
+def coco(tmp_path):
+    pytest.importorskip("pycocotools")
+    (tmp_path / "photos" / "val").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "photos" / "val" / "p.jpg"), PHOTO)
+
+    def write(annotations, **more):
+        content = {
+            "images": [{"id": 77, "file_name": "val/p.jpg", "height": SIZE[0], "width": SIZE[1]}],
+            "categories": [{"id": 3, "name": "thing"}],
+            "annotations": annotations,
+        }
+        path = tmp_path / "annotations.json"
+        path.write_text(json.dumps({**content, **more}))
+        return path
+
+    return write
+
+
+def run_coco(path, *more):
+    folder = path.parent
+    where = ["--images", str(folder / "photos"), "--out", str(folder / "out")]
+    return cli.main(["import", "coco-amodal", str(path), *where, *more])
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        None,
+        ("segmentation", "visible_mask"),
+        ("segmentation", "inmodal_seg"),
+        ("a_segm", "i_segm"),
+        ("amodal_segm", "segmentation"),
+    ],
+)
+def test_every_dialect_gives_the_same_masks(coco, keys, packed):
+    path = coco(by_object(*keys, packed) if keys else cocoa(packed))
+    assert run_coco(path) == 0
+    scene = read_scene(path.parent / "out" / "val_p")
+    assert [o.name for o in scene.objects] == (["thing"] * 3 if keys else ["cup", "book", "egg"])
+    for item, whole in zip(scene.objects, (FRONT, BEHIND, BURIED), strict=True):
+        assert np.array_equal(item.amodal, whole)
+    assert np.array_equal(scene.frame.labels, np.where(FRONT, 1, np.where(BEHIND, 2, 0)))
+    assert scene.occlusions == ((1, 2, 200), (1, 3, 100))
+    assert scene.extra.get("stated_order") == (None if keys else [[1, 2]])
+
+
+def test_stuff_is_kept_on_demand_with_its_stated_order(coco):
+    path = coco(cocoa(True))
+    run_coco(path, "--stuff")
+    scene = read_scene(path.parent / "out" / "val_p")
+    assert scene.objects[3].name == "wall"
+    assert scene.extra["stated_order"] == [[1, 2], [1, 4], [2, 4]]
+
+
+def test_pixels_claimed_twice_belong_to_the_region_in_front(coco):
+    regions = [
+        {"name": n, "order": o, "isStuff": 0, "segmentation": corners(m)}
+        for n, o, m in (("behind", 2, BURIED), ("front", 1, FRONT))
+    ]
+    path = coco([{"image_id": 77, "regions": regions, "depth_constraint": ""}])
+    run_coco(path)
+    assert read_scene(path.parent / "out" / "val_p").frame.object_ids == [2]
+
+
+def test_two_annotators_of_one_picture_are_two_scenes(coco):
+    path = coco(cocoa(True) + cocoa(True))
+    run_coco(path)
+    names = [f.name for f in iterate_scenes(path.parent / "out")]
+    assert names == ["val_p", "val_p+2"]
+
+
+def test_names_that_look_like_those_of_other_annotators_replace_nothing(coco):
+    entries = []
+    for number, stem in enumerate(("a+b", "x", "x+2")):
+        size = {"height": SIZE[0], "width": SIZE[1]}
+        entries.append({"id": number, "file_name": f"{stem}.jpg", **size})
+    path = coco([{**cocoa(True)[0], "image_id": n} for n in (0, 0, 1, 1, 2)], images=entries)
+    for entry in entries:
+        cv2.imwrite(str(path.parent / "photos" / entry["file_name"]), PHOTO)
+    run_coco(path)
+    names = [f.name for f in iterate_scenes(path.parent / "out")]
+    assert sorted(names) == ["a+b", "a+b+2", "x", "x+2", "x+2+2"]
+
+
+def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
+    good, *bad = cocoa(True)[0]["regions"]
+    bad[0]["visible_mask"]["size"] = [9, 9]
+    bad[1] = {"name": "line", "segmentation": [1, 2, 3, 4]}
+    broken = {"name": "broken", "segmentation": {"size": list(SIZE), "counts": "5z9"}}
+    backwards = {"size": list(SIZE), "counts": [-5, SIZE[0] * SIZE[1] + 5]}
+    backwards = {"name": "backwards", "segmentation": backwards}
+    words = {"name": "words", "segmentation": [["a", "b", "c", "d", "e", "f"]]}
+    bad[2] = {"name": "nothing"}
+    missing = {"id": 6, "image_id": 12345, "regions": []}
+    path = coco(
+        [{"id": 5, "image_id": 77, "regions": [good, *bad, broken, words, backwards]}, missing]
+    )
+    assert run_coco(path) == 1
+    said = capsys.readouterr()
+    for needle in (
+        "annotation 5, object 2: RLE of size [9, 9]",
+        "object 3: polygon of 4 numbers",
+        "object 4: no mask of the whole object",
+        "object 5: RLE of",
+        "object 6: polygon",
+        "object 7: RLE of",
+        "annotation 6: image_id 12345 is not among the images",
+    ):
+        assert needle in said.err
+    assert "1 scenes with 1 objects" in said.out and "7 entries skipped" in said.out
+    shutil.rmtree(path.parent / "out")
+    assert run_coco(path, "--strict") == 2
+    assert "annotation 5, object 2: RLE of size [9, 9]" in capsys.readouterr().err
+
+
+def test_folder_that_is_not_empty_is_left_alone(coco, capsys):
+    path = coco(cocoa(True))
+    assert run_coco(path) == 0
+    before = {p: p.read_bytes() for p in (path.parent / "out").rglob("*") if p.is_file()}
+    assert run_coco(path) == 2
+    assert "out: not empty" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in (path.parent / "out").rglob("*") if p.is_file()} == before
+
+
+def test_folder_of_pictures_that_is_not_there_is_one_line(coco, capsys):
+    path = coco(cocoa(True))
+    (path.parent / "photos").rename(path.parent / "pictures")
+    assert run_coco(path) == 2
+    said = capsys.readouterr().err
+    assert "photos: no such folder; --images names the one" in said and "skipped" not in said
+
+
+def test_picture_is_not_turned_under_its_masks(coco):
+    """EXIF says: turn by 180 degrees."""
+    picture = PHOTO.copy()
+    picture[:30] = 255
+    path = coco(cocoa(True))
+    (path.parent / "photos" / "val" / "p.jpg").write_bytes(turned_jpeg(picture, 3))
+    assert run_coco(path) == 0
+    rgb = read_scene(path.parent / "out" / "val_p").frame.rgb
+    assert rgb[:25].mean() > 240 and rgb[35:].mean() < 100
+
+
+@pytest.mark.parametrize("picture", ["..jpg", "...jpg", ".jpg"])
+def test_every_picture_has_a_name_for_its_scene(picture):
+    assert free_name(picture, set()).strip(".")
+
+
+def test_ids_that_are_none_are_bad_entries(coco, capsys):
+    good = {"id": 5, "image_id": 77, "regions": cocoa(True)[0]["regions"]}
+    whole = {"segmentation": [corners(FRONT)]}
+    bad = [{"id": 6, "image_id": [1], "regions": []}, {"image_id": {"a": 1}, **whole}]
+    photo = {"id": 77, "file_name": "val/p.jpg"}
+    path = coco([good, *bad], images=[photo, {"id": [1]}, 3], categories=[3, {"id": []}, None])
+    assert run_coco(path) == 1
+    said = capsys.readouterr()
+    assert "annotation 6: image_id [1] is not among the images" in said.err
+    assert "image_id {'a': 1} is not among the images" in said.err
+    assert "1 scenes with 3 objects" in said.out
+
+
+@pytest.mark.parametrize("bad", [1e10, -1e10, float("inf"), float("nan")])
+def test_coordinates_far_outside_are_bad_entries(coco, capsys, bad):
+    regions = cocoa(True)[0]["regions"]
+    regions[1]["segmentation"][0] = bad
+    path = coco([{"id": 5, "image_id": 77, "regions": regions}])
+    assert run_coco(path) == 1
+    assert "object 2: polygon beyond -" in capsys.readouterr().err
+    assert len(read_scene(path.parent / "out" / "val_p").objects) == 2
+
+
+@pytest.mark.parametrize("key", ["i_segm", "inmodal_seg", "visible_mask"])
+def test_empty_visible_mask_means_that_nothing_is_seen(coco, key):
+    objects = [
+        {"image_id": 77, "category_id": 3, "a_segm": [corners(mask)], key: seen}
+        for mask, seen in ((FRONT, [corners(FRONT)]), (BURIED, []))
+    ]
+    path = coco(objects)
+    assert run_coco(path) == 0
+    scene = read_scene(path.parent / "out" / "val_p")
+    assert scene.frame.object_ids == [1]
+    assert [o.id for o in scene.objects] == [1, 2]
+    assert scene.occlusions == ((1, 2, int(BURIED.sum())),)
+
+
+def test_picture_of_stuff_alone_is_no_bad_entry(coco, capsys):
+    wall = {"name": "wall", "order": 1, "isStuff": 1, "segmentation": corners(FRONT)}
+    path = coco([*cocoa(True), {"id": 6, "image_id": 77, "regions": [wall]}])
+    assert run_coco(path, "--strict") == 0
+    assert "1 scenes with 3 objects" in capsys.readouterr().out
+
+
+def test_nothing_left_to_import_is_a_failure(dyce, tmp_path, capsys):
+    without = [word for tag in ("cup", "book 4", "egg") for word in ("--without", tag)]
+    assert run_dyce(dyce, tmp_path / "out", *without) == 1
+    assert "0 scenes" in capsys.readouterr().out
+
+
+def test_dyce_images_of_one_name_are_scenes_of_their_own(dyce, tmp_path):
+    names = dyce / "annotations" / "test.txt"
+    write_image(dyce / "Images" / "b.jpg", PHOTO)
+    names.write_text(names.read_text() + names.read_text().replace("b.png", "b.jpg"))
+    run_dyce(dyce, tmp_path / "out")
+    found = sorted(path.name for path in iterate_scenes(tmp_path / "out"))
+    assert found == ["a", "b", "b+2"]
+
+
+def test_picture_of_another_size_is_refused(coco, capsys):
+    path = coco(cocoa(True))
+    cv2.imwrite(str(path.parent / "photos" / "val" / "p.jpg"), PHOTO[:, :50])
+    assert run_coco(path) == 1
+    assert "is 50x60, the annotations say 80x60" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"images": []}'])
+def test_file_that_holds_no_annotations_is_refused(coco, text):
+    path = coco([])
+    path.write_text(text)
+    with pytest.raises(ValueError, match="annotations"):
+        list(coco_amodal_scenes(path, path.parent, Problems()))
+
+
+@pytest.mark.parametrize("order", ["1", "a-b", "1-2;3-4"])
+def test_unreadable_order_is_named(coco, capsys, order):
+    annotation = {**cocoa(True)[0], "depth_constraint": order}
+    assert run_coco(coco([annotation])) == 1
+    assert "pairs are written 1-2,3-4" in capsys.readouterr().err

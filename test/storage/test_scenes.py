@@ -1,0 +1,292 @@
+"""Frames are checked at the door; scene and result folders survive the way to disk and back."""
+
+import json
+import os
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from samples import labelled_scene
+
+from segan_ros.boxes import tight_box
+from segan_ros.frame import (
+    AmodalObject,
+    CompletedScene,
+    Evidence,
+    Frame,
+    OcclusionEdge,
+    OcclusionGraph,
+)
+from segan_ros.storage.images import encoded, read_image
+from segan_ros.storage.results import graph_to_json, write_result
+from segan_ros.storage.scenes import iterate_scenes, read_frame, read_scene, write_scene
+from segan_ros.truth import true_occlusions
+
+REAL_PHOTOS = Path(__file__).parents[3] / "shared" / "real"
+
+
+def test_frame_of_unequal_sizes_is_refused():
+    with pytest.raises(ValueError, match=r"labels is 20x10 but the image is 30x10; give both"):
+        Frame(np.zeros((10, 30, 3), np.uint8), np.zeros((10, 20), np.int32))
+
+
+@pytest.mark.parametrize(
+    ("rgb", "labels", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32), r"rgb must be \(H, W, 3\) uint8"),
+        (np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.int32), "rgb must be .* float32"),
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), r"labels must be \(H, W\) integers"),
+        (np.zeros((0, 4, 3), np.uint8), np.zeros((0, 4), np.int32), "rgb has no pixels"),
+    ],
+)
+def test_frame_of_wrong_kind_is_refused(rgb, labels, message):
+    with pytest.raises(ValueError, match=message):
+        Frame(rgb, labels)
+
+
+def test_true_occlusions_count_covered_pixels():
+    assert labelled_scene().occlusions == ((300, 2, 8),)
+
+
+def test_tight_box_of_nothing_is_empty():
+    assert tight_box(np.zeros((5, 5), bool)) == (0, 0, 0, 0)
+
+
+def test_scene_folder_round_trip(tmp_path):
+    scene = labelled_scene()
+    write_scene(tmp_path / "scene", scene)
+    again = read_scene(tmp_path / "scene")
+    np.testing.assert_array_equal(again.frame.rgb, scene.frame.rgb)
+    np.testing.assert_array_equal(again.frame.labels, scene.frame.labels)
+    np.testing.assert_allclose(again.frame.depth, scene.frame.depth, atol=5e-4)
+    np.testing.assert_array_equal(again.frame.camera_matrix, scene.frame.camera_matrix)
+    assert again.occlusions == scene.occlusions
+    assert again.extra == {"seed": 7}
+    for mine, theirs in zip(scene.objects, again.objects, strict=True):
+        assert (mine.id, mine.name, mine.box) == (theirs.id, theirs.name, theirs.box)
+        np.testing.assert_array_equal(mine.amodal, theirs.amodal)
+    np.testing.assert_array_equal(again.objects[0].appearance, scene.objects[0].appearance)
+    assert again.objects[1].appearance is None
+
+
+def test_half_written_scene_is_not_found(tmp_path, monkeypatch):
+    write, written = Path.write_bytes, []
+
+    def full(path, content):
+        if written:
+            raise OSError("disk full")
+        written.append(path)
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="disk full"):
+        write_scene(tmp_path / "scene", labelled_scene())
+    assert written and list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_stops_nobody(tmp_path):
+    left = tmp_path / f".scene.{os.getpid()}.part"
+    left.mkdir()
+    (left / "rgb.png").write_bytes(b"")
+    write_scene(tmp_path / "scene", labelled_scene())
+    assert [path.name for path in tmp_path.iterdir()] == ["scene"]
+
+
+@pytest.mark.parametrize("width", [9, 64])
+def test_masks_of_another_width_are_refused(tmp_path, width):
+    scene = labelled_scene()
+    write_scene(tmp_path / "scene", scene)
+    masks = np.zeros((len(scene.objects), scene.frame.size[0], width), bool)
+    assert width // 8 != scene.frame.size[1] // 8
+    np.savez(tmp_path / "scene" / "amodal.npz", masks=np.packbits(masks, axis=-1))
+    with pytest.raises(ValueError, match=r"amodal\.npz: rows of \d bytes do not fit a picture"):
+        read_scene(tmp_path / "scene")
+
+
+def test_picture_with_too_many_pixels_is_not_readable(tmp_path):
+    path = tmp_path / "huge.png"
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    )
+    with pytest.raises(ValueError, match=r"huge\.png: not a readable image"):
+        read_image(path, cv2.IMREAD_COLOR)
+
+
+def test_picture_too_large_for_its_format_is_an_error():
+    with pytest.raises(ValueError, match=r"a picture of 2x70000 does not fit \.jpg"):
+        encoded(np.zeros((70_000, 2, 3), np.uint8), ".jpg")
+
+
+def test_folder_without_scenes_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no scene folder here"):
+        list(iterate_scenes(tmp_path))
+
+
+def test_masks_that_do_not_fit_are_refused(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    description = json.loads((tmp_path / "scene" / "scene.json").read_text())
+    description["objects"].pop()
+    (tmp_path / "scene" / "scene.json").write_text(json.dumps(description))
+    with pytest.raises(ValueError, match=r"amodal\.npz.* do not fit 1 objects"):
+        read_scene(tmp_path / "scene")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("scene.json", b"[1]"),
+        ("scene.json", b"{not json"),
+        ("scene.json", b'{"objects": [{}, {}]}'),
+        ("scene.json", b'{"objects": [{"id": 1}, {"id": 2}], "occ": [[1]]}'),
+        ("scene.json", b'{"camera_matrix": {"fx": 600}}'),
+        ("scene.json", b'{"camera_matrix": [600, 600, 160, 120]}'),
+        ("amodal.npz", b"junk"),
+        ("amodal.npz", b""),
+    ],
+)
+def test_malformed_truth_is_one_clear_error(tmp_path, name, content):
+    write_scene(tmp_path / "scene", labelled_scene())
+    (tmp_path / "scene" / name).write_bytes(content)
+    with pytest.raises(ValueError, match=str(tmp_path / "scene")):
+        read_scene(tmp_path / "scene")
+
+
+def test_damaged_truth_is_one_clear_error(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    packed = tmp_path / "scene" / "amodal.npz"
+    content = bytearray(packed.read_bytes())
+    start = content.index(b"masks.npy") + 30
+    content[start : start + 20] = b"\xff" * 20
+    packed.write_bytes(content)
+    with pytest.raises(ValueError, match=str(tmp_path / "scene")):
+        read_scene(tmp_path / "scene")
+
+
+def test_truth_without_masks_is_one_clear_error(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    np.savez(tmp_path / "scene" / "amodal.npz", other=np.zeros(3))
+    with pytest.raises(ValueError, match="do not hold what a scene folder's should"):
+        read_scene(tmp_path / "scene")
+
+
+def test_appearance_that_does_not_fit_its_mask_is_refused(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    file = next((tmp_path / "scene").glob("appearance_*.png"))
+    cv2.imwrite(str(file), np.zeros((3, 5, 3), np.uint8))
+    with pytest.raises(ValueError, match=rf"{file.name}: 5x3 pixels, but the whole mask's box has"):
+        read_scene(tmp_path / "scene")
+
+
+def test_ids_that_a_label_image_cannot_hold_are_refused(tmp_path):
+    scene = labelled_scene()
+    labels = scene.frame.labels.copy()
+    labels[labels == 0] = -1
+    write_scene(tmp_path / "scene", replace(scene, frame=replace(scene.frame, labels=labels)))
+    read = read_scene(tmp_path / "scene").frame.labels
+    np.testing.assert_array_equal(read, scene.frame.labels)
+    labels[labels == -1] = 70_000
+    with pytest.raises(ValueError, match=r"the id 70000; labels\.png holds ids up to 65535"):
+        write_scene(tmp_path / "other", replace(scene, frame=replace(scene.frame, labels=labels)))
+
+
+def test_results_never_replace_ground_truth(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    before = {p.name: p.read_bytes() for p in (tmp_path / "scene").iterdir()}
+    with pytest.raises(ValueError, match="is a scene folder, results would replace"):
+        write_result(tmp_path / "scene", CompletedScene((24, 37), (), OcclusionGraph()), {})
+    assert {p.name: p.read_bytes() for p in (tmp_path / "scene").iterdir()} == before
+
+
+def test_ids_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"id 2147483653; ids must be below 2\^31"):
+        Frame(np.zeros((2, 2, 3), np.uint8), np.full((2, 2), 2**31 + 5, np.int64))
+
+
+def test_label_image_of_fractions_is_refused(tmp_path):
+    cv2.imwrite(str(tmp_path / "rgb.png"), np.zeros((4, 4, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "labels.tiff"), np.full((4, 4), 0.9, np.float32))
+    with pytest.raises(ValueError, match=r"labels must be \(H, W\) integers"):
+        read_frame(tmp_path / "rgb.png", tmp_path / "labels.tiff")
+
+
+def test_unreadable_pictures_are_named(tmp_path):
+    (tmp_path / "rgb.png").write_text("not a picture")
+    with pytest.raises(ValueError, match=r"rgb\.png: not a readable image"):
+        read_frame(tmp_path / "rgb.png", tmp_path / "labels.png")
+    with pytest.raises(FileNotFoundError, match=r"nothing\.png: no such file"):
+        read_frame(tmp_path / "nothing.png", tmp_path / "labels.png")
+
+
+def test_coloured_label_image_is_refused(tmp_path):
+    picture = np.zeros((4, 4, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    with pytest.raises(ValueError, match="one channel of ids, this one has 3"):
+        read_frame(tmp_path / "a.png", tmp_path / "a.png")
+
+
+def test_graph_is_strict_json_with_unknown_depth_as_null():
+    edge = OcclusionEdge(3, 1, 0.5, 40, 0.1, float("nan"), Evidence.AMODAL | Evidence.DEPTH)
+    graph = OcclusionGraph((1, 3), (1, 0), (edge,), True, (3, 1))
+    text = json.loads(json.dumps(graph_to_json(graph), allow_nan=False))
+    assert text["object_ids"] == [1, 3]
+    assert text["layers"] == [1, 0]
+    assert text["removal_order"] == [3, 1]
+    assert text["is_acyclic"] is True
+    assert text["edges"] == [
+        {
+            "occluder_id": 3,
+            "occludee_id": 1,
+            "score": 0.5,
+            "overlap_area": 40,
+            "overlap_ratio": 0.1,
+            "depth_gap": None,
+            "evidence": 3,
+        }
+    ]
+
+
+def test_result_folder_has_the_documented_files(tmp_path):
+    visible, amodal = np.zeros((4, 6), bool), np.ones((4, 6), bool)
+    visible[:, :4] = True
+    item = AmodalObject(
+        9,
+        (2, 3, 8, 7),
+        visible,
+        amodal,
+        np.ones((4, 6), np.float32),
+        np.full((4, 6, 3), 90, np.uint8),
+    )
+    scene = CompletedScene((10, 12), (item,), OcclusionGraph((9,), (0,), (), True, (9,)))
+    write_result(tmp_path / "out", scene, {"overlay.png": np.zeros((10, 12, 3), np.uint8)})
+    mask = cv2.imread(str(tmp_path / "out" / "amodal_9.png"), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == (10, 12)
+    assert np.count_nonzero(mask == 255) == 24
+    assert np.count_nonzero(mask) == 24
+    rgba = cv2.imread(str(tmp_path / "out" / "appearance_9.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(rgba[..., 3], mask)
+    assert (rgba[mask == 255][:, :3] == 90).all()
+    stated = json.loads((tmp_path / "out" / "objects.json").read_text())[0]
+    assert (stated["id"], stated["visible_area"], stated["amodal_area"]) == (9, 16, 24)
+    assert stated["occlusion_ratio"] == pytest.approx(1 / 3, abs=1e-4)
+    assert json.loads((tmp_path / "out" / "graph.json").read_text())["removal_order"] == [9]
+
+
+def test_result_into_a_file_is_refused(tmp_path):
+    (tmp_path / "out").write_text("")
+    scene = CompletedScene((10, 12), (), OcclusionGraph())
+    with pytest.raises(OSError):
+        write_result(tmp_path / "out", scene, {})
+
+
+@pytest.mark.skipif(not REAL_PHOTOS.is_dir(), reason="no real photos beside the checkout")
+def test_real_photos_are_read():
+    scenes = [read_scene(folder) for folder in iterate_scenes(REAL_PHOTOS)]
+    assert [len(s.objects) for s in scenes] == [2, 10]
+    for scene in scenes:
+        assert true_occlusions(scene.frame.labels, scene.objects) == scene.occlusions
