@@ -93,7 +93,7 @@ class NodeUnderTest:
 
     def tally(self, stream: str = "image") -> Any:
         """Its account of one input."""
-        return self.node.accounts.tally(stream)
+        return self.node.counters.tally(stream)
 
     def close(self) -> None:
         """Shut down and destroy the node."""

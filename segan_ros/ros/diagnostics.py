@@ -9,7 +9,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from segan_ros.ros.accounts import Tally
+from segan_ros.ros.counters import Tally
 from segan_ros.ros.parameters import OTHER, TRANSPORTS, transport_of
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, STREAMS
 

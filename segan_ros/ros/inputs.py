@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from segan_ros.messages.camera import camera_problem
 from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.images import MessageError, check, check_same_size
-from segan_ros.ros.accounts import Accounts
+from segan_ros.ros.counters import Counters
 from segan_ros.ros.gaps import Gaps
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.parameters import OTHER, transport_of
@@ -50,7 +50,7 @@ class Inputs:
     Args:
         node: subscribes.
         parameters: QoS and how to match.
-        accounts: learns of every message.
+        counters: learns of every message.
         deliver: called with each complete snapshot; must not block.
     """
 
@@ -58,11 +58,11 @@ class Inputs:
         self,
         node: Node,
         parameters: LiveParameters,
-        accounts: Accounts,
+        counters: Counters,
         deliver: Callable[[Snapshot], None],
     ) -> None:
         self._node, self._parameters = node, parameters
-        self._accounts, self._deliver = accounts, deliver
+        self._counters, self._deliver = counters, deliver
         self._camera: CameraInfo | None = None
         self._size: Image | None = None
         self._problems: dict[str, str] = {}
@@ -159,7 +159,7 @@ class Inputs:
         try:
             matches = self._receive(stream, message, time.monotonic())
         except Exception as error:
-            self._accounts.fail(stream, error)
+            self._counters.fail(stream, error)
         else:
             self._hand_on(matches)
 
@@ -178,12 +178,12 @@ class Inputs:
             try:
                 self._match(match)
             except Exception as error:
-                self._accounts.fail(IMAGE, error)
+                self._counters.fail(IMAGE, error)
 
     def _receive(self, stream: str, message: Any, now: float) -> list[Match]:
-        self._accounts.receive(stream)
+        self._counters.receive(stream)
         if not self.enabled:
-            self._accounts.drop(stream, "disabled")
+            self._counters.drop(stream, "disabled")
             self.gaps.interrupt()
             return []
         try:
@@ -192,7 +192,7 @@ class Inputs:
             else:
                 check(message, stream)
         except MessageError as error:
-            self._accounts.drop(stream, error.reason, str(error))
+            self._counters.drop(stream, error.reason, str(error))
             return []
         stamp = stamp_of(message.header)
         if stream == IMAGE:
@@ -213,11 +213,11 @@ class Inputs:
                 if self._parameters["use_depth"] == "always":
                     self._refuse(match, error)
                     return
-                self._accounts.drop(DEPTH, error.reason, str(error))
+                self._counters.drop(DEPTH, error.reason, str(error))
                 depth = None
             else:
-                self._accounts.finish(DEPTH)
-        self._accounts.finish(MASK)
+                self._counters.finish(DEPTH)
+        self._counters.finish(MASK)
         self._look_at_cameras(match.image, depth)
         rectified = self._parameters["rectified"]
         self._deliver(
@@ -245,10 +245,10 @@ class Inputs:
 
     def _refuse(self, match: Match, error: MessageError) -> None:
         """Drop all of `match`."""
-        self._accounts.drop(IMAGE, error.reason, str(error))
-        self._accounts.drop(MASK, error.reason)
+        self._counters.drop(IMAGE, error.reason, str(error))
+        self._counters.drop(MASK, error.reason)
         if match.depth is not None:
-            self._accounts.drop(DEPTH, error.reason)
+            self._counters.drop(DEPTH, error.reason)
 
     def _on_camera(self, message: CameraInfo) -> None:
         self._camera = message
@@ -262,10 +262,10 @@ class Inputs:
     def _tell(self, of_what: str, problem: str) -> None:
         """Note a problem, or that there is none any more; log it once."""
         if problem:
-            self._accounts.notices.warn(f"bad_{of_what}", problem)
+            self._counters.throttled.warn(f"bad_{of_what}", problem)
             self._problems[of_what] = problem
         else:
             self._problems.pop(of_what, None)
 
     def _drop(self, stream: str, reason: str) -> None:
-        self._accounts.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))
+        self._counters.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))

@@ -13,17 +13,17 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from segan_ros.ros.accounts import Accounts
+from segan_ros.ros.counters import Counters
 from segan_ros.ros.diagnostics import Diagnostics, Report
 from segan_ros.ros.inputs import Inputs
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.loader import Loader
-from segan_ros.ros.notices import Notices
 from segan_ros.ros.outputs import SPATIAL, Outputs
 from segan_ros.ros.pipeline import Pipeline
 from segan_ros.ros.services import Refused, Services, Wait
 from segan_ros.ros.snapshots import Completion
 from segan_ros.ros.synchronizer import STREAMS
+from segan_ros.ros.throttled_log import ThrottledLog
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 ERROR = TransitionCallbackReturn.ERROR
@@ -58,7 +58,7 @@ class SeganNode(LifecycleNode):
 
     def __init__(self, name: str = "segan", **options: Any) -> None:
         super().__init__(name, **options)
-        self.accounts = Accounts(Notices(self.get_logger()))
+        self.counters = Counters(ThrottledLog(self.get_logger()))
         self._problem = self._reload_problem = ""
         self._enabled = True
         self._completion: Completion | None = None
@@ -137,9 +137,9 @@ class SeganNode(LifecycleNode):
         super().on_activate(state)
         try:
             self._pipeline = Pipeline(
-                self, self.parameters, self.accounts, self._completion, self._outputs
+                self, self.parameters, self.counters, self._completion, self._outputs
             )
-            self._inputs = Inputs(self, self.parameters, self.accounts, self._pipeline.deliver)
+            self._inputs = Inputs(self, self.parameters, self.counters, self._pipeline.deliver)
         except Exception:
             self._stop()
             super().on_deactivate(state)
@@ -265,17 +265,17 @@ class SeganNode(LifecycleNode):
             enabled=self._enabled,
             **self._of_model(),
             reload_problem=self._reload_problem,
-            tallies={s: self.accounts.tally(s) for s in STREAMS},
+            tallies={s: self.counters.tally(s) for s in STREAMS},
             topics=inputs.topics if inputs else {},
             publishers=inputs.publishers if inputs else {},
             elsewhere=inputs.elsewhere if inputs else {},
             parameters=self.parameters.values,
-            times=self.accounts.percentiles(),
+            times=self.counters.percentiles(),
             spatial=sorted(self._outputs.wanted & SPATIAL) if inputs and self._outputs else [],
             calibrated=inputs.calibrated if inputs else False,
             lost_share=inputs.gaps.lost_share if inputs else 0.0,
             camera_problem=inputs.camera_problem if inputs else "",
             jumps=self._jumps + (inputs.jumps if inputs else 0),
-            texts=dict(self.accounts.notices.last),
+            texts=dict(self.counters.throttled.last),
             at=time.monotonic(),
         )

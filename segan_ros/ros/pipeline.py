@@ -12,7 +12,7 @@ from rclpy.node import Node
 
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.messages.images import MessageError
-from segan_ros.ros.accounts import Accounts
+from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.outputs import BEFORE_PAINTING, Outputs
 from segan_ros.ros.parameters import to_settings
@@ -50,7 +50,7 @@ class Pipeline:
     Args:
         node: its clock tells how old a frame is.
         parameters: which frames are too old, whether to paint, how to complete.
-        accounts: learns what became of each frame.
+        counters: learns what became of each frame.
         completion: the networks; used by the worker's thread alone.
         outputs: where answers go.
     """
@@ -59,12 +59,12 @@ class Pipeline:
         self,
         node: Node,
         parameters: LiveParameters,
-        accounts: Accounts,
+        counters: Counters,
         completion: Completion,
         outputs: Outputs,
     ) -> None:
         self._node, self._parameters = node, parameters
-        self._accounts, self._completion, self._outputs = accounts, completion, outputs
+        self._counters, self._completion, self._outputs = counters, completion, outputs
         self._latest: Snapshot | None = None
         self.update()
         self._worker: Worker[Snapshot] = Worker(self._handle, self._fail, "segan worker")
@@ -92,9 +92,9 @@ class Pipeline:
         if self._is_stale(snapshot):
             return
         if not self._outputs.wanted:
-            self._accounts.drop(IMAGE, "no_subscriber")
+            self._counters.drop(IMAGE, "no_subscriber")
         elif self._worker.offer(snapshot) is not None:
-            self._accounts.drop(IMAGE, "superseded")
+            self._counters.drop(IMAGE, "superseded")
 
     def use(self, completion: Completion) -> None:
         """Complete with other networks from the next frame on."""
@@ -119,7 +119,7 @@ class Pipeline:
     def close(self, reason: str) -> None:
         """Finish the frame in work, drop the one that waits, end the thread."""
         for _ in self._worker.stop():
-            self._accounts.drop(IMAGE, reason)
+            self._counters.drop(IMAGE, reason)
         self._latest = None
         # Pipeline and worker know each other, which would keep the networks for a while.
         del self._completion
@@ -129,20 +129,20 @@ class Pipeline:
         if self._is_stale(snapshot):
             return
         if not wanted:
-            self._accounts.drop(IMAGE, "no_subscriber")
+            self._counters.drop(IMAGE, "no_subscriber")
             return
         started = time.monotonic()
         # One set of networks and settings for both halves, whatever is set or loaded meanwhile.
         complete = partial(self._completion.scene, snapshot, self._settings)
         frame, scene = complete(False, self._reuse_change)
         self._outputs.publish(wanted & BEFORE_PAINTING, frame, scene, snapshot.header)
-        self._accounts.time("graph_age", self.age(snapshot))
+        self._counters.time("graph_age", self.age(snapshot))
         paint = self._paints and "objects" in wanted
         frame, scene = complete(paint)
         if not paint:  # A reused scene may be painted already.
             scene = scene.unpainted()
         self._outputs.publish(wanted - BEFORE_PAINTING, frame, scene, snapshot.header)
-        self._accounts.finish(IMAGE)
+        self._counters.finish(IMAGE)
         stages = {
             "wait": snapshot.matched - snapshot.arrived,
             "queue": started - snapshot.matched,
@@ -151,16 +151,16 @@ class Pipeline:
             "age": self.age(snapshot),
         }
         for stage, seconds in stages.items():
-            self._accounts.time(stage, seconds)
+            self._counters.time(stage, seconds)
 
     def _is_stale(self, snapshot: Snapshot) -> bool:
         problem = age_problem(self.age(snapshot), self._max_age)
         if problem:
-            self._accounts.drop(IMAGE, "stale", f"frame dropped: {problem}")
+            self._counters.drop(IMAGE, "stale", f"frame dropped: {problem}")
         return bool(problem)
 
     def _fail(self, snapshot: Snapshot, error: Exception) -> None:
         if isinstance(error, MessageError):
-            self._accounts.drop(IMAGE, error.reason, str(error))
+            self._counters.drop(IMAGE, error.reason, str(error))
         else:
-            self._accounts.fail(IMAGE, error)
+            self._counters.fail(IMAGE, error)

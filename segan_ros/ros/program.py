@@ -14,7 +14,7 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.signals import SignalHandlerOptions
 
 from segan_ros.ros.node import SeganNode
-from segan_ros.ros.notices import RosHandler
+from segan_ros.ros.throttled_log import RosHandler
 
 LAST_ANSWERS, LAST_REQUESTS, QUIET = 5.0, 2.0, 1.0
 """Seconds: at its end the program answers open requests for so long at most, takes new ones for so
@@ -66,7 +66,7 @@ def _spin_once(node: SeganNode, executor: Executor, timeout: float) -> None:
     except ExternalShutdownException:
         raise
     except Exception:
-        node.accounts.notices.error(
+        node.counters.throttled.error(
             "internal_error", f"a callback failed: {traceback.format_exc()}"
         )
 

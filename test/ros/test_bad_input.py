@@ -88,7 +88,7 @@ def test_bad_message_is_counted_and_explained(start_node, robot, sent, reason, t
     assert level == b"\x01" and text in said
     robot.send(*image_and_mask(START + SECOND))
     robot.wait(lambda: graphs, "the next good frame")
-    robot.wait(lambda: node.tally().in_flight == 0, "the accounts")
+    robot.wait(lambda: node.tally().in_flight == 0, "the counters")
 
 
 def test_row_padding_and_big_endian_work(start_node, robot):
@@ -178,7 +178,7 @@ def test_camera_info_that_gives_no_rays_costs_no_frame(start_node, robot):
     robot.send(*image_and_mask(START))
     robot.wait(lambda: markers, "markers")
     assert [m.action for m in markers[0].markers] == [Marker.DELETEALL]
-    assert "calibrate the camera" in node.node.accounts.notices.last["bad_camera_info"]
+    assert "calibrate the camera" in node.node.counters.throttled.last["bad_camera_info"]
     robot.wait(lambda: node.tally().done == 1, "the frame to be counted")
 
 

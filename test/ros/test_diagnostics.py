@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("rclpy")
-from segan_ros.ros.accounts import Accounts, Tally
+from segan_ros.ros.counters import Counters, Tally
 from segan_ros.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Report, judge, values
 from segan_ros.ros.gaps import Gaps
-from segan_ros.ros.notices import Notices
+from segan_ros.ros.throttled_log import ThrottledLog
 
 pytestmark = pytest.mark.ros
 
@@ -280,20 +280,20 @@ def test_pause_of_the_camera_is_no_loss(announced):
 
 def test_error_after_a_warning_reaches_the_log_of_ros(capfd):
     rclpy_logging = pytest.importorskip("rclpy.logging")
-    accounts = Accounts(Notices(rclpy_logging.get_logger("notices")))
-    accounts.drop("image", "truncated", "cut short")
-    accounts.fail("image", RuntimeError("on fire"))
-    accounts.drop("image", "stale", "too old")
+    counters = Counters(ThrottledLog(rclpy_logging.get_logger("counters")))
+    counters.drop("image", "truncated", "cut short")
+    counters.fail("image", RuntimeError("on fire"))
+    counters.drop("image", "stale", "too old")
     said = capfd.readouterr().err
     assert "cut short" in said and "on fire" in said and "too old" in said
-    assert accounts.tally("image").dropped == {"truncated": 1, "internal_error": 1, "stale": 1}
+    assert counters.tally("image").dropped == {"truncated": 1, "internal_error": 1, "stale": 1}
 
 
 def test_same_warning_is_not_logged_for_each_frame():
     lines = []
-    accounts = Accounts(Notices(SimpleNamespace(warning=lines.append)))
+    counters = Counters(ThrottledLog(SimpleNamespace(warning=lines.append)))
     for n in range(100):
-        accounts.drop("image", "truncated", f"frame {n} is cut short")
+        counters.drop("image", "truncated", f"frame {n} is cut short")
     assert lines == ["frame 0 is cut short"]
-    assert accounts.notices.last["truncated"] == "frame 99 is cut short"
-    assert accounts.tally("image").dropped == {"truncated": 100}
+    assert counters.throttled.last["truncated"] == "frame 99 is cut short"
+    assert counters.tally("image").dropped == {"truncated": 100}

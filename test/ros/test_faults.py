@@ -185,7 +185,7 @@ class TestMasks:
             camera.publish(image_and_mask(START + n * FRAME)[0])
             robot.wait(lambda n=n: node.tally().received > n, "the message")
         robot.wait(lambda: node.tally().dropped == {"queue_full": 1}, "the oldest to be dropped")
-        text = node.node.accounts.notices.last["queue_full"]
+        text = node.node.counters.throttled.last["queue_full"]
         assert "more of image wait than sync_queue holds" in text
 
 

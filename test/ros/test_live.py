@@ -88,7 +88,7 @@ def test_newest_frame_waits_for_one_frame_alone(start_node, robot):
     robot.wait(lambda: stamps[-1] in stamps_of(graphs), "the newest frame")
     # From the moment the newest came in: the rest of the frame in work, and its own work.
     assert segmentor.runs == 2
-    robot.wait(lambda: settled(node), "the accounts")
+    robot.wait(lambda: settled(node), "the counters")
     assert stamps_of(graphs) == [stamps[0], stamps[-1]]
     assert node.tally().done == 2 and node.tally().received == 10
 
@@ -125,7 +125,7 @@ def test_answers_are_given_again_while_nothing_changes(
         robot.wait(lambda n=n: len(graphs) == len(objects) == n + 1, "an answer")
         assert graphs[-1].header == objects[-1].header == image.header
     assert segmentor.runs == painter.runs == runs
-    robot.wait(lambda: node.tally().done == len(views), "the accounts")
+    robot.wait(lambda: node.tally().done == len(views), "the counters")
     assert values(node.node.report())["image.reused"] == str(len(views) - runs)
 
 
@@ -155,7 +155,7 @@ def test_reused_answer_has_no_appearance_once_it_is_switched_off(start_node, rob
         robot.send(*shown(START + n * SECOND))
         robot.wait(lambda n=n: len(objects) == n + 1, "an answer")
         assert all(bool(o.appearance.image.data) == painted for o in objects[-1].objects)
-    robot.wait(lambda: node.tally().done == 3, "the accounts")
+    robot.wait(lambda: node.tally().done == 3, "the counters")
     assert values(node.node.report())["image.reused"] == "2"
 
 
@@ -176,8 +176,8 @@ def test_every_stage_is_timed(start_node, robot):
     heard = listen(robot, node, "objects", "occlusion_graph")
     robot.send(*image_and_mask())
     robot.wait(lambda: all(heard), "answers")
-    robot.wait(lambda: node.tally().done, "the accounts")
-    times = node.node.accounts.percentiles()
+    robot.wait(lambda: node.tally().done, "the counters")
+    times = node.node.counters.percentiles()
     stages = {"wait", "queue", "decode", "crop", "segment", "graph", "paint", "encode", "publish"}
     assert stages <= set(times)
     assert 0 < sum(times[s][0] for s in stages) <= times["total"][0]

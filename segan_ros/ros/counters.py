@@ -1,4 +1,4 @@
-"""Every message that came in: published or used, dropped under a reason, or still on its way."""
+"""Counts every incoming message: published or used, dropped for a reason, or in flight."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segan_ros.ros.notices import Notices
+from segan_ros.ros.throttled_log import ThrottledLog
 
 WINDOW = 200
-"""Frames over which latencies are summed up."""
+"""Frames over which latency percentiles are taken."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class Tally:
         return Tally(self.received - before.received, self.done - before.done, dropped)
 
 
-class Accounts:
-    """Counts messages by input, and the time that published frames took. Safe between threads.
+class Counters:
+    """Message counts by input, and how long the stages of a published frame took. Thread-safe.
 
     Args:
-        notices: learns why messages were dropped.
+        throttled: is told why messages were dropped.
     """
 
-    def __init__(self, notices: Notices) -> None:
-        self.notices = notices
+    def __init__(self, throttled: ThrottledLog) -> None:
+        self.throttled = throttled
         self._lock = threading.Lock()
         self._received: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
@@ -76,13 +76,13 @@ class Accounts:
         with self._lock:
             self._dropped.setdefault(stream, Counter())[reason] += 1
         if why:
-            self.notices.warn(reason, why)
+            self.throttled.warn(reason, why)
 
     def fail(self, stream: str, error: Exception) -> None:
         """One message met an error of ours; its traceback goes to the log."""
         self.drop(stream, "internal_error")
         text = "".join(traceback.format_exception(error))
-        self.notices.error("internal_error", f"{stream} dropped, the node goes on: {text}")
+        self.throttled.error("internal_error", f"{stream} dropped, the node goes on: {text}")
 
     def time(self, stage: str, seconds: float) -> None:
         """How long a stage of a published frame took."""

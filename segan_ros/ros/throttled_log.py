@@ -1,4 +1,4 @@
-"""Log lines that a stream may cause: each kind once in a while, with a count of the rest."""
+"""Throttled logging: each kind of line once per period, with a count of those held back."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ PERIOD = 10.0
 """Seconds between two lines of the same kind."""
 
 
-class Notices:
-    """Speaks through `logger`, and keeps the last text of each kind for the diagnostics."""
+class ThrottledLog:
+    """Logs through `logger`, and keeps the last text of each kind for the diagnostics."""
 
     def __init__(self, logger: Any) -> None:
         self._logger = logger
         self._lock = threading.Lock()
-        self._said: dict[str, tuple[float, int]] = {}
+        self._logged: dict[str, tuple[float, int]] = {}
         self.last: dict[str, str] = {}
 
     def warn(self, kind: str, text: str) -> None:
@@ -36,16 +36,16 @@ class Notices:
         now = time.monotonic()
         with self._lock:
             self.last[kind] = text.strip().splitlines()[-1]
-            when, kept_back = self._said.get(kind, (-PERIOD, 0))
+            when, suppressed = self._logged.get(kind, (-PERIOD, 0))
             if now - when < PERIOD:
-                self._said[kind] = (when, kept_back + 1)
+                self._logged[kind] = (when, suppressed + 1)
                 return ""
-            self._said[kind] = (now, 0)
-        return f"{text} ({kept_back} more like this)" if kept_back else text
+            self._logged[kind] = (now, 0)
+        return f"{text} ({suppressed} similar)" if suppressed else text
 
 
 class RosHandler(logging.Handler):
-    """Passes on what the floors below say through Python's logging."""
+    """Forwards the records of Python's logging, which the rooms below use, to the ROS log."""
 
     def __init__(self, logger: Any) -> None:
         super().__init__(logging.INFO)

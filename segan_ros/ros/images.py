@@ -1,3 +1,0 @@
-"""Arrays -> sensor_msgs/Image."""
-
-from __future__ import annotations
