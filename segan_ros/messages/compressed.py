@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import sys
-import zlib
 from functools import cached_property
 from typing import Any
 
@@ -12,12 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.messages.images import ENCODINGS, MAX_SIDE, REMEDIES, MessageError, layout
+from segan_ros.messages import png
+from segan_ros.messages.images import MAX_SIDE, REMEDIES, MessageError, layout
 
 MAX_PIXELS = 1 << 26
 """Of a compressed image: a few bytes must not grow into gigabytes."""
 
-MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
+MAGIC = {"jpeg": b"\xff\xd8\xff", "png": png.SIGNATURE}
 """How files of each kind begin."""
 
 _END = {"jpeg": b"\xff\xd9", "png": b"IEND"}
@@ -61,16 +61,17 @@ class CompressedPicture:
                 ),
             )
         if kind == "png":
-            self.width, self.height, bits, colours = _png_header(self._bytes)
+            form = png.header(self._bytes)
+            self.width, self.height = form.width, form.height
         else:
             self.width, self.height = _jpeg_size(self._bytes)
-            bits, colours = 8, 2
+            form = png.Header(self.width, self.height, 8, 2)
         self._check_size()
         # A frame may do without depth, but not if it is found to be damaged only then.
         damaged = topic == "depth" and not self._is_sound
         if damaged or _END[kind] not in self._bytes[-_TAIL:]:
             raise self._truncated()
-        self.encoding = self._encoding(bits, colours)
+        self.encoding = self._encoding(form)
         dtype, channels = layout(self.encoding)
         self.step = self.width * channels * dtype.itemsize
 
@@ -84,12 +85,9 @@ class CompressedPicture:
         # OpenCV may not come back from a damaged png.
         if not self._is_sound:
             raise self._truncated()
-        how = cv2.IMREAD_UNCHANGED
-        if self._topic == "image":
-            how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         try:
-            pixels = cv2.imdecode(np.frombuffer(self._bytes, np.uint8), how)
-        except cv2.error:
+            pixels = self._pixels()
+        except (cv2.error, ValueError):
             pixels = None
         if pixels is None or pixels.shape[:2] != (self.height, self.width):
             raise self._truncated()
@@ -100,10 +98,18 @@ class CompressedPicture:
             pixels = np.where(pixels > 0, metres, np.float32(np.nan))
         return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
 
+    def _pixels(self) -> NDArray[Any] | None:
+        if self._topic == "instance_mask":
+            return png.stored_ids(self._bytes)
+        how = cv2.IMREAD_UNCHANGED
+        if self._topic == "image":
+            how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        return cv2.imdecode(np.frombuffer(self._bytes, np.uint8), how)
+
     @cached_property
     def _is_sound(self) -> bool:
         """False for a png that is damaged; of a jpeg nothing is known before it is decoded."""
-        return not self._bytes.startswith(MAGIC["png"]) or _is_sound_png(self._bytes)
+        return not self._bytes.startswith(MAGIC["png"]) or png.is_sound(self._bytes)
 
     def _check_size(self) -> None:
         width, height = self.width, self.height
@@ -115,22 +121,19 @@ class CompressedPicture:
                 f"and a compressed image may have {MAX_PIXELS} pixels",
             )
 
-    def _encoding(self, bits: int, colours: int) -> str:
-        """What `data` is laid out like; ``colours`` is PNG's colour type, 0 = grey."""
+    def _encoding(self, form: png.Header) -> str:
+        """What `data` is laid out like."""
         if self._topic == "image":
             return "bgr8"
-        if self._quantization is not None and (bits, colours) == (16, 0):
-            return "32FC1"
-        found = {8: "mono8", 16: "16UC1"}.get(bits, "") if colours == 0 else ""
-        if found not in ENCODINGS[self._topic]:
-            kind = "grey" if colours == 0 else "colour or palette"
-            raise MessageError(
-                "bad_encoding",
-                f"{self._name} is a {kind} png of {bits} bits; publish it as grey png of "
-                f"{'8 or 16' if self._topic == 'instance_mask' else '16'} bits"
-                f"{REMEDIES[self._topic]}",
-            )
-        return found
+        if self._topic == "instance_mask" and form.holds_ids:
+            return "16UC1" if form.bits == 16 else "mono8"
+        if self._topic == "depth" and (form.bits, form.colour_type) == (16, png.GREY):
+            return "16UC1" if self._quantization is None else "32FC1"
+        wanted = "grey or palette" if self._topic == "instance_mask" else "16-bit grey"
+        raise MessageError(
+            "bad_encoding",
+            f"{self._name} is {form.kind}; publish it as {wanted} png{REMEDIES[self._topic]}",
+        )
 
     def _truncated(self) -> MessageError:
         return MessageError(
@@ -143,9 +146,9 @@ class CompressedPicture:
 def decode_compressed(message: Any, topic: str = "image", name: str = "") -> CompressedPicture:
     """What a ``sensor_msgs/CompressedImage`` holds, to be used like a ``sensor_msgs/Image``.
 
-    Colour images are jpeg or png and come out as ``bgr8``. Labels are grey png of 8 or 16 bits,
-    never jpeg, which changes ids. Depth is grey png of 16 bits, plain or with the header of
-    image_transport's ``compressedDepth``, which may hold 32FC1 as inverse depth.
+    Colour images are jpeg or png and come out as ``bgr8``. Labels are png, grey or with a palette
+    whose indices are the ids; never jpeg, which changes ids. Depth is grey png of 16 bits, plain or
+    with the header of image_transport's ``compressedDepth``, which may hold 32FC1 as inverse depth.
 
     Args:
         message: from outside.
@@ -159,27 +162,11 @@ def decode_compressed(message: Any, topic: str = "image", name: str = "") -> Com
     return CompressedPicture(message, topic, name or topic)
 
 
-def _png_header(data: bytes) -> tuple[int, int, int, int]:
-    """Width, height, bits, colour type; zeros when the first chunk is no header."""
-    if data[12:16] != b"IHDR" or len(data) < 26:
-        return 0, 0, 0, 0
-    return struct.unpack(">IIBB", data[16:26])
-
-
-def _is_sound_png(data: bytes) -> bool:
-    """Whether its chunks follow each other to the end with the right checksums, and do not move."""
-    at = len(MAGIC["png"])
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 8 + length
-        if kind == b"acTL" or zlib.crc32(data[at + 4 : end]) != int.from_bytes(
-            data[end : end + 4], "big"
-        ):
-            return False
-        if kind == b"IEND":
-            return True
-        at = end + 4
-    return False
+def is_whole(content: bytes) -> bool:
+    """False for a jpeg or png that is cut short or, as far as can be told, damaged."""
+    if content.startswith(MAGIC["png"]):
+        return png.is_sound(content)
+    return not content.startswith(MAGIC["jpeg"]) or _END["jpeg"] in content[-_TAIL:]
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

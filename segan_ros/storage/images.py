@@ -9,26 +9,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.messages.compressed import MAGIC
+from segan_ros.messages import png
+from segan_ros.messages.compressed import is_whole
 from segan_ros.storage.shards import PackedFile
 
 
 def read_labels(path: str | Path | PackedFile) -> NDArray[Any]:
-    """A label image, ``(H, W)`` integers as in the file.
+    """A label image, ``(H, W)`` uint8 or uint16: the numbers in the file, of a palette the indices.
 
     Raises:
         FileNotFoundError, ValueError: there is none, or it holds no ids.
     """
     content = read_bytes(path)
-    labels = decoded(path, content, cv2.IMREAD_UNCHANGED)
-    if content.startswith(MAGIC["jpeg"]):
-        raise ValueError(f"{path}: a jpeg, which changes ids; save label images as png")
-    if labels.ndim != 2:
+    if not content.startswith(png.SIGNATURE):
+        decoded(path, content, cv2.IMREAD_UNCHANGED)  # names what is no picture at all
         raise ValueError(
-            f"{path}: a label image has one channel of ids, this one has {labels.shape[2]}; save "
-            "palette and colour images of ids as 8- or 16-bit grey png"
+            f"{path}: a label image is a png, other formats change ids; save it as grey or palette "
+            "png"
         )
-    return labels
+    _refuse_cut_short(path, content)
+    try:
+        return png.stored_ids(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def read_image(path: str | Path | PackedFile, flags: int) -> NDArray[Any]:
@@ -44,6 +47,7 @@ def read_bytes(path: str | Path | PackedFile) -> bytes:
 
 
 def decoded(path: str | Path | PackedFile, content: bytes, flags: int) -> NDArray[Any]:
+    _refuse_cut_short(path, content)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error:  # too many pixels
@@ -51,6 +55,12 @@ def decoded(path: str | Path | PackedFile, content: bytes, flags: int) -> NDArra
     if image is None:
         raise ValueError(f"{path}: not a readable image")
     return image
+
+
+def _refuse_cut_short(path: str | Path | PackedFile, content: bytes) -> None:
+    """OpenCV leaves what is missing of a picture black or grey, without a word."""
+    if not is_whole(content):
+        raise ValueError(f"{path}: damaged or cut short; copy or save it again")
 
 
 def write_image(path: Path, image: NDArray[Any]) -> None:

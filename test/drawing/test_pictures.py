@@ -217,21 +217,6 @@ def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):
     assert not (tmp_path / "scene" / "overlay.png").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "channels", "message"),
-    [
-        ("ids.jpg", ".jpg", (), "ids.jpg: a jpeg, which changes ids; save label images as png"),
-        ("ids.png", ".jpg", (), "ids.png: a jpeg, which changes ids"),
-        ("ids.png", ".png", (3,), "this one has 3; save palette and colour images of ids as"),
-    ],
-)
-def test_labels_that_hold_no_ids_are_refused(tmp_path, name, kind, channels, message):
-    write_image(tmp_path / "rgb.png", np.zeros((8, 8, 3), np.uint8))
-    (tmp_path / name).write_bytes(encoded(np.zeros((8, 8, *channels), np.uint8), kind))
-    with pytest.raises(ValueError, match=message):
-        read_frame(tmp_path / "rgb.png", tmp_path / name)
-
-
 def test_photo_that_is_to_be_turned_is_read_as_its_masks_were_drawn(tmp_path):
     """EXIF says: turn by 90 degrees. The node does not turn pictures either."""
     (tmp_path / "rgb.jpg").write_bytes(turned_jpeg(np.zeros((8, 16, 3), np.uint8), 6))

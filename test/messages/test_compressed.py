@@ -1,12 +1,12 @@
 """Compressed images hold what raw ones do, and damage in them is named."""
 
 import struct
-import zlib
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from png_files import chunk, label_files
 
 from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.images import (
@@ -31,11 +31,6 @@ def damaged(change, kind="png"):
     sent = message(RGB, kind)
     sent.data = change(sent.data)
     return sent
-
-
-def chunk(kind, content):
-    checksum = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
 def with_size(data, width, height):
@@ -68,6 +63,14 @@ def test_labels_keep_their_ids(labels):
     picture = decode_compressed(message(labels), "instance_mask")
     check(picture, "instance_mask")
     np.testing.assert_array_equal(to_labels(picture), labels)
+
+
+def test_label_images_of_every_png_form_keep_their_ids():
+    for content, values in label_files():
+        sent = SimpleNamespace(header="header", format="png", data=content)
+        picture = decode_compressed(sent, "instance_mask")
+        check(picture, "instance_mask")
+        np.testing.assert_array_equal(to_labels(picture), values)
 
 
 @pytest.mark.parametrize("front", [b"", bytes(12)])
@@ -105,8 +108,18 @@ def test_depth_in_metres_is_inverse_in_compressed_depth():
             "bad_encoding",
             "the publisher's parameter depth.compressedDepth.format",
         ),
-        (message(RGB), "instance_mask", "bad_encoding", "colour or palette png of 8 bits; publish"),
-        (message(LABELS.astype(np.uint8)), "depth", "bad_encoding", "grey png of 8 bits; publish"),
+        (
+            message(RGB),
+            "instance_mask",
+            "bad_encoding",
+            "a colour png of 8 bits; publish it as grey or palette png, one object id per pixel",
+        ),
+        (
+            message(LABELS.astype(np.uint8)),
+            "depth",
+            "bad_encoding",
+            "a grey png of 8 bits; publish it as 16-bit grey png: millimetres in 16UC1",
+        ),
         (message(RGB, "bmp"), "image", "bad_encoding", "'bmp' and holds neither jpeg nor png"),
         (
             message(LABELS, format="16UC1; compressedDepth png", front=bytes(12)),
