@@ -28,7 +28,7 @@ import numpy as np
 from segan_ros.boxes import tight_box
 from segan_ros.drawing.tables import markdown_table
 from segan_ros.frame import Frame
-from segan_ros.storage.scenes import write_scene
+from segan_ros.storage.scene_writer import write_scene
 from segan_ros.synthesis.cameras import draw_camera
 from segan_ros.synthesis.lights import draw_lights, draw_look
 from segan_ros.synthesis.piles import Job, come_to_rest, heap, lay_out

@@ -14,7 +14,7 @@ from segan_ros.storage.photographs import (
     photograph_paths,
     read_photographs,
 )
-from segan_ros.storage.scenes import scene_files
+from segan_ros.storage.scene_writer import scene_files
 from segan_ros.synthesis.collage import TENTHS, VERSION, collage, longest_side, read_cut_outs
 from segan_ros.synthesis.folder import SceneFolders, claimed, parse_size
 

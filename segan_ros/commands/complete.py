@@ -12,9 +12,10 @@ from segan_ros.completion import SceneCompleter, TooManyObjectsError
 from segan_ros.drawing.pictures import completed_sheet, enlarged, graph_svg, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.runtime.model import PROVIDERS, Model, model_folder
+from segan_ros.storage.frames import read_frame
 from segan_ros.storage.output import output_folder
 from segan_ros.storage.results import refuse_scene_folder, write_result
-from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_frame, read_scene_frame
+from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_scene_frame
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from segan_ros.storage.importers.coco_amodal import coco_amodal_scenes
 from segan_ros.storage.importers.collect import Problems
 from segan_ros.storage.importers.dyce import dyce_scenes
-from segan_ros.storage.scenes import write_scene
+from segan_ros.storage.scene_writer import write_scene
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,9 @@ from segan_ros.messages import png
 from segan_ros.messages.compressed import is_whole
 from segan_ros.storage.shards import PackedFile
 
+MAX_ID = 65535
+"""The largest id that a label image holds: a png has 16 bits at most."""
+
 
 def read_labels(path: str | Path | PackedFile) -> NDArray[Any]:
     """A label image, ``(H, W)`` uint8 or uint16: the numbers in the file, of a palette the indices.

@@ -1,4 +1,4 @@
-"""Scenes on disk: the one reader and the one writer of labelled pictures.
+"""Finds and reads scenes: labelled pictures with their ground truth.
 
 A scene folder holds ``rgb.png|jpg``, ``labels.png``, optional ``depth_mm.png``, ``amodal.npz``,
 ``appearance_<id>.png`` and ``scene.json``. docs/data.md describes it for other programs. The
@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from segan_ros.boxes import tight_box
 from segan_ros.frame import Box, Frame, Image
-from segan_ros.storage.images import encoded, read_image, read_labels
+from segan_ros.storage.frames import read_frame
+from segan_ros.storage.images import read_image
 from segan_ros.storage.shards import PackedFile, PackedScene, read_shard
 from segan_ros.truth import LabelledScene, TrueObject
 
@@ -31,9 +29,6 @@ T = TypeVar("T")
 
 ScenePath = Path | PackedScene
 """Where a scene is: a folder, or a place in a shard."""
-
-MAX_ID = 65535
-"""In ``labels.png``, which has 16 bits."""
 
 STATED = ("id", "name", "visible", "amodal", "box")
 """What ``scene.json`` says of every object."""
@@ -161,102 +156,6 @@ def _read_truth(folder: ScenePath, frame: Frame) -> LabelledScene:
     return LabelledScene(
         frame, objects, tuple((int(a), int(b), int(n)) for a, b, n in occlusions), description
     )
-
-
-def read_frame(
-    rgb: str | Path | PackedFile,
-    labels: str | Path | PackedFile,
-    depth: str | Path | PackedFile | None = None,
-    camera_matrix: NDArray[np.float64] | None = None,
-) -> Frame:
-    """Read a picture, its label image (8 or 16 bit) and its depth (16 bit, millimetres, 0 unknown).
-
-    Raises:
-        FileNotFoundError, ValueError: as the files deserve, naming the file.
-    """
-    # As the pixels lie in the file, which is how the node and whoever drew the masks see them.
-    bgr = read_image(rgb, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    ids = read_labels(labels)
-    metres = None
-    if depth is not None:
-        millimetres = read_image(depth, cv2.IMREAD_UNCHANGED)
-        if millimetres.dtype != np.uint16 or millimetres.ndim != 2:
-            raise ValueError(
-                f"{depth}: depth is a 16-bit one-channel image in mm, got {millimetres.dtype}"
-            )
-        metres = np.where(
-            millimetres > 0, millimetres.astype(np.float32) / 1000, np.float32(np.nan)
-        )
-    try:
-        return Frame(np.ascontiguousarray(bgr[..., ::-1]), ids, metres, camera_matrix)
-    except ValueError as error:
-        raise ValueError(f"{rgb}, {labels}: {error}") from None
-
-
-def write_scene(folder: str | Path, scene: LabelledScene) -> None:
-    """Write a scene folder in one step: it is there whole or not at all. An old one is replaced."""
-    write_scene_files(Path(folder), scene_files(scene))
-
-
-def write_scene_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """The same for the files of a scene, by name. Raises OSError when they cannot be written."""
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed and had our number
-    part.mkdir(parents=True)
-    try:
-        for name, content in files.items():
-            (part / name).write_bytes(content)
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-
-
-def scene_files(scene: LabelledScene) -> dict[str, bytes]:
-    """The files of a scene by name: what a scene folder holds, and a shard.
-
-    Raises:
-        ValueError: an id is above `MAX_ID`.
-    """
-    frame = scene.frame
-    labels = frame.labels.clip(min=0)
-    if (most := max([int(labels.max()), *(o.id for o in scene.objects)])) > MAX_ID:
-        raise ValueError(f"the scene has the id {most}; labels.png holds ids up to {MAX_ID}")
-    files = {"rgb.png": encoded(frame.rgb), "labels.png": encoded(labels.astype(np.uint16))}
-    if frame.depth is not None:
-        millimetres = np.nan_to_num(frame.depth * 1000, nan=0, posinf=0)
-        files["depth_mm.png"] = encoded(millimetres.clip(0, 65535).round().astype(np.uint16))
-    masks = np.array([o.amodal for o in scene.objects], bool).reshape(-1, *frame.size)
-    archive = io.BytesIO()
-    np.savez_compressed(archive, masks=np.packbits(masks, axis=-1))
-    files["amodal.npz"] = archive.getvalue()
-    for item in scene.objects:
-        if item.appearance is not None:
-            files[f"appearance_{item.id}.png"] = encoded(item.appearance)
-    files["scene.json"] = json.dumps(_describe_scene(scene), indent=1).encode()
-    return files
-
-
-def _describe_scene(scene: LabelledScene) -> dict[str, Any]:
-    visible = dict(
-        zip(*(v.tolist() for v in np.unique(scene.frame.labels, return_counts=True)), strict=True)
-    )
-    objects = [
-        {
-            "id": o.id,
-            "name": o.name,
-            "visible": visible.get(o.id, 0),
-            "amodal": int(np.count_nonzero(o.amodal)),
-            "box": list(o.box),
-            **o.about,
-        }
-        for o in scene.objects
-    ]
-    matrix = scene.frame.camera_matrix
-    camera = {} if matrix is None else {"camera_matrix": matrix.tolist()}
-    return {**scene.extra, **camera, "objects": objects, "occ": [list(o) for o in scene.occlusions]}
 
 
 def _image_path(folder: ScenePath) -> Path | PackedFile | None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from segan_ros.storage.scenes import write_scene_files
+from segan_ros.storage.scene_writer import write_scene_files
 from segan_ros.storage.shards import ShardWriter
 
 NOTE = "generate.json"

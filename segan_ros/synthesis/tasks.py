@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import mujoco
 
-from segan_ros.storage.scenes import scene_files
+from segan_ros.storage.scene_writer import scene_files
 from segan_ros.synthesis import assets
 from segan_ros.synthesis.piles import VERSION, Job, heap
 from segan_ros.synthesis.views import Rejected

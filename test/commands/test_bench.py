@@ -8,7 +8,7 @@ from dummy_model import write_dummy_model
 from samples import labelled_scene
 
 from segan_ros.commands.main import main
-from segan_ros.storage.scenes import write_scene
+from segan_ros.storage.scene_writer import write_scene
 
 
 def test_json_holds_each_network_of_both_models_and_their_ratio(tmp_path, capsys):

@@ -27,8 +27,9 @@ from segan_ros.drawing.pictures import (
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.runtime.model import Model
+from segan_ros.storage.frames import read_frame
 from segan_ros.storage.images import encoded, write_image
-from segan_ros.storage.scenes import read_frame, scene_files, write_scene
+from segan_ros.storage.scene_writer import scene_files, write_scene
 from segan_ros.storage.shards import ShardWriter
 
 MANY = np.arange(24 * 37, dtype=np.uint16).reshape(24, 37) % 301

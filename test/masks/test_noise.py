@@ -13,7 +13,7 @@ from segan_ros.masks.noise import CALIBRATED, MaskNoise, corrupted, touching_pai
 from segan_ros.scoring.matching import count_masks, match_masks, relabelled
 from segan_ros.scoring.predicted import noisy_masks
 from segan_ros.storage.images import write_image
-from segan_ros.storage.scenes import write_scene
+from segan_ros.storage.scene_writer import write_scene
 from segan_ros.truth import LabelledScene, TrueObject
 
 NONE = CALIBRATED.only()

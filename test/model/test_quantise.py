@@ -13,7 +13,7 @@ from segan_ros.resources import resource_path
 from segan_ros.runtime.model import model_folder
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.storage.bags import open_bag
-from segan_ros.storage.scenes import write_scene
+from segan_ros.storage.scene_writer import write_scene
 from segan_ros.truth import LabelledScene
 
 pytestmark = pytest.mark.torch  # Not of torch's doing, but of use only where models are made.

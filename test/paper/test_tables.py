@@ -28,7 +28,8 @@ from segan_ros.scoring.album import Album, tables_page
 from segan_ros.scoring.predicted import noisy_masks
 from segan_ros.scoring.references import input_masks, true_masks
 from segan_ros.scoring.sheet import MISSED, RIGHT, SEEN
-from segan_ros.storage.scenes import iterate_scenes, read_scene, write_scene
+from segan_ros.storage.scene_writer import write_scene
+from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 pytest.importorskip("onnx")

@@ -16,7 +16,7 @@ from segan_ros.replay import live
 from segan_ros.replay.run import Replay, Wanted
 from segan_ros.runtime.model import Model
 from segan_ros.storage.bags import Bag, open_bag
-from segan_ros.storage.scenes import write_scene
+from segan_ros.storage.scene_writer import write_scene
 
 pytest.importorskip("onnx")
 from dummy_model import write_dummy_model

@@ -24,7 +24,7 @@ from segan_ros.frame import Frame
 from segan_ros.messages.frames import without_depth
 from segan_ros.replay.truth import open_truth
 from segan_ros.storage.bags import BagError, BagFrame, Topics, open_bag
-from segan_ros.storage.scenes import write_scene
+from segan_ros.storage.scene_writer import write_scene
 from segan_ros.truth import LabelledScene, TrueObject
 
 HEADER = header_of(START)

@@ -11,7 +11,7 @@ import pytest
 from segan_ros.commands import main as cli
 from segan_ros.frame import Frame
 from segan_ros.scoring import evaluation as evaluate
-from segan_ros.storage.scenes import write_scene
+from segan_ros.storage.scene_writer import write_scene
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 pytest.importorskip("onnx")

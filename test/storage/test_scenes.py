@@ -21,9 +21,11 @@ from segan_ros.frame import (
     OcclusionEdge,
     OcclusionGraph,
 )
+from segan_ros.storage.frames import read_frame
 from segan_ros.storage.images import encoded, read_image
 from segan_ros.storage.results import graph_to_json, write_result
-from segan_ros.storage.scenes import iterate_scenes, read_frame, read_scene, write_scene
+from segan_ros.storage.scene_writer import write_scene
+from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.truth import true_occlusions
 
 REAL_PHOTOS = Path(__file__).parents[3] / "shared" / "real"

@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 from samples import labelled_scene
 
-from segan_ros.storage.scenes import (
-    iterate_scenes,
-    read_scene,
-    read_scene_frame,
-    scene_files,
-    write_scene,
-)
+from segan_ros.storage.scene_writer import scene_files, write_scene
+from segan_ros.storage.scenes import iterate_scenes, read_scene, read_scene_frame
 from segan_ros.storage.shards import ShardWriter
 
 

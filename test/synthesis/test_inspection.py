@@ -10,7 +10,7 @@ from samples import labelled_scene
 
 from segan_ros.commands import main as cli
 from segan_ros.frame import Frame
-from segan_ros.storage.scenes import scene_files, write_scene
+from segan_ros.storage.scene_writer import scene_files, write_scene
 from segan_ros.storage.shards import ShardWriter
 from segan_ros.synthesis.page import chart
 from segan_ros.synthesis.statistics import Histogram, histograms, measure, report

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("segan_ros.synthesis.gl")
-from segan_ros.storage.scenes import read_scene, write_scene
+from segan_ros.storage.scene_writer import write_scene
+from segan_ros.storage.scenes import read_scene
 from segan_ros.synthesis import physics, settings, views, world
 from segan_ros.synthesis.cameras import MOUNTS, Camera, draw_camera, look_at
 from segan_ros.synthesis.fixtures import boxed, moulded

@@ -14,7 +14,7 @@ from segan_ros.masks.noise import MaskNoise  # noqa: E402
 from segan_ros.model.segan import SPECS  # noqa: E402
 from segan_ros.scoring.metrics import least_overlap  # noqa: E402
 from segan_ros.storage.photographs import photograph_part, read_photographs  # noqa: E402
-from segan_ros.storage.scenes import write_scene  # noqa: E402
+from segan_ros.storage.scene_writer import write_scene  # noqa: E402
 from segan_ros.training.augment import PASTED, Cutout, View, augmented, on_photograph, spoilt  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batch, Batches, Library, jittered, order  # noqa: E402

@@ -13,7 +13,7 @@ from segan_ros.completion import SceneCompleter  # noqa: E402
 from segan_ros.frame import Frame  # noqa: E402
 from segan_ros.occlusion.edges import EdgeRule  # noqa: E402
 from segan_ros.scoring.references import true_masks  # noqa: E402
-from segan_ros.storage.scenes import write_scene  # noqa: E402
+from segan_ros.storage.scene_writer import write_scene  # noqa: E402
 from segan_ros.training.neighbours import NeighbourPainter  # noqa: E402
 from segan_ros.truth import LabelledScene, TrueObject  # noqa: E402
 

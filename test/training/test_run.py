@@ -22,7 +22,7 @@ from segan_ros.model import export  # noqa: E402
 from segan_ros.model.losses import LossWeights  # noqa: E402
 from segan_ros.model.segan import SPECS, Sizes  # noqa: E402
 from segan_ros.runtime.model import Model  # noqa: E402
-from segan_ros.storage.scenes import write_scene  # noqa: E402
+from segan_ros.storage.scene_writer import write_scene  # noqa: E402
 from segan_ros.training import train as recipe  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batches, Library  # noqa: E402

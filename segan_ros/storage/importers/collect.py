@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.frame import Frame, Image, Mask
-from segan_ros.storage.images import read_image
-from segan_ros.storage.scenes import MAX_ID
+from segan_ros.storage.images import MAX_ID, read_image
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 
