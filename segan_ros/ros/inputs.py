@@ -21,6 +21,7 @@ from segan_ros.ros.counters import Counters
 from segan_ros.ros.gaps import Gaps
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.parameters import OTHER, transport_of
+from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.snapshots import Snapshot, stamp_of
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
 
@@ -84,7 +85,12 @@ class Inputs:
                 subscription = self._subscribe(stream, transport_of(stream, parameters), qos)
                 self._subscriptions.append(subscription)
                 self.topics[stream] = subscription.topic_name
-            camera = node.create_subscription(CameraInfo, CAMERA, self._on_camera, qos)
+            camera = node.create_subscription(
+                CameraInfo,
+                CAMERA,
+                self._on_camera,
+                **with_overrides(node, "subscription", CAMERA, qos),
+            )
             self._subscriptions.append(camera)
             self.topics[CAMERA] = camera.topic_name
         except Exception:
@@ -147,7 +153,12 @@ class Inputs:
         kind = CompressedImage if compressed else Image
         # rclpy remaps the name itself: one that is remapped already would be so twice.
         topic = self._topic(stream, transport) if compressed else stream
-        return self._node.create_subscription(kind, topic, partial(self._on_image, stream), qos)
+        return self._node.create_subscription(
+            kind,
+            topic,
+            partial(self._on_image, stream),
+            **with_overrides(self._node, "subscription", topic, qos),
+        )
 
     def _topic(self, stream: str, transport: str) -> str:
         topic = self._node.resolve_topic_name(stream)

@@ -23,6 +23,7 @@ from segan_ros.ros.parameters import (
     UNCONFIGURED,
     Parameter,
 )
+from segan_ros.ros.qos import override_problems
 
 _OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
@@ -41,7 +42,7 @@ class LiveParameters:
 
     def __init__(self, node: Node, state: Callable[[], str], changed: Callable[[], None]) -> None:
         self._node, self._state = node, state
-        self._problems: dict[str, str] = {}
+        self._problems = override_problems(node)
         overrides = {n: p.value for n, p in getattr(node, "_parameter_overrides", {}).items()}
         for parameter in PARAMETERS:
             value = _as_float(parameter, overrides.get(parameter.name, parameter.default))
@@ -105,9 +106,11 @@ class LiveParameters:
 
     def _after(self, changed: Callable[[], None]) -> Callable[[list[RosParameter]], None]:
         def react(given: list[RosParameter]) -> None:
-            for one in given:
-                self._problems.pop(one.name, None)
-            changed()
+            ours = [one.name for one in given if one.name in BY_NAME]
+            for name in ours:
+                self._problems.pop(name, None)
+            if ours:
+                changed()
 
         return react
 

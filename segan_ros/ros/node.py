@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSProfile
 
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.diagnostics import Diagnostics, Report
@@ -20,6 +21,7 @@ from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.loader import Loader
 from segan_ros.ros.outputs import SPATIAL, Outputs
 from segan_ros.ros.pipeline import Pipeline
+from segan_ros.ros.qos import unused_overrides, with_overrides
 from segan_ros.ros.services import Refused, Services, Wait
 from segan_ros.ros.snapshots import Completion
 from segan_ros.ros.synchronizer import STREAMS
@@ -72,7 +74,10 @@ class SeganNode(LifecycleNode):
         self._loader = Loader(self.parameters)
         self._offered = Services(self, lambda: self._pipeline, self._enable, self._reload)
         self._diagnostics = Diagnostics()
-        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        topic = "/diagnostics"
+        self._diagnostics_publisher = self.create_publisher(
+            DiagnosticArray, topic, **with_overrides(self, "publisher", topic, QoSProfile(depth=1))
+        )
         self._timer = self.create_timer(
             self.parameters["diagnostics_period"],
             self._publish_diagnostics,
@@ -146,6 +151,11 @@ class SeganNode(LifecycleNode):
             raise
         self._inputs.enabled = self._enabled
         self._problem = ""
+        for name in unused_overrides(self):
+            self.get_logger().warning(
+                f"parameter {name!r} has no effect: it names no QoS policy of a topic that the "
+                "node subscribes to or publishes; ros2 node info lists them"
+            )
         self.get_logger().info("active, waiting for " + ", ".join(self._inputs.topics.values()))
 
     @transition

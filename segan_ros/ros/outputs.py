@@ -17,6 +17,7 @@ from segan_ros.frame import CompletedScene, Frame
 from segan_ros.messages.writing import to_amodal_labels, to_graph, to_message, to_objects
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph, OrientedBoxArray
 from segan_ros.ros.markers import to_markers
+from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
 from segan_ros.timing import timed
 
@@ -47,7 +48,10 @@ class Outputs:
         self._publishers: dict[str, LifecyclePublisher] = {}
         try:
             for name, kind in TYPES.items():
-                self._publishers[name] = node.create_lifecycle_publisher(kind, f"~/{name}", qos)
+                topic = f"~/{name}"
+                self._publishers[name] = node.create_lifecycle_publisher(
+                    kind, topic, **with_overrides(node, "publisher", topic, qos)
+                )
         except Exception:
             self.close()
             raise

@@ -1,4 +1,4 @@
-"""Every parameter of the node, declared once; config/segan.yaml and README agree by test."""
+"""Every parameter of the node, declared once: type, default, range and one sentence."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Parameter:
     Args:
         name: as in ``config/segan.yaml``.
         default: its type is the parameter's type.
-        text: one sentence for people.
+        text: one sentence that describes it.
         limits: smallest and largest value, for numbers.
         choices: allowed values, for strings; empty = any.
         unit: of the value, empty where there is none.
@@ -85,47 +85,50 @@ PARAMETERS = (
     Parameter(
         "model",
         "tabletop",
-        "Name of a shipped model, or path of a folder with model.yaml and its ONNX files.",
+        "Name of a shipped model, or path to a folder with model.yaml and its ONNX files.",
         changes=UNCONFIGURED,
     ),
     Parameter(
         "provider",
         "auto",
-        "What runs the networks; auto takes the first that works here.",
+        "ONNX Runtime provider of the networks; auto takes the first of these that works on this "
+        "machine.",
         choices=("auto", *PROVIDERS),
         changes=UNCONFIGURED,
     ),
     Parameter(
         "threads",
         0,
-        "CPU threads of each network; 0 = all cores.",
+        "CPU threads per network; 0 = all cores.",
         limits=(0, 256),
         changes=UNCONFIGURED,
     ),
     Parameter(
         "precision",
         "auto",
-        "Number format of the networks, where the provider has it: auto is fp16 on TensorRT and "
-        "fp32 elsewhere; int8 needs quantised files, and runs on TensorRT and OpenVINO.",
+        "Precision of the networks, where the provider supports it: auto is fp16 on TensorRT and "
+        "fp32 elsewhere; int8 needs quantised files and runs on TensorRT and OpenVINO.",
         choices=PRECISIONS,
         changes=UNCONFIGURED,
     ),
     Parameter(
         "engine_cache",
         "~/.cache/segan_ros/engines",
-        "Folder that keeps the engines TensorRT builds, made when needed.",
+        "Folder for the engines that TensorRT builds; created when needed.",
         changes=UNCONFIGURED,
     ),
     Parameter(
         "threshold",
         0.0,
-        "Probability above which a hidden pixel belongs to an object; 0 = the model's own.",
+        "Probability above which a hidden pixel belongs to an object; 0 = the model's own "
+        "threshold.",
         limits=(0.0, 0.99),
     ),
     Parameter(
         "occluders",
         "model",
-        "Where hidden parts may lie: behind labelled objects, anywhere, or as the model says.",
+        "Where hidden parts may lie: labelled = behind labelled objects, any = anywhere, model = "
+        "as model.yaml says.",
         choices=("model", "labelled", "any"),
     ),
     Parameter(
@@ -138,60 +141,62 @@ PARAMETERS = (
     Parameter(
         "min_hidden_ratio",
         _SETTINGS.min_hidden_ratio,
-        "Hidden parts below this share of the visible area are taken for noise.",
+        "Hidden parts below this share of the visible area are treated as noise.",
         limits=(0.0, 1.0),
     ),
     Parameter(
         "max_objects",
         _SETTINGS.max_objects,
-        "Frames with more objects are dropped: a depth image taken for labels has hundreds.",
+        "Frames with more objects are dropped: a depth image on the mask topic has hundreds.",
         limits=(1, 10_000),
     ),
     Parameter(
         "edge_rule",
         _SETTINGS.edges.rule,
-        "When one object counts as hiding another: by the share of the whole mask covered, by the "
-        "network's word (fewer edges), or by the paper's IoU > 0.05.",
+        "What makes an occlusion edge: coverage = the share of the occludee's whole mask that is "
+        "covered, learned = the learned order head (fewer edges), paper = the paper's IoU > 0.05.",
         choices=RULES,
     ),
     Parameter(
         "min_in_front",
         _SETTINGS.edges.min_in_front,
-        "Least probability, by the network, that one object hides another; for edge_rule learned.",
+        "Minimum probability of an edge by the learned order head; for edge_rule learned.",
         limits=(0.0, 1.0),
     ),
     Parameter(
         "min_overlap_ratio",
         _SETTINGS.edges.min_overlap_ratio,
-        "Share of an object's whole mask that an occluder must cover; for edge_rule coverage.",
+        "Minimum share of the occludee's whole mask that the occluder covers; for edge_rule "
+        "coverage.",
         limits=(0.0, 1.0),
     ),
     Parameter(
         "min_overlap_area",
         _SETTINGS.edges.min_overlap_area,
-        "Area that an occluder must cover; for edge_rule coverage and paper.",
+        "Minimum area of the occludee's whole mask that the occluder covers; for edge_rule "
+        "coverage and paper.",
         limits=(1, 100_000),
         unit="pixels",
     ),
     Parameter(
         "depth_step",
         _SETTINGS.edges.depth_step,
-        "Step in depth between two objects that confirms or rejects that one hides the other.",
+        "Depth step at the border of two objects that confirms or rejects an edge.",
         limits=(0.0, 10.0),
         unit="m",
     ),
     Parameter(
         "use_depth",
         "auto",
-        "Whether frames need a depth image: auto uses depth while somebody publishes it, always "
-        "drops frames without, never ignores it.",
+        "Whether frames need a depth image: auto = depth is used while it has a publisher, always "
+        "= frames without depth are dropped, never = depth is ignored.",
         choices=("auto", "always", "never"),
         changes=INACTIVE,
     ),
     Parameter(
         "sync_slop",
         0.01,
-        "Largest difference between the stamps of an image and its mask where none are equal.",
+        "Maximum difference between the stamps of an image and its mask where none are equal.",
         limits=(0.0, 1.0),
         unit="s",
     ),
@@ -205,7 +210,7 @@ PARAMETERS = (
     Parameter(
         "sync_queue",
         60,
-        "Images, masks and depth images that may wait for each other.",
+        "Messages of each input that may wait for their partners.",
         limits=(1, 1000),
         unit="messages",
         changes=INACTIVE,
@@ -213,33 +218,33 @@ PARAMETERS = (
     Parameter(
         "max_age",
         0.0,
-        "Frames older than this by their stamp are dropped before any work; 0 = never.",
+        "Frames older than this by their stamp are dropped before processing; 0 = never.",
         limits=(0.0, 3600.0),
         unit="s",
     ),
     Parameter(
         "publish_appearance",
         True,
-        "Whether ~/objects carries what the hidden parts look like, which costs a second network.",
+        "Whether ~/objects includes the appearance of hidden parts, which takes a second network.",
     ),
     Parameter(
         "reuse_change",
         0.0,
-        "The last answer is given again while the masks stay equal to the pixel and the objects' "
-        "colours changed by no more than this in the mean; 0 = never.",
+        "The last result is published again while all masks are identical and the colours of the "
+        "objects differ by at most this on average; 0 = never.",
         limits=(0.0, 255.0),
         unit="grey levels",
     ),
     Parameter(
         "rectified",
         False,
-        "Whether image, mask and depth are rectified: then camera_info's P is used, not its K "
+        "Whether image, mask and depth are rectified: if so, camera_info's P is used instead of K "
         "and D.",
     ),
     Parameter(
         "image_transport",
         "raw",
-        "raw: images as they are; compressed: jpeg or png on image/compressed, png on "
+        "raw = sensor_msgs/Image; compressed = jpeg or png on image/compressed, png on "
         "instance_mask/compressed and depth/compressedDepth.",
         choices=("raw", "compressed"),
         changes=INACTIVE,
@@ -247,28 +252,29 @@ PARAMETERS = (
     Parameter(
         "mask_transport",
         "same",
-        "The same for instance_mask; same: as image_transport says.",
+        "The same for instance_mask; same = as image_transport.",
         choices=("same", "raw", "compressed"),
         changes=INACTIVE,
     ),
     Parameter(
         "depth_transport",
         "same",
-        "The same for depth.",
+        "The same for depth; same = as image_transport.",
         choices=("same", "raw", "compressed"),
         changes=INACTIVE,
     ),
     Parameter(
         "input_reliability",
         "best_effort",
-        "QoS of the input topics; a reliable node hears nothing from a best_effort camera.",
+        "QoS reliability of the input subscriptions, unless qos_overrides set it; reliable "
+        "receives nothing from a best_effort publisher.",
         choices=("best_effort", "reliable"),
         changes=INACTIVE,
     ),
     Parameter(
         "input_depth",
         1,
-        "QoS history depth of the input topics.",
+        "QoS history depth of the input subscriptions, unless qos_overrides set it.",
         limits=(1, 100),
         unit="messages",
         changes=INACTIVE,
@@ -276,14 +282,14 @@ PARAMETERS = (
     Parameter(
         "diagnostics_period",
         1.0,
-        "Time between two messages on /diagnostics.",
+        "Period of the messages on /diagnostics.",
         limits=(0.1, 60.0),
         unit="s",
     ),
     Parameter(
         "autostart",
         True,
-        "Whether the node configures and activates itself when it starts.",
+        "Whether the node configures and activates itself at start.",
         changes=START,
     ),
 )
