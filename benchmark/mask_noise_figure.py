@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Roi, cut, tight_box
+from segan_ros.boxes import Roi, crop, tight_box
 from segan_ros.frame import Image
 from segan_ros.masks.noise import CALIBRATED, corrupted
 from segan_ros.storage.images import write_image
@@ -62,7 +62,7 @@ def main() -> None:
     folder, out = map(Path, sys.argv[1:])
     frame = read_scene_frame(folder)
     window = Roi(0.08, "longest_side").around(tight_box(frame.labels > 0), frame.size)
-    rgb, true = cut(frame.rgb, window), cut(frame.labels, window).copy()
+    rgb, true = crop(frame.rgb, window), crop(frame.labels, window).copy()
     panels = [panel(rgb, true, true, "true masks")]
     for kind, strength in SHOWN.items():
         noise = replace(CALIBRATED.only(kind), **strength)

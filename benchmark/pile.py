@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segan_ros.boxes import cut, tight_box
+from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import Frame, Image, Mask
 from segan_ros.storage.bags import open_bag
 
@@ -60,9 +60,9 @@ def pile(bag: Path, size: tuple[int, int], count: int, seed: int = 0) -> Frame:
 def _cutout(frame: Frame, object_id: int, scale: float) -> Cutout:
     box = tight_box(frame.labels == object_id)
     side = max(1, round((box[2] - box[0]) * scale)), max(1, round((box[3] - box[1]) * scale))
-    mask = (cut(frame.labels, box) == object_id).astype(np.uint8)
+    mask = (crop(frame.labels, box) == object_id).astype(np.uint8)
     return (
-        np.asarray(cv2.resize(cut(frame.rgb, box), side), np.uint8),
+        np.asarray(cv2.resize(crop(frame.rgb, box), side), np.uint8),
         cv2.resize(mask, side, interpolation=cv2.INTER_NEAREST) > 0,
     )
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import boxes_of, cut, moved, size_of, tight_box
+from segan_ros.boxes import Box, boxes_of, crop, size_of, tight_box, translate
 from segan_ros.crops import canvas, grouped, input_planes, labelled_area, resized, uncovered
-from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Mask
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.runtime.model import MAX_BATCH, Model
@@ -133,7 +133,7 @@ class SceneCompleter:
             asked = {
                 i: roi
                 for i, roi in rois.items()
-                if np.any(cut(hideable, roi) & (cut(frame.labels, roi) != i))
+                if np.any(crop(hideable, roi) & (crop(frame.labels, roi) != i))
             }
         answers = self.answers(frame, asked, timings)
         with timed(timings, "crop"):
@@ -155,7 +155,7 @@ class SceneCompleter:
             corners, room = np.array(boxes), self.settings.gap_width + 2
             low, high = corners[:, :2].min(axis=0) - room, corners[:, 2:].max(axis=0) + room
             part = max(low[0], 0), max(low[1], 0), high[0], high[1]
-            cut(result, part)[:] = labelled_area(cut(labels, part), self.settings.gap_width)
+            crop(result, part)[:] = labelled_area(crop(labels, part), self.settings.gap_width)
         return result
 
     def answers(
@@ -173,7 +173,7 @@ class SceneCompleter:
                 planes = np.empty((len(batch), spec.channels, *spec.size), np.float32)
                 for i, out in zip(batch, planes, strict=True):
                     view = rois[i] if spec.view == "roi" else full
-                    rgb, labels = cut(frame.rgb, view), cut(frame.labels, view)
+                    rgb, labels = crop(frame.rgb, view), crop(frame.labels, view)
                     input_planes(rgb, labels, i, spec.size, spec.planes, out=out)
                 boxes = np.array([rois[i] for i in batch], np.float32) / extent
             with timed(timings, "segment"):
@@ -191,7 +191,7 @@ class SceneCompleter:
     ) -> AmodalObject:
         """One object from what the segmentor `found`, ``(C, h, w)`` at any size; None where it was
         not asked."""
-        visible = cut(frame.labels, roi) == object_id
+        visible = crop(frame.labels, roi) == object_id
         seen = np.count_nonzero(visible)
         amodal, area, inside, outside = visible, seen, float(seen), 0.0
         in_front: dict[int, float] | None = None
@@ -199,9 +199,9 @@ class SceneCompleter:
             probability = visible.astype(np.float32)
         else:
             if len(found) > 1 and self.settings.edges.rule == "learned":
-                in_front = _in_front(cut(frame.labels, roi), object_id, found[1])
+                in_front = _in_front(crop(frame.labels, roi), object_id, found[1])
             probability = resized(found[0].clip(0, 1), size_of(roi))
-            probability *= cut(hideable, roi)
+            probability *= crop(hideable, roi)
             np.copyto(probability, 1, where=visible)
             outside = cv2.sumElems(probability)[0] - seen
             threshold = self.settings.threshold or self._spec.threshold
@@ -213,14 +213,14 @@ class SceneCompleter:
                 amodal, area, inside = whole, seen + hidden, cv2.sumElems(kept)[0]
                 outside -= inside - seen
         tight = tight_box(amodal)
-        box = moved(tight, roi[0], roi[1])
+        box = translate(tight, roi[0], roi[1])
         height, width = frame.size
         return AmodalObject(
             object_id,
             box,
-            cut(visible, tight),
-            cut(amodal, tight),
-            cut(probability, tight),
+            crop(visible, tight),
+            crop(amodal, tight),
+            crop(probability, tight),
             score=min(inside / (area + outside), 1.0),
             truncated=box[0] == 0 or box[1] == 0 or box[2] == width or box[3] == height,
             depth_median=_median(frame.depth, roi, visible),
@@ -246,7 +246,7 @@ class SceneCompleter:
         timings = {} if timings is None else timings
         with timed(timings, "crop"):
             wanted = [o for o in objects if ids is None or o.id in ids]
-            pictures = {o.id: cut(frame.rgb, o.box).copy() for o in wanted}
+            pictures = {o.id: crop(frame.rgb, o.box).copy() for o in wanted}
             hidden = [o for o in wanted if o.amodal_area > o.visible_area]
         for batch in _batches(hidden):
             with timed(timings, "crop"):
@@ -262,14 +262,14 @@ class SceneCompleter:
                 for item, view, generated, cover in zip(
                     batch, views, painted, covered, strict=True
                 ):
-                    part = moved(item.box, -view[0], -view[1])
+                    part = translate(item.box, -view[0], -view[1])
                     colours = uncovered(generated, cover, size_of(view), part)
                     cv2.copyTo(colours, item.invisible.view(np.uint8), pictures[item.id])
         return [replace(o, appearance=pictures.get(o.id, o.appearance)) for o in objects]
 
     def _view(self, frame: Frame, item: AmodalObject) -> Box:
         """The widened box around the visible part, and around the whole should that be larger."""
-        seen = moved(tight_box(item.visible), item.box[0], item.box[1])
+        seen = translate(tight_box(item.visible), item.box[0], item.box[1])
         roi = self._spec.roi.around(seen, frame.size)
         return (
             min(roi[0], item.box[0]),
@@ -283,10 +283,10 @@ class SceneCompleter:
     ) -> NDArray[np.float32]:
         """Eq. 1 into `out`; how much of each of its pixels the whole mask covers."""
         whole = np.zeros(size_of(view), np.float32)
-        cut(whole, moved(item.box, -view[0], -view[1]))[:] = item.amodal
-        visible = cut(frame.labels, view) == item.id
+        crop(whole, translate(item.box, -view[0], -view[1]))[:] = item.amodal
+        visible = crop(frame.labels, view) == item.id
         size = self.model.spec.painter.size
-        canvas(cut(frame.rgb, view), visible, whole, size, out=out)
+        canvas(crop(frame.rgb, view), visible, whole, size, out=out)
         return resized(whole, size)
 
     @property
@@ -315,6 +315,6 @@ def _median(depth: NDArray[np.float32] | None, roi: Box, visible: Mask) -> float
     """Median of the known `depth` (metres) of the pixels of `visible`, NaN where there is none."""
     if depth is None:
         return float("nan")
-    seen = cut(depth, roi)[visible]
+    seen = crop(depth, roi)[visible]
     seen = seen[np.isfinite(seen)]
     return float(np.median(seen)) if len(seen) else float("nan")

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import cut
-from segan_ros.frame import Box, Image, Mask, Planes
+from segan_ros.boxes import Box, crop
+from segan_ros.frame import Image, Mask, Planes
 from segan_ros.runtime.spec import PLANE_CHANNELS
 
 
@@ -153,7 +153,7 @@ def uncovered(
     """
     red, green, blue = appearance
     object_alone = cv2.merge([red, green, blue - (1 - covered), covered])
-    enlarged = cut(resized(object_alone, size), part)
+    enlarged = crop(resized(object_alone, size), part)
     colours = enlarged[..., :3] * (255 / np.maximum(enlarged[..., 3:], 0.1))
     return colours.round().clip(0, 255).astype(np.uint8)
 

@@ -1,7 +1,6 @@
 """The plain data that every other part of the package speaks: what comes in, what goes out.
 
-Image coordinates are pixels, x to the right and y down. A *box* is ``(x0, y0, x1, y1)`` with the
-right and lower edge exclusive, so ``array[y0:y1, x0:x1]`` is its content.
+Image coordinates are pixels, x to the right and y down; boxes are those of `segan_ros.boxes`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
-Box = tuple[int, int, int, int]
+from segan_ros.boxes import Box, paste
+
 Mask = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 Planes = NDArray[np.float32]
@@ -148,8 +148,7 @@ class AmodalObject:
     def full_mask(self, size: tuple[int, int]) -> Mask:
         """The amodal mask as ``(H, W)`` bool in an image of `size` (height, width)."""
         mask = np.zeros(size, bool)
-        x0, y0, x1, y1 = self.box
-        mask[y0:y1, x0:x1] = self.amodal
+        paste(mask, self.box, self.amodal)
         return mask
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import cut
+from segan_ros.boxes import crop
 from segan_ros.frame import AmodalObject, Frame
 
 FEWEST_POINTS = 16
@@ -78,7 +78,7 @@ def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
     """
     if frame.depth is None or frame.camera_matrix is None:
         return None
-    metres = cut(frame.depth, item.box)
+    metres = crop(frame.depth, item.box)
     seen = item.visible & np.isfinite(metres) & (metres > 0)
     if np.count_nonzero(seen) < FEWEST_POINTS:
         return None
@@ -130,12 +130,12 @@ def visible_points(frame: Frame, objects: Iterable[AmodalObject]) -> Points:
     places, colours, ids = [], [], []
     if frame.depth is not None and frame.camera_matrix is not None:
         for item in objects:
-            metres = cut(frame.depth, item.box)
+            metres = crop(frame.depth, item.box)
             seen = item.visible & np.isfinite(metres) & (metres > 0)
             found = _rays(frame, item, seen) * metres[seen, None]
             good = np.isfinite(found[:, 0])
             places.append(found[good])
-            colours.append(cut(frame.rgb, item.box)[seen][good])
+            colours.append(crop(frame.rgb, item.box)[seen][good])
             ids.append(np.full(len(places[-1]), item.id, np.int32))
     return Points(
         np.concatenate([np.zeros((0, 3)), *places]).astype(np.float32),

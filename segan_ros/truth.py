@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import tight_box
-from segan_ros.frame import Box, Frame, Image, Mask
+from segan_ros.boxes import Box, tight_box
+from segan_ros.frame import Frame, Image, Mask
 
 
 @dataclass(frozen=True, eq=False)

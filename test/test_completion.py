@@ -8,7 +8,7 @@ import pytest
 from dummy_model import write_dummy_model
 from samples import frame_of, many_objects, overlapping
 
-from segan_ros.boxes import Roi, boxes_of, cut
+from segan_ros.boxes import crop
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.crops import canvas, input_planes, labelled_area, resized, uncovered, unmarked
 from segan_ros.occlusion.edges import EdgeRule
@@ -244,24 +244,6 @@ def test_bad_settings_are_refused(bad):
         Settings(edges=EdgeRule(), **bad)
 
 
-def test_boxes_are_tight():
-    labels = two_pieces()
-    assert boxes_of(labels) == {4: (10, 25, 80, 35), 5: (40, 10, 50, 50)}
-    assert boxes_of(np.zeros((3, 3), np.int32)) == {}
-
-
-@pytest.mark.parametrize("most", [2, 40, 2**31 - 1])
-def test_boxes_of_noise_are_tight_too(most):
-    rng = np.random.default_rng(0)
-    labels = (rng.integers(-2, 3, (23, 31)) * (most // 2)).astype(np.int32)
-    found = boxes_of(labels)
-    assert list(found) == [i for i in np.unique(labels).tolist() if i > 0]
-    for i, (x0, y0, x1, y1) in found.items():
-        rows, columns = np.nonzero(labels == i)
-        assert (x0, y0) == (columns.min(), rows.min())
-        assert (x1, y1) == (columns.max() + 1, rows.max() + 1)
-
-
 def test_gap_at_the_border_of_the_picture_is_closed(model):
     labels = np.zeros((40, 60), np.int32)
     labels[10:40, :20], labels[10:40, 23:60] = 1, 2
@@ -338,18 +320,6 @@ def test_time_is_kept_by_stage(model):
     assert min(timings.values()) > 0
 
 
-def test_roi_widens_each_side_by_its_own_length():
-    assert Roi(0.2, "each_side").around((100, 100, 150, 110), (480, 640)) == (90, 98, 160, 112)
-
-
-def test_roi_gives_a_sliver_room_across():
-    assert Roi(0.2, "longest_side").around((100, 100, 150, 110), (480, 640)) == (90, 90, 160, 120)
-
-
-def test_roi_ends_at_the_border():
-    assert Roi(1.0).around((0, 0, 10, 10), (15, 12)) == (0, 0, 12, 15)
-
-
 def test_canvas_is_equation_one():
     rgb = np.full((1, 3, 3), 51, np.uint8)
     visible = np.array([[True, False, False]])
@@ -381,6 +351,6 @@ def test_painted_borders_carry_no_blue_of_the_ground(size):
     painted = green * covered + blue * (1 - covered)
     part = (size[1] // 5, size[0] // 5, size[1], size[0])
     colours = uncovered(painted, covered, size, part)
-    inside = cut(resized(whole, size), part) > 0.5
+    inside = crop(resized(whole, size), part) > 0.5
     assert colours.shape == (size[0] - part[1], size[1] - part[0], 3) and inside.any()
     assert np.abs(colours[inside].astype(int) - (26, 204, 51)).max() <= 2

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import cut
-from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Image, Mask, OcclusionGraph
+from segan_ros.boxes import Box, crop
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, Image, Mask, OcclusionGraph
 
 Colour = tuple[int, int, int]
 WHITE, DARK, FREE, SET_ASIDE = (255, 255, 255), (24, 26, 31), (40, 175, 70), (255, 90, 80)
@@ -42,7 +42,7 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
     cv2.copyTo(frame.rgb, (frame.labels > 0).view(np.uint8), picture)
     objects = {o.id: o for o in sorted(scene.objects, key=lambda o: -o.layer)}
     for item in objects.values():
-        _hatch(cut(picture, item.box), item.invisible, item.id, pitch=7 * unit)
+        _hatch(crop(picture, item.box), item.invisible, item.id, pitch=7 * unit)
     first = scene.graph.removal_order[0] if scene.graph.removal_order else None
     for item in objects.values():
         if item.id != first:
@@ -54,7 +54,7 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
     for edge in scene.graph.edges:
         if edge.occluder_id in objects and edge.occludee_id in objects:
             occluder, occludee = objects[edge.occluder_id], objects[edge.occludee_id]
-            covered = occludee.invisible & (cut(frame.labels, occludee.box) == occluder.id)
+            covered = occludee.invisible & (crop(frame.labels, occludee.box) == occluder.id)
             end = _inner_point(covered if covered.any() else occludee.visible, occludee.box)
             colour = WHITE if occluder.layer < occludee.layer else SET_ASIDE
             _arrow(picture, middles[occluder.id], end, colour, unit)
@@ -115,7 +115,7 @@ def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: i
 
     rows = [heading]
     for item in hidden[:most]:
-        photo = cut(frame.rgb, item.box)
+        photo = crop(frame.rgb, item.box)
         shape = np.full_like(photo, 255)
         shape[item.visible] = colour_of(item.id)
         _hatch(shape, item.invisible, item.id, pitch=max(4, min(photo.shape[:2]) // 10))

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import cut
-from segan_ros.frame import Box, Mask
+from segan_ros.boxes import Box, clip, crop, dilate, intersection
+from segan_ros.frame import Mask
 
 REACH = 2
 """Pixels to either side of a border that are looked at."""
@@ -60,12 +60,15 @@ def find_borders(
         depth: ``(H, W)`` float32 metres, NaN unknown.
         boxes: by id, a box that holds the object's visible pixels.
     """
+    size = labels.shape[0], labels.shape[1]
     found = {}
     for a, box in boxes.items():
-        ids = cut(labels, _grown_box(box))
+        ids = crop(labels, clip(dilate(box, REACH), size))
         for b in np.unique(ids[_grown(ids == a)]).tolist():
             if a < b and b in boxes:
-                border = _border(labels, depth, (a, b), _common(box, boxes[b]))
+                # With room for the squares around the pixels of both.
+                common = intersection(dilate(box, 2 * REACH), dilate(boxes[b], 2 * REACH))
+                border = _border(labels, depth, (a, b), clip(common, size))
                 found[a, b], found[b, a] = border, border.reversed()
     return found
 
@@ -73,7 +76,7 @@ def find_borders(
 def _border(
     labels: NDArray[np.int32], depth: NDArray[np.float32], pair: tuple[int, int], box: Box
 ) -> Border:
-    ids, metres = cut(labels, box), cut(depth, box)
+    ids, metres = crop(labels, box), crop(depth, box)
     masks = [ids == i for i in pair]
     near = (masks[0] & _grown(masks[1])) | (masks[1] & _grown(masks[0]))
     # Single pixels are noisy and lie between both depths: means of each object's own pixels do not.
@@ -101,13 +104,3 @@ _SQUARE = (2 * REACH + 1, 2 * REACH + 1)
 
 def _grown(mask: Mask) -> Mask:
     return cv2.dilate(mask.astype(np.uint8), np.ones(_SQUARE, np.uint8)) > 0
-
-
-def _grown_box(box: Box) -> Box:
-    return max(box[0] - REACH, 0), max(box[1] - REACH, 0), box[2] + REACH, box[3] + REACH
-
-
-def _common(a: Box, b: Box) -> Box:
-    """Where both boxes lie, with room for the squares around their pixels."""
-    a, b = _grown_box(_grown_box(a)), _grown_box(_grown_box(b))
-    return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])

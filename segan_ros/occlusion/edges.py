@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import cut
+from segan_ros.boxes import crop
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge
 from segan_ros.occlusion.borders import Border, find_borders
 
@@ -128,7 +128,7 @@ def find_edges(
 def _covered(labels: NDArray[np.int32], occludee: AmodalObject) -> dict[int, tuple[int, float]]:
     """By id, how many pixels of the occludee's hidden part show that object, and how likely they
     are the occludee's."""
-    over = cut(labels, occludee.box)[occludee.invisible]
+    over = crop(labels, occludee.box)[occludee.invisible]
     probability = occludee.probability[occludee.invisible]
     found = {}
     for occluder_id in np.unique(over[(over > 0) & (over != occludee.id)]).tolist():

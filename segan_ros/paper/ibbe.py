@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from segan_ros.boxes import Roi, boxes_of
+from segan_ros.boxes import Box, Roi, boxes_of, clip, dilate, size_of
 from segan_ros.completion import SceneCompleter
-from segan_ros.frame import Box, CompletedScene, Frame
+from segan_ros.frame import CompletedScene, Frame
 
 START = Roi(0.1, "each_side")
 """First window: little more than what is seen."""
@@ -36,10 +36,12 @@ def by_expansion(completer: SceneCompleter, frame: Frame) -> CompletedScene:
 def expanded(roi: Box, mask: Box, size: tuple[int, int]) -> Box:
     """`roi` with those sides moved out that the box of a `mask` touches, within an image of `size`
     (height, width)."""
-    x, y = max(round(STEP * (roi[2] - roi[0])), 1), max(round(STEP * (roi[3] - roi[1])), 1)
-    return (
-        max(roi[0] - x, 0) if mask[0] <= roi[0] else roi[0],
-        max(roi[1] - y, 0) if mask[1] <= roi[1] else roi[1],
-        min(roi[2] + x, size[1]) if mask[2] >= roi[2] else roi[2],
-        min(roi[3] + y, size[0]) if mask[3] >= roi[3] else roi[3],
+    height, width = size_of(roi)
+    x0, y0, x1, y1 = dilate(roi, max(round(STEP * width), 1), max(round(STEP * height), 1))
+    grown = (
+        x0 if mask[0] <= roi[0] else roi[0],
+        y0 if mask[1] <= roi[1] else roi[1],
+        x1 if mask[2] >= roi[2] else roi[2],
+        y1 if mask[3] >= roi[3] else roi[3],
     )
+    return clip(grown, size)

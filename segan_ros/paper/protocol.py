@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Roi, cut, tight_box
+from segan_ros.boxes import Roi, crop, tight_box
 from segan_ros.crops import resized
 from segan_ros.frame import AmodalObject, Mask
 from segan_ros.scoring.metrics import iou
@@ -57,7 +57,7 @@ def score_mask(visible: Mask, whole: Mask, predicted: Mask) -> MaskScore:
         predicted: ``(H, W)`` bool, the predicted SF.
     """
     roi = ROI.around(tight_box(visible), (visible.shape[0], visible.shape[1]))
-    sv, sf, guess = (resized(cut(m, roi), (SIDE, SIDE)) > 0.5 for m in (visible, whole, predicted))
+    sv, sf, guess = (resized(crop(m, roi), (SIDE, SIDE)) > 0.5 for m in (visible, whole, predicted))
     hidden = sf & ~sv
     area = np.count_nonzero(hidden)
     found = np.count_nonzero(hidden & guess) / area if area else 0.0

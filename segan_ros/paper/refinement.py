@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from segan_ros.boxes import boxes_of, cut
+from segan_ros.boxes import boxes_of, crop, paste
 from segan_ros.completion import SceneCompleter
 from segan_ros.crops import resized
 from segan_ros.frame import Frame
@@ -29,9 +29,9 @@ def refined(completer: SceneCompleter, frame: Frame) -> Frame:
     best = np.full(frame.size, 0.5, np.float32)
     labels = np.zeros_like(frame.labels)
     for object_id, answer in completer.answers(frame, rois).items():
-        view = cut(best, rois[object_id])
+        view = crop(best, rois[object_id])
         probability = resized(answer[0], view.shape)
         won = probability > view
         view[won] = probability[won]
-        cut(labels, rois[object_id])[won] = object_id
+        paste(labels, rois[object_id], object_id, won)
     return replace(frame, labels=labels)

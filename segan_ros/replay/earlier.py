@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from segan_ros.boxes import crop
 from segan_ros.drawing.tables import markdown_table, number
 from segan_ros.frame import (
     AmodalObject,
@@ -129,20 +130,20 @@ def _nan(value: float | None) -> float:
 def _read_result(folder: Path, frame: Frame) -> CompletedScene:
     objects = []
     for item in json.loads((folder / "objects.json").read_text()):
-        x0, y0, x1, y1 = box = tuple(item["box"])
+        box = tuple(item["box"])
         full = cv2.imread(str(folder / f"amodal_{item['id']}.png"), cv2.IMREAD_GRAYSCALE)
         if full is None or full.shape != frame.size:
             raise ValueError(f"amodal_{item['id']}.png is missing or of another size")
-        amodal = full[y0:y1, x0:x1] > 0
+        amodal = crop(full, box) > 0
         colours = cv2.imread(str(folder / f"appearance_{item['id']}.png"), cv2.IMREAD_COLOR)
         objects.append(
             AmodalObject(
                 item["id"],
                 box,
-                (frame.labels[y0:y1, x0:x1] == item["id"]) & amodal,
+                (crop(frame.labels, box) == item["id"]) & amodal,
                 amodal,
                 amodal.astype(np.float32),
-                None if colours is None else np.ascontiguousarray(colours[y0:y1, x0:x1, ::-1]),
+                None if colours is None else np.ascontiguousarray(crop(colours, box)[..., ::-1]),
                 item["score"],
                 item["layer"],
                 item["truncated"],

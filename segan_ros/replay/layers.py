@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import cut
+from segan_ros.boxes import Box, crop, paste
 from segan_ros.drawing.pictures import colour_of, graph_svg
-from segan_ros.frame import AmodalObject, Box, CompletedScene, Frame, Mask
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.truth import LabelledScene
 
 LONGEST_SIDE = 1280
@@ -82,7 +82,7 @@ def _object(item: AmodalObject, whole: Mask | None, labels: NDArray[np.int32]) -
         full = (0, 0, whole.shape[1], whole.shape[0])
         hidden = whole & (labels != item.id)
         said = np.zeros(whole.shape, bool)
-        cut(said, item.box)[:] = item.invisible
+        paste(said, item.box, item.invisible)
         shapes["truth"] = path_of(whole, full)
         shapes["missed"] = path_of(hidden & ~said, full)
         shapes["invented"] = path_of(said & ~hidden & (labels != item.id), full)
@@ -117,11 +117,11 @@ def path_of(mask: Mask, box: Box) -> str:
 def _end_of_arrow(frame: Frame, item: AmodalObject, occluder_id: int) -> tuple[int, int]:
     """Inside what the occluder hides of `item`; if nothing, where `item` begins. Half pixels."""
     occluder = frame.labels == occluder_id
-    covered = item.invisible & cut(occluder, item.box)
+    covered = item.invisible & crop(occluder, item.box)
     if covered.any() or not item.visible.any():
         return _inner_point(covered if covered.any() else item.amodal, item.box)
     distance = cv2.distanceTransform((~occluder).astype(np.uint8), cv2.DIST_L2, 3)
-    away = np.where(item.visible, cut(distance, item.box), np.inf)
+    away = np.where(item.visible, crop(distance, item.box), np.inf)
     row, column = np.unravel_index(int(away.argmin()), away.shape)
     return 2 * (item.box[0] + int(column)) + 1, 2 * (item.box[1] + int(row)) + 1
 

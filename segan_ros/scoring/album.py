@@ -9,7 +9,7 @@ from html import escape
 
 import numpy as np
 
-from segan_ros.boxes import cut
+from segan_ros.boxes import crop
 from segan_ros.drawing.html_page import Shot, document, gallery
 from segan_ros.drawing.pictures import fitted
 from segan_ros.frame import CompletedScene, Image
@@ -62,7 +62,7 @@ class Entry:
         }
 
     def _cell(self, picture: Image) -> Image:
-        part = cut(picture, window(self.scene, self.truth))
+        part = crop(picture, window(self.scene, self.truth))
         return fitted(part, SIDE, margin=0, ground=40)
 
 

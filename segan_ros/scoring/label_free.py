@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.boxes import paste
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.scoring.metrics import MIN_EDGE_PIXELS, MIN_EDGE_SHARE, NAN, iou
 from segan_ros.scoring.summary import mean
@@ -221,9 +222,8 @@ def _revealed(
 
 def _hidden(item: AmodalObject, size: tuple[int, int]) -> Mask:
     """``(H, W)`` bool: the predicted hidden part in the full image."""
-    x0, y0, x1, y1 = item.box
     mask = np.zeros(size, bool)
-    mask[y0:y1, x0:x1] = item.invisible
+    paste(mask, item.box, item.invisible)
     return mask
 
 

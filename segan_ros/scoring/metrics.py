@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import boxes_of
-from segan_ros.frame import AmodalObject, Box, CompletedScene, Mask, OcclusionGraph
+from segan_ros.boxes import Box, boxes_of
+from segan_ros.frame import AmodalObject, CompletedScene, Mask, OcclusionGraph
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 NAN = float("nan")

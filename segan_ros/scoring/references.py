@@ -12,7 +12,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from segan_ros.boxes import boxes_of, cut, tight_box
+from segan_ros.boxes import boxes_of, crop, tight_box
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
@@ -56,9 +56,9 @@ def from_masks(frame: Frame, masks: Mapping[int, Mask], rule: EdgeRule) -> Compl
         visible = frame.labels == object_id
         amodal = masks[object_id] | visible
         box = tight_box(amodal)
-        inside = cut(amodal, box)
+        inside = crop(amodal, box)
         objects.append(
-            AmodalObject(object_id, box, cut(visible, box), inside, inside.astype(np.float32))
+            AmodalObject(object_id, box, crop(visible, box), inside, inside.astype(np.float32))
         )
     graph = build_graph(masks, find_edges(frame.labels, objects, rule, frame.depth))
     layers = dict(zip(graph.object_ids, graph.layers, strict=True))
@@ -83,7 +83,7 @@ def painted_by_telea(frame: Frame, scene: CompletedScene) -> CompletedScene:
     """
     objects = []
     for item in scene.objects:
-        picture = cut(frame.rgb, item.box).copy()
+        picture = crop(frame.rgb, item.box).copy()
         if item.amodal_area > item.visible_area:
             unknown = (~item.visible).astype(np.uint8)
             filled = cv2.inpaint(picture, unknown, INPAINT_RADIUS, cv2.INPAINT_TELEA)

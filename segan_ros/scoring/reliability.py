@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import cut
+from segan_ros.boxes import crop
 from segan_ros.completion import SceneCompleter
 from segan_ros.drawing.tables import number
 from segan_ros.frame import CompletedScene
@@ -89,7 +89,7 @@ def decided_pixels(truth: LabelledScene, answer: CompletedScene) -> Decided:
         if item.id in whole:
             asked = ~item.visible & (item.probability > LEAST)
             said.append(item.probability[asked].astype(np.float32))
-            true.append(cut(whole[item.id], item.box)[asked])
+            true.append(crop(whole[item.id], item.box)[asked])
     return np.concatenate(said), np.concatenate(true)
 
 

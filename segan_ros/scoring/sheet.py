@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from segan_ros.boxes import Roi, cut
+from segan_ros.boxes import Box, Roi, crop, paste
 from segan_ros.completion import SceneCompleter
 from segan_ros.drawing.pictures import fitted
-from segan_ros.frame import AmodalObject, Box, Image
+from segan_ros.frame import AmodalObject, Image
 from segan_ros.scoring.metrics import ObjectScore
 from segan_ros.storage.scenes import ScenePath, evenly, read_scene
 from segan_ros.truth import LabelledScene, TrueObject
@@ -74,10 +74,10 @@ def ranked_pairs(
 
 def _cells(scene: LabelledScene, truth: TrueObject, guess: AmodalObject) -> Iterator[Image]:
     around = window(scene, truth)
-    yield cut(scene.frame.rgb, around)
-    yield cut(mask_picture(truth, guess), around)
-    yield cut(painting(scene, guess), around)
-    yield cut(painting(scene, truth), around)
+    yield crop(scene.frame.rgb, around)
+    yield crop(mask_picture(truth, guess), around)
+    yield crop(painting(scene, guess), around)
+    yield crop(painting(scene, truth), around)
 
 
 def window(scene: LabelledScene, truth: TrueObject) -> Box:
@@ -91,7 +91,8 @@ def mask_picture(truth: TrueObject, guess: AmodalObject | None) -> Image:
     nothing."""
     given, whole = np.zeros((2, *truth.amodal.shape), bool)
     if guess is not None:
-        cut(given, guess.box)[:], cut(whole, guess.box)[:] = guess.visible, guess.amodal
+        paste(given, guess.box, guess.visible)
+        paste(whole, guess.box, guess.amodal)
     picture = np.zeros((*truth.amodal.shape, 3), np.uint8)
     picture[truth.amodal & ~whole] = MISSED
     picture[whole] = WRONG
@@ -104,6 +105,6 @@ def painting(scene: LabelledScene, item: AmodalObject | TrueObject) -> Image:
     """``(H, W, 3)``: the object alone, nothing of it where it has no appearance."""
     picture = np.full((*scene.frame.size, 3), 40, np.uint8)
     if item.appearance is not None:
-        inside = cut(item.amodal, item.box) if isinstance(item, TrueObject) else item.amodal
-        cut(picture, item.box)[inside] = item.appearance[inside]
+        inside = crop(item.amodal, item.box) if isinstance(item, TrueObject) else item.amodal
+        paste(picture, item.box, item.appearance, inside)
     return picture

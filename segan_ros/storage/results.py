@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from segan_ros.boxes import paste
 from segan_ros.frame import CompletedScene, Image, OcclusionGraph
 from segan_ros.storage.images import write_image
 
@@ -36,12 +37,11 @@ def write_result(
         if re.fullmatch(r"(amodal|appearance)_\d+\.png", old.name):
             old.unlink()
     for item in scene.objects:
-        x0, y0, x1, y1 = item.box
         full = item.full_mask(scene.size)
         write_image(folder / f"amodal_{item.id}.png", full.astype(np.uint8) * 255)
         if item.appearance is not None:
             rgba = np.zeros((*scene.size, 4), np.uint8)
-            rgba[y0:y1, x0:x1, :3] = item.appearance * item.amodal[..., None]
+            paste(rgba[..., :3], item.box, item.appearance, item.amodal)
             rgba[..., 3] = full * np.uint8(255)
             write_image(folder / f"appearance_{item.id}.png", rgba)
     objects = [

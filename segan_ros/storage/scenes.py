@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
-from segan_ros.boxes import tight_box
-from segan_ros.frame import Box, Frame, Image
+from segan_ros.boxes import Box, tight_box
+from segan_ros.frame import Frame, Image
 from segan_ros.storage.frames import read_frame
 from segan_ros.storage.images import read_image
 from segan_ros.storage.shards import PackedFile, PackedScene, read_shard

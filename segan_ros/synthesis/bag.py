@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from segan_ros.boxes import tight_box
-from segan_ros.frame import Box, Frame, OcclusionGraph
+from segan_ros.boxes import Box, crop, tight_box, touches_border
+from segan_ros.frame import Frame, OcclusionGraph
 from segan_ros.messages.recorded import typestore
 from segan_ros.storage.bags import TYPES, Topics
 from segan_ros.synthesis.unpiling import true_graph, unpile
@@ -102,8 +102,7 @@ def _messages(scene: LabelledScene, stamp: int) -> Iterator[tuple[str, Any]]:
 def _object(item: TrueObject, frame: Frame, layer: int, header: Any) -> Any:
     visible = frame.labels == item.id
     seen, whole = np.count_nonzero(visible), np.count_nonzero(item.amodal)
-    x0, y0, x1, y1 = item.box
-    amodal = item.amodal[y0:y1, x0:x1].astype(np.uint8) * 255
+    amodal = crop(item.amodal, item.box).astype(np.uint8) * 255
     colours = np.zeros((*amodal.shape, 4), np.uint8)
     if item.appearance is not None:
         colours[..., :3] = (item.appearance & EVEN) * (amodal[..., None] > 0)
@@ -116,14 +115,14 @@ def _object(item: TrueObject, frame: Frame, layer: int, header: Any) -> Any:
         track_id=str(item.id),
         class_id=item.name,
         score=1.0,
-        visible_mask=_crop(visible[_slices(seen_box)].astype(np.uint8) * 255, seen_box, header),
+        visible_mask=_crop(crop(visible, seen_box).astype(np.uint8) * 255, seen_box, header),
         amodal_mask=_crop(amodal, item.box, header),
         appearance=_crop(colours, item.box, header),
         visible_area=seen,
         amodal_area=whole,
         occlusion_ratio=1 - seen / whole,
         layer=layer,
-        truncated=x0 == 0 or y0 == 0 or x1 == frame.size[1] or y1 == frame.size[0],
+        truncated=touches_border(item.box, frame.size),
         depth_median=float(np.median(depths)) if len(depths) else float("nan"),
     )
 
@@ -194,7 +193,3 @@ def _image(pixels: NDArray[Any], encoding: str, header: Any) -> Any:
 
 def _make(kind: str, **fields: Any) -> Any:
     return typestore().types[kind](**fields)
-
-
-def _slices(box: Box) -> tuple[slice, slice]:
-    return slice(box[1], box[3]), slice(box[0], box[2])

@@ -20,7 +20,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from segan_ros.boxes import cut, tight_box
+from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import Frame, Image, Mask
 from segan_ros.storage.images import read_image
 from segan_ros.storage.photographs import (
@@ -193,7 +193,7 @@ def _shadow(alpha: Floats, strength: float, offset: NDArray[np.float64]) -> Floa
 
 def _object(id: int, name: str, piece: Floats) -> TrueObject:
     whole = piece[..., 3] > 0.5
-    part = cut(piece, tight_box(whole))
+    part = crop(piece, tight_box(whole))
     # Around the object its own colours go on: who resizes the picture mixes them in.
     around = cv2.GaussianBlur(part, (0, 0), 3) + 1e-6
     solid = np.where(part[..., 3:] > 0.5, part, around)
@@ -209,7 +209,7 @@ def _cut_out(picture: NDArray[Any], longest: int) -> Floats:
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 4:
         raise ValueError("not 8 bits of red, green, blue and alpha")
-    part = cut(picture, tight_box(picture[..., 3] > 25))
+    part = crop(picture, tight_box(picture[..., 3] > 25))
     if min(part.shape[:2]) < SMALLEST:
         raise ValueError(f"a side below {SMALLEST} pixels")
     alpha = part[..., 3]

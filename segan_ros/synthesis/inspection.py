@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from segan_ros.boxes import cut
+from segan_ros.boxes import crop
 from segan_ros.drawing.pictures import DARK, colour_of, enlarged, overlay
 from segan_ros.frame import Frame, Image
 from segan_ros.occlusion.edges import EdgeRule
@@ -68,7 +68,7 @@ def appearances(scene: LabelledScene, size: tuple[int, int]) -> Image:
     cell = min(width // columns, height // lines)
     for place, item in enumerate(shown):
         assert item.appearance is not None
-        whole = cut(item.amodal, item.box)
+        whole = crop(item.amodal, item.box)
         alone = np.where(whole[..., None], item.appearance, 255).astype(np.uint8)
         scale = (cell - TEXT) / max(whole.shape)
         across, down = (max(1, int(side * scale)) for side in whole.shape[::-1])

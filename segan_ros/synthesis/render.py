@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.frame import Box
+from segan_ros.boxes import Box, clip, crop, dilate, relative, size_of, whole_image
 from segan_ros.synthesis import gl
 from segan_ros.synthesis.bodies import FELT, HIDDEN, SEEN, TABLE
 from segan_ros.synthesis.cameras import Camera
@@ -65,12 +65,12 @@ class Renderer:
         """
         self._show(objects)
         scene = self._scene
-        x0, y0, x1, y1 = box or (0, 0, camera.size[1], camera.size[0])
-        self._aim(camera, (x0, y0, x1, y1), (0, 0))
+        box = box or whole_image(camera.size)
+        self._aim(camera, box, (0, 0))
         coded = [mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR]
         for flag in coded:
             scene.flags[flag] = 1
-        colours, raw = self._draw((y1 - y0, x1 - x0))
+        colours, raw = self._draw(size_of(box))
         for flag in coded:
             scene.flags[flag] = 0
         number = colours.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
@@ -83,12 +83,11 @@ class Renderer:
         """A box in the image around all that can be seen of an object; None when there is none."""
         points = self.world.vertices(label)
         if ((points - camera.position) @ camera.turn[:, 2]).min() < 0.02:
-            return 0, 0, camera.size[1], camera.size[0]  # part of it is behind the camera
+            return whole_image(camera.size)  # part of it is behind the camera
         pixels = camera.project(points)
         low, high = np.floor(pixels.min(0)).astype(int) - 1, np.ceil(pixels.max(0)).astype(int) + 2
-        height, width = camera.size
-        x0, y0, x1, y1 = max(low[0], 0), max(low[1], 0), min(high[0], width), min(high[1], height)
-        return (int(x0), int(y0), int(x1), int(y1)) if x0 < x1 and y0 < y1 else None
+        seen = clip((int(low[0]), int(low[1]), int(high[0]), int(high[1])), camera.size)
+        return seen if min(size_of(seen)) > 0 else None
 
     def picture(
         self,
@@ -103,15 +102,9 @@ class Renderer:
         Edges and shadows are averages over `samples` pictures, pixel grid and lights shifted.
         """
         self._show(objects)
-        height, width = camera.size
-        x0, y0, x1, y1 = box or (0, 0, width, height)
-        wide = (
-            max(x0 - REACH, 0),
-            max(y0 - REACH, 0),
-            min(x1 + REACH, width),
-            min(y1 + REACH, height),
-        )
-        size = (wide[3] - wide[1], wide[2] - wide[0])
+        box = box or whole_image(camera.size)
+        wide = clip(dilate(box, REACH), camera.size)
+        size = size_of(wide)
         total = np.zeros((*size, 3), np.uint16)
         depth = np.zeros(size, np.float32)
         for k in range(samples):
@@ -124,7 +117,7 @@ class Renderer:
                 depth = self._metres(raw)
         colour: NDArray[np.float32] = total.astype(np.float32) / np.float32(255 * samples)
         colour *= _crevices(depth, camera.focal)[..., None]
-        return colour[y0 - wide[1] : y1 - wide[1], x0 - wide[0] : x1 - wide[0]]
+        return crop(colour, relative(box, wide))
 
     def _show(self, objects: Collection[int] | None) -> None:
         model = self.world.model

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.random import Generator
 
-from segan_ros.boxes import boxes_of, tight_box
+from segan_ros.boxes import boxes_of, dilate, tight_box, touches_border
 from segan_ros.frame import Evidence, OcclusionEdge, OcclusionGraph
 from segan_ros.occlusion.borders import find_borders
 from segan_ros.occlusion.graph import build_graph
@@ -102,9 +102,9 @@ def _check_opening(truth: Truth, count: int) -> None:
     """The first picture must show all `count` objects, whole, and enough of them partly hidden."""
     if len(truth.whole) < count:
         raise Rejected("not all in the picture")
-    height, width = truth.labels.shape
-    for x0, y0, x1, y1 in map(tight_box, truth.whole.values()):
-        if min(x0, y0) < 4 or x1 > width - 4 or y1 > height - 4:
+    size = truth.labels.shape[0], truth.labels.shape[1]
+    for box in map(tight_box, truth.whole.values()):
+        if touches_border(dilate(box, 3), size):
             raise Rejected("cut off by the border")
     hidden = [truth.occlusion(label) for label in truth.whole]
     if max(hidden) > 0.9 or sum(share > 0.2 for share in hidden) < 5:

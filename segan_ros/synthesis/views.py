@@ -10,8 +10,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from segan_ros.boxes import tight_box
-from segan_ros.frame import Box, Frame
+from segan_ros.boxes import Box, paste, tight_box
+from segan_ros.frame import Frame
 from segan_ros.synthesis.cameras import Camera
 from segan_ros.synthesis.lights import Light, Look
 from segan_ros.synthesis.render import Renderer
@@ -155,8 +155,8 @@ def _alone(
     renderer: Renderer, camera: Camera, label: int, box: Box
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """The whole mask and depth of an object ``(H, W)``, rendered inside `box`."""
-    x0, y0, x1, y1 = box
     ids, near = renderer.labels(camera, [label], box)
     whole, depth = np.zeros(camera.size, bool), np.full(camera.size, np.inf, np.float32)
-    whole[y0:y1, x0:x1], depth[y0:y1, x0:x1] = ids == label, near
+    paste(whole, box, ids == label)
+    paste(depth, box, near)
     return whole, depth

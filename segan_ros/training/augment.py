@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import tight_box
+from segan_ros.boxes import paste, tight_box, translate
 from segan_ros.frame import Image, Mask
 from segan_ros.masks.noise import corrupted
 from segan_ros.scoring.metrics import least_overlap
@@ -115,28 +115,25 @@ def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
     """`view` with `cutout` over the object's border; unchanged when that hides too much."""
     x0, y0, x1, y1 = tight_box(view.whole)
     scale = rng.uniform(0.5, 1.2) * max(x1 - x0, y1 - y0) / max(cutout.mask.shape)
-    size = tuple(max(int(s * scale), 4) for s in cutout.mask.shape[::-1])
-    colours, mask = _alone(cutout.rgb, cutout.mask, partial(cv2.resize, dsize=size))
+    wide, high = (max(int(s * scale), 4) for s in cutout.mask.shape[::-1])
+    colours, mask = _alone(cutout.rgb, cutout.mask, partial(cv2.resize, dsize=(wide, high)))
     if rng.random() < 0.5:
         mask, colours = mask[:, ::-1], colours[:, ::-1]
     # Its middle goes near the border of the object's box: most hides a part, some only lie beside.
     angle = rng.uniform(0, 2 * np.pi)
     reach = rng.uniform(0.3, 1.1) * np.array([x1 - x0, y1 - y0]) / 2
     middle = np.array([x0 + x1, y0 + y1]) / 2 + reach * (np.cos(angle), np.sin(angle))
-    left, top = (middle - np.array(size) / 2).astype(int)
-    height, width = view.labels.shape
-    xs = slice(max(left, 0), min(left + size[0], width))
-    ys = slice(max(top, 0), min(top + size[1], height))
-    if xs.start >= xs.stop or ys.start >= ys.stop:
-        return view
-    part = (slice(ys.start - top, ys.stop - top), slice(xs.start - left, xs.stop - left))
+    left, top = (middle - np.array((wide, high)) / 2).astype(int)
+    place = translate((0, 0, wide, high), int(left), int(top))
     over = np.zeros(view.labels.shape, bool)
-    over[ys, xs] = mask[part]
+    paste(over, place, mask)
+    if not over.any():
+        return view
     seen = view.labels == view.id
     if np.count_nonzero(seen & ~over) < max(40, 0.25 * np.count_nonzero(seen)):
         return view
     rgb, labels = view.rgb.copy(), view.labels.copy()
-    rgb[ys, xs][mask[part]] = colours[part][mask[part]]
+    paste(rgb, place, colours, mask)
     labels[over] = PASTED
     occluders = view.occluders
     if np.count_nonzero(over & view.whole) >= least_overlap(float(view.whole.sum())):

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from segan_ros.boxes import Roi, cut, tight_box
+from segan_ros.boxes import Box, Roi, clip, crop, paste, size_of, tight_box
 from segan_ros.completion import Settings
 from segan_ros.crops import grouped, input_planes, labelled_area, resized, unmarked
-from segan_ros.frame import Box, Image, Mask
+from segan_ros.frame import Image, Mask
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.photographs import photograph_part, read_photographs
@@ -136,11 +136,11 @@ class Library:
         picture = self.pictures[subject.picture]
         whole = np.zeros(picture.labels.shape, bool)
         appearance = np.zeros_like(picture.rgb)
-        cut(whole, subject.box)[:] = subject.whole
+        paste(whole, subject.box, subject.whole)
         if subject.appearance is not None:
-            cut(appearance, subject.box)[:] = subject.appearance
+            paste(appearance, subject.box, subject.appearance)
         view = View(picture.rgb, picture.labels, whole, appearance, subject.id, subject.occluders)
-        return view.each(lambda a: cut(a, window))
+        return view.each(lambda a: crop(a, window))
 
 
 def _photographs(folder: str) -> list[Image]:
@@ -156,11 +156,11 @@ def _subject(scene: LabelledScene, item: TrueObject, picture: int) -> Subject | 
     if seen == 0 or total == 0:
         return None
     around = Roi(0.5, "longest_side").around(tight_box(visible), scene.frame.size)
-    labels = cut(scene.frame.labels, around)
+    labels = crop(scene.frame.labels, around)
     near = bool(np.any((labels > 0) & (labels != item.id)))
     hidden = 1 - np.count_nonzero(visible & item.amodal) / total
-    whole = cut(item.amodal, item.box).copy()
-    over = np.bincount(cut(scene.frame.labels, item.box)[whole].clip(min=0))
+    whole = crop(item.amodal, item.box).copy()
+    over = np.bincount(crop(scene.frame.labels, item.box)[whole].clip(min=0))
     hiding = np.flatnonzero(over >= least_overlap(total))
     return Subject(
         picture,
@@ -279,7 +279,7 @@ class Batches(Dataset[Batch]):
         height, width = view.labels.shape
         whole = shown.whole | visible
         if self.stage.trains == "refiner":
-            whole = cut(true.labels, roi) == view.id
+            whole = crop(true.labels, roi) == view.id
         return (
             input_planes(
                 planes.rgb, planes.labels.astype(np.int32), view.id, spec.size, spec.planes
@@ -294,7 +294,7 @@ class Batches(Dataset[Batch]):
 
     def _seen(self, view: View, roi: Box) -> Seen:
         """`view` cut to `roi`; there the visible mask, and where hidden pixels may lie."""
-        shown = view.each(lambda a: cut(a, roi))
+        shown = view.each(lambda a: crop(a, roi))
         hideable = np.ones(shown.labels.shape, bool)
         if self.spec.segmentor.occluders == "labelled":
             hideable = labelled_area(shown.labels, Settings().gap_width)
@@ -342,19 +342,14 @@ def jittered(
     chances: Augmentation,
     rng: np.random.Generator,
 ) -> Box:
-    """`box` widened on each side by its own share drawn from ``chances.margin``, cut to `size`."""
-    x0, y0, x1, y1 = box
-    width, height = x1 - x0, y1 - y0
+    """`box` widened on each side by its own share from ``chances.margin``, clipped to `size`."""
+    height, width = size_of(box)
     if roi.of == "longest_side":
         width = height = max(width, height)
     extents = np.array([width, height, width, height])
-    left, top, right, bottom = (rng.uniform(*chances.margin, 4) * extents).round().astype(int)
-    return (
-        max(x0 - int(left), 0),
-        max(y0 - int(top), 0),
-        min(x1 + int(right), size[1]),
-        min(y1 + int(bottom), size[0]),
-    )
+    grown = (rng.uniform(*chances.margin, 4) * extents).round().astype(int) * (-1, -1, 1, 1)
+    x0, y0, x1, y1 = (np.array(box) + grown).tolist()
+    return clip((x0, y0, x1, y1), (size[0], size[1]))
 
 
 def order(view: View, known: Collection[int], size: tuple[int, int]) -> Floats:

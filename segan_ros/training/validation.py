@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from segan_ros.boxes import paste
 from segan_ros.completion import SceneCompleter
 from segan_ros.frame import AmodalObject, Mask, Planes
 from segan_ros.model.segan import SeGAN
@@ -103,7 +104,6 @@ def _measures(
     least: float,
 ) -> list[tuple[float, ...]]:
     """Hidden share, SI, SF and hallucination of one object at each threshold."""
-    x0, y0, x1, y1 = guess.box
     area = np.count_nonzero(visible)
     true_hidden = truth.amodal & ~visible
     share = 1 - np.count_nonzero(truth.amodal & visible) / np.count_nonzero(truth.amodal)
@@ -111,7 +111,7 @@ def _measures(
     for threshold in thresholds:
         hidden = np.zeros(visible.shape, bool)
         chosen = threshold or likeliest_threshold(guess.probability)
-        hidden[y0:y1, x0:x1] = (guess.probability > chosen) & guess.invisible
+        paste(hidden, guess.box, (guess.probability > chosen) & guess.invisible)
         if np.count_nonzero(hidden) < least * area:
             hidden[:] = False
         si, sf = iou(hidden, true_hidden), iou(hidden | visible, truth.amodal)

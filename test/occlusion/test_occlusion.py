@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segan_ros.boxes import cut
+from segan_ros.boxes import crop
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph, removal_order
@@ -143,7 +143,7 @@ def pair(hidden_columns: int = 2) -> tuple[np.ndarray, list[AmodalObject]]:
     objects = []
     front = (15 - hidden_columns, 5, 25 - hidden_columns, 15)
     for object_id, box, mask in ((1, (5, 5, 15, 15), whole), (2, front, labels == 2)):
-        visible, amodal = cut(labels == object_id, box), cut(mask, box)
+        visible, amodal = crop(labels == object_id, box), crop(mask, box)
         probability = np.where(visible, 1, 0.8 * amodal).astype(np.float32)
         objects.append(AmodalObject(object_id, box, visible, amodal, probability))
     return labels, objects
@@ -171,7 +171,7 @@ def test_paper_rule_is_iou_of_visible_occluder_and_hidden_part():
     labels, objects = pair(hidden_columns=1)
     assert len(find_edges(labels, objects, EdgeRule("paper", min_overlap_area=5))) == 1
     labels[5:15, 24:40] = 2  # the occluder grows to 260 pixels: 10 / 260 < 0.05
-    seen = cut(labels == 2, (14, 5, 40, 15))
+    seen = crop(labels == 2, (14, 5, 40, 15))
     grown = AmodalObject(2, (14, 5, 40, 15), seen, seen, seen.astype(np.float32))
     assert find_edges(labels, [objects[0], grown], EdgeRule("paper", min_overlap_area=5)) == []
     assert (
@@ -233,7 +233,7 @@ def side_by_side(front: float, gap: int = 0) -> tuple[np.ndarray, list[AmodalObj
     boxes = {1: (10, 5, 40, 45), 2: (40 + gap, 5, 70, 45)}
     objects = []
     for object_id, box in boxes.items():
-        mask = cut(labels == object_id, box)
+        mask = crop(labels == object_id, box)
         objects.append(AmodalObject(object_id, box, mask, mask, mask.astype(np.float32)))
     depth = np.where(labels == 2, front, 1.0).astype(np.float32)
     return labels, objects, depth

@@ -12,7 +12,6 @@ import pytest
 from png_files import chunk, png_file
 from samples import labelled_scene
 
-from segan_ros.boxes import tight_box
 from segan_ros.frame import (
     AmodalObject,
     CompletedScene,
@@ -52,10 +51,6 @@ def test_frame_of_wrong_kind_is_refused(rgb, labels, message):
 
 def test_true_occlusions_count_covered_pixels():
     assert labelled_scene().occlusions == ((300, 2, 8),)
-
-
-def test_tight_box_of_nothing_is_empty():
-    assert tight_box(np.zeros((5, 5), bool)) == (0, 0, 0, 0)
 
 
 def test_scene_folder_round_trip(tmp_path):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segan_ros.boxes import cut, tight_box
+from segan_ros.boxes import crop, tight_box
 from segan_ros.commands.main import main
 from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.synthesis.collage import (
@@ -98,8 +98,8 @@ def test_appearance_is_what_is_seen_where_nothing_lies_over_it(collages):
     for scene in collages:
         last = scene.objects[-1]
         whole = last.amodal.astype(np.uint8)
-        inner = cut(cv2.erode(whole, np.ones((5, 5)), borderValue=0) > 0, last.box)
-        seen = cut(scene.frame.rgb, last.box).astype(int)
+        inner = crop(cv2.erode(whole, np.ones((5, 5)), borderValue=0) > 0, last.box)
+        seen = crop(scene.frame.rgb, last.box).astype(int)
         assert np.abs(seen - last.appearance)[inner].max() <= 1
         compared += int(inner.sum())
     assert compared > 5000
@@ -117,10 +117,10 @@ def test_hidden_colours_are_those_of_the_object_and_go_on_around_it():
     for _ in range(5):
         scene = collage(cut_outs, ground, (240, 320), rng)
         for item in scene.objects:
-            whole = cut(item.amodal, item.box)
+            whole = crop(item.amodal, item.box)
             own = np.median(item.appearance[whole], axis=0)
             assert own[0] > 150
-            over = whole & (cut(scene.frame.labels, item.box) != item.id)
+            over = whole & (crop(scene.frame.labels, item.box) != item.id)
             assert np.abs(item.appearance[over] - own).max(initial=0) <= 1
             rim = (cv2.dilate(whole.astype(np.uint8), np.ones((3, 3))) > 0) & ~whole
             assert np.abs(item.appearance[rim] - own).max(initial=0) <= 1

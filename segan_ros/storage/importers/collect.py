@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.boxes import crop
 from segan_ros.frame import Frame, Image, Mask
 from segan_ros.storage.images import MAX_ID, read_image
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
@@ -79,8 +80,7 @@ def gathered(rgb: Image, items: Sequence[Item], extra: dict[str, Any]) -> Labell
     objects = []
     for number, item in enumerate(items, start=1):
         truth = TrueObject(number, item.whole | (labels == number), item.name)
-        x0, y0, x1, y1 = truth.box
-        seen = None if item.picture is None else item.picture[y0:y1, x0:x1].copy()
+        seen = None if item.picture is None else crop(item.picture, truth.box).copy()
         objects.append(TrueObject(number, truth.amodal, item.name, seen))
     found = true_occlusions(labels, objects)
     return LabelledScene(Frame(rgb, labels), tuple(objects), found, extra)
