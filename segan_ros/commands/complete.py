@@ -9,7 +9,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter, TooManyObjectsError
-from segan_ros.drawing.pictures import completed_sheet, enlarged, graph_svg, overlay
+from segan_ros.drawing.completed import completed_sheet
+from segan_ros.drawing.graph import graph_svg
+from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.runtime.model import PROVIDERS, Model, model_folder
 from segan_ros.storage.frames import read_frame

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from segan_ros.completion import SceneCompleter
+from segan_ros.paper.album import PICTURED, Album
+from segan_ros.paper.page import tables_page
 from segan_ros.paper.tables import NEIGHBOUR, TAKEN, Others, fill_tables, write_tables
 from segan_ros.runtime.model import Model, model_folder
-from segan_ros.scoring.album import PICTURED, Album, tables_page
 from segan_ros.scoring.predicted import Segmenter
 from segan_ros.storage.scenes import ScenePath, iterate_scenes
 
@@ -114,7 +115,7 @@ def run(
     print(text)
     if args.out is not None:
         write_tables(args.out, tables, text)
-        page = tables_page("The paper's tables", heading, (t.html() for t in tables), albums)
+        page = tables_page("The paper's tables", heading, tables, albums)
         (args.out / "tables.html").write_text(page)
     return 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from segan_ros.drawing.html_page import Shot
+from segan_ros.drawing.shots import Shot
 from segan_ros.storage.images import encoded
 from segan_ros.storage.scenes import evenly, iterate_scenes, read_scene
 from segan_ros.synthesis.folder import read_note

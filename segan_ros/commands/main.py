@@ -46,6 +46,7 @@ EXTRA_OF = {
 # What `pip install segan_ros` brings, unless told not to: module, and what pip calls it.
 PIP_NAME_OF = {
     "cv2": "opencv-python-headless",
+    "jinja2": "jinja2",
     "networkx": "networkx",
     "numpy": "numpy",
     "rosbags": "rosbags",

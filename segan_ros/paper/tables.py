@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,10 @@ from tqdm import tqdm
 
 from segan_ros.boxes import boxes_of
 from segan_ros.completion import SceneCompleter
-from segan_ros.drawing.tables import markdown_table, number
 from segan_ros.frame import CompletedScene, Frame, Mask
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
+from segan_ros.paper.album import Album
 from segan_ros.paper.ibbe import by_expansion
 from segan_ros.paper.protocol import (
     MaskScore,
@@ -32,7 +31,7 @@ from segan_ros.paper.protocol import (
     whole_masks,
 )
 from segan_ros.paper.refinement import refined
-from segan_ros.scoring.album import Album
+from segan_ros.paper.table import Row, Table
 from segan_ros.scoring.metrics import NAN, SceneScore, score_scene
 from segan_ros.scoring.predicted import (
     Segmenter,
@@ -84,54 +83,6 @@ class Others:
     segmentors: Mapping[str, SceneCompleter] = field(default_factory=dict)
     painters: Mapping[str, SceneCompleter] = field(default_factory=dict)
     refiner: SceneCompleter | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a table: what the method is called, and its cells by column."""
-
-    method: str
-    cells: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Table:
-    """One of the paper's tables.
-
-    Args:
-        name: for files, such as ``table1``.
-        title: what it is about.
-        columns: in order; every row has them all, NaN where there is no number.
-        rows: in order.
-        notes: what a reader must know.
-    """
-
-    name: str
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Row]
-    notes: Sequence[str] = ()
-
-    def markdown(self) -> str:
-        """Heading, table, notes."""
-        table = markdown_table(("method", *self.columns), self._lines())
-        return "\n\n".join([f"### {self.title}", table, *self.notes])
-
-    def html(self) -> str:
-        """The same."""
-        lines = [("th", ["method", *self.columns]), *(("td", line) for line in self._lines())]
-        body = "".join(
-            f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in line)}</tr>"
-            for tag, line in lines
-        )
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<h2>{escape(self.title)}</h2><table>{body}</table>{notes}"
-
-    def _lines(self) -> list[list[str]]:
-        def cell(value: float) -> str:
-            return str(value) if isinstance(value, int) else number(value)
-
-        return [[r.method, *(cell(r.cells[c]) for c in self.columns)] for r in self.rows]
 
 
 @dataclass

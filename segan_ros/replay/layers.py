@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.boxes import Box, crop, paste
-from segan_ros.drawing.pictures import colour_of, graph_svg
+from segan_ros.drawing.graph import graph_svg
+from segan_ros.drawing.paint import colour_of
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.truth import LabelledScene
 

@@ -1,4 +1,4 @@
-"""`segan replay --report`: one HTML file that holds all it shows; ``page/`` has its parts."""
+"""`segan replay --report`: one HTML file that holds all it shows; ``web/`` has its parts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-PARTS = Path(__file__).with_name("web")
+from markupsafe import Markup
 
-SCRIPTS = ("plots", "stage", "tables", "report")
-"""In the order in which they run: each uses what stands before it."""
+from segan_ros.drawing.render import render
+
+WEB = Path(__file__).with_name("web")
+"""The template of the page, its style and its scripts."""
 
 DIGITS = 4
 """Decimals of the numbers in the page; ``replay.json`` has them all."""
@@ -77,16 +79,9 @@ def write_page(path: Path, content: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    style = (PARTS / "report.css").read_text()
-    script = "".join((PARTS / f"{name}.js").read_text() for name in SCRIPTS)
     # "</script>" in a name must not end the script.
     data = json.dumps(_short(content), separators=(",", ":")).replace("<", "\\u003c")
-    parts = {"STYLE": style, "SCRIPT": script, "DATA": data}
-    text = (PARTS / "report.html").read_text()
-    for name, part in parts.items():
-        before, _, after = text.partition(f"{{{{{name}}}}}")
-        text = before + part + after
-    path.write_text(text)
+    path.write_text(render("report.html", WEB, data=Markup(data)))
 
 
 def _short(value: Any) -> Any:

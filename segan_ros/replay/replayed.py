@@ -18,7 +18,10 @@ they lie, and so from run to run."""
 
 OURS, HULL, RAW, TRUE = "segan", "convex hull", "input mask", "true masks"
 
-SCORED = (OURS, HULL, RAW)
+FLAT_OURS, FLAT_HULL = f"{OURS}, depth unused", f"{HULL}, depth unused"
+"""The same masks with the edges that they give without depth; for frames that have depth."""
+
+SCORED = (OURS, HULL, RAW, FLAT_OURS, FLAT_HULL)
 """What is scored against ground truth, ours first."""
 
 COMPARED = (OURS, HULL, TRUE)

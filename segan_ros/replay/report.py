@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from segan_ros.drawing.pictures import completed_sheet, graph_svg, overlay
+from segan_ros.drawing.completed import completed_sheet
+from segan_ros.drawing.graph import graph_svg
+from segan_ros.drawing.overlay import overlay
 from segan_ros.drawing.tables import markdown_table, number
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.replay.replayed import OURS, ReplayedFrame, Totals, latency_ms, scores_of

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.drawing.pictures import colour_of, overlay
+from segan_ros.drawing.overlay import overlay
+from segan_ros.drawing.paint import colour_of
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.replay.replayed import OURS, ReplayedFrame, scores_of
 

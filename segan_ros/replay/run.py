@@ -11,12 +11,24 @@ from typing import Any
 from tqdm import tqdm
 
 from segan_ros.completion import TooManyObjectsError
-from segan_ros.frame import CompletedScene
-from segan_ros.occlusion.edges import EdgeRule
+from segan_ros.frame import CompletedScene, Frame
+from segan_ros.occlusion.edges import EdgeRule, find_edges
+from segan_ros.occlusion.graph import build_graph
 from segan_ros.replay.earlier import EarlierRun
 from segan_ros.replay.layers import layers, picture
 from segan_ros.replay.page import Gallery
-from segan_ros.replay.replayed import HULL, OURS, RAW, SCORED, TRUE, AnswerOutline, ReplayedFrame
+from segan_ros.replay.replayed import (
+    COMPARED,
+    FLAT_HULL,
+    FLAT_OURS,
+    HULL,
+    OURS,
+    RAW,
+    SCORED,
+    TRUE,
+    AnswerOutline,
+    ReplayedFrame,
+)
 from segan_ros.replay.report import write_frame
 from segan_ros.replay.rerun_log import RerunLog
 from segan_ros.scoring.label_free import Moment, step
@@ -104,10 +116,9 @@ class Replay:
             problem = bag_frame.problem or NO_ANSWER
             return ReplayedFrame(bag_frame.index, bag_frame.stamp, None, problem)
         said = _said(bag_frame, answer)
-        compared = {method: Moment(bag_frame.frame, s) for method, s in said.items()}
-        compared.pop(RAW)
+        compared = {m: Moment(bag_frame.frame, said[m]) for m in COMPARED if m in said}
         self._before = compared
-        scores = {m: score(bag_frame, said[m]) for m in SCORED}
+        scores = {m: score(bag_frame, said[m]) for m in SCORED if m in said}
         return ReplayedFrame(
             bag_frame.index,
             bag_frame.stamp,
@@ -165,6 +176,15 @@ def _said(bag_frame: BagFrame, answer: CompletedScene) -> dict[str, CompletedSce
     frame, rule = bag_frame.frame, EdgeRule()
     assert frame is not None
     said = {OURS: answer, HULL: convex_hulls(frame, rule), RAW: input_masks(frame, rule)}
+    if frame.depth is not None:
+        said[FLAT_OURS] = _depth_unused(frame, said[OURS], rule)
+        said[FLAT_HULL] = _depth_unused(frame, said[HULL], rule)
     if bag_frame.truth is not None:
         said[TRUE] = true_masks(bag_frame.truth, rule)
     return said
+
+
+def _depth_unused(frame: Frame, scene: CompletedScene, rule: EdgeRule) -> CompletedScene:
+    """The objects of `scene` with the graph that their masks alone give."""
+    edges = find_edges(frame.labels, scene.objects, rule)
+    return replace(scene, graph=build_graph((o.id for o in scene.objects), edges))

@@ -8,7 +8,7 @@ from geometry_msgs.msg import Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from segan_ros.drawing.pictures import colour_of
+from segan_ros.drawing.paint import colour_of
 from segan_ros.frame import AmodalObject, CompletedScene
 from segan_ros.geometry import OrientedBox
 from segan_ros.ros.space import to_pose

@@ -12,7 +12,7 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from segan_ros.drawing.pictures import overlay
+from segan_ros.drawing.overlay import overlay
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.messages.writing import to_amodal_labels, to_graph, to_message, to_objects
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph, OrientedBoxArray

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import crop
 from segan_ros.completion import SceneCompleter
+from segan_ros.drawing.render import render
 from segan_ros.drawing.tables import number
 from segan_ros.frame import CompletedScene
 from segan_ros.scoring.metrics import ObjectScore
@@ -148,41 +149,17 @@ def reliability_svg(found: Reliability, side: int = 320) -> str:
     margin, span = 44, side - 64
     x0, y0 = margin, side - margin
     most = max(int(found.pixels.max()), 1)
-
-    def at(said: float, true: float) -> tuple[float, float]:
-        return x0 + span * said, y0 - span * true
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" width="{side}" '
-        f'height="{side}" font-family="sans-serif" font-size="11" fill="#444">',
-        f'<rect width="{side}" height="{side}" fill="white"/>',
-        f'<path d="M{x0} {y0}h{span}M{x0} {y0}v{-span}" stroke="#888" fill="none"/>',
-        f'<path d="M{x0} {y0}l{span} {-span}" stroke="#bbb" stroke-dasharray="4 4"/>',
+    dots = [
+        {
+            "x": x0 + span * found.said[i],
+            "y": y0 - span * found.true[i],
+            "radius": 2 + 6 * np.sqrt(found.pixels[i] / most),
+            "title": f"{found.pixels[i]} pixels: predicted {found.said[i]:.2f}, "
+            f"true {found.true[i]:.2f}",
+        }
+        for i in range(BINS)
+        if found.pixels[i]
     ]
-    for tick in (0, 0.5, 1):
-        x, y = at(tick, tick)
-        parts += [
-            f'<text x="{x:.1f}" y="{y0 + 16}" text-anchor="middle">{tick:g}</text>',
-            f'<text x="{x0 - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>',
-        ]
-    filled = [i for i in range(BINS) if found.pixels[i]]
-    points = [at(found.said[i], found.true[i]) for i in filled]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    parts.append(f'<polyline points="{line}" fill="none" stroke="#1f6feb" stroke-width="1.5"/>')
-    for i, (x, y) in zip(filled, points, strict=True):
-        radius = 2 + 6 * np.sqrt(found.pixels[i] / most)
-        parts.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="#1f6feb" fill-opacity="0.6">'
-            f"<title>{found.pixels[i]} pixels: said {found.said[i]:.2f}, "
-            f"true {found.true[i]:.2f}</title></circle>"
-        )
-    middle = x0 + span / 2
-    parts += [
-        f'<text x="{middle}" y="{side - 10}" text-anchor="middle">probability</text>',
-        f'<text x="14" y="{y0 - span / 2}" text-anchor="middle" '
-        f'transform="rotate(-90 14 {y0 - span / 2})">truly hidden</text>',
-        f'<text x="{middle}" y="14" text-anchor="middle" font-size="12">calibration error '
-        f"{found.error:.3f}</text>",
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
+    return render(
+        "reliability.svg", side=side, span=span, x0=x0, y0=y0, dots=dots, error=found.error
+    )

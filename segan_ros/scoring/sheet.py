@@ -8,7 +8,7 @@ import numpy as np
 
 from segan_ros.boxes import Box, Roi, crop, paste
 from segan_ros.completion import SceneCompleter
-from segan_ros.drawing.pictures import fitted
+from segan_ros.drawing.paint import fitted
 from segan_ros.frame import AmodalObject, Image
 from segan_ros.scoring.metrics import ObjectScore
 from segan_ros.storage.scenes import ScenePath, evenly, read_scene

@@ -8,14 +8,15 @@ import cv2
 import numpy as np
 
 from segan_ros.boxes import crop
-from segan_ros.drawing.pictures import DARK, colour_of, enlarged, overlay
+from segan_ros.drawing.overlay import enlarged, overlay
+from segan_ros.drawing.paint import DARK, colour_of
 from segan_ros.frame import Frame, Image
 from segan_ros.occlusion.edges import EdgeRule
 from segan_ros.scoring.metrics import MIN_EDGE_PIXELS, MIN_EDGE_SHARE
 from segan_ros.scoring.references import true_masks
 from segan_ros.truth import LabelledScene
 
-COLUMNS = ("RGB", "ids", "whole masks", "appearances", "who hides whom")
+COLUMNS = ("RGB", "ids", "whole masks", "appearances", "occlusion")
 
 HIGHEST = 65500
 """Pixels of a jpeg file."""

@@ -14,16 +14,10 @@ from samples import frame_of, labelled_scene, many_objects, overlapping, turned_
 
 from segan_ros.commands.main import main
 from segan_ros.completion import SceneCompleter
-from segan_ros.drawing.pictures import (
-    DARK,
-    FREE,
-    WHITE,
-    _label,
-    completed_sheet,
-    enlarged,
-    graph_svg,
-    overlay,
-)
+from segan_ros.drawing.completed import completed_sheet
+from segan_ros.drawing.graph import graph_svg
+from segan_ros.drawing.overlay import FREE, enlarged, label, overlay
+from segan_ros.drawing.paint import DARK, WHITE
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.runtime.model import Model
@@ -94,7 +88,7 @@ def test_labels_give_way_to_each_other():
     image = np.zeros((120, 200, 3), np.uint8)
     taken = []
     for n in range(5):
-        _label(image, (100, 60), f"{n} L0", DARK, taken)
+        label(image, (100, 60), f"{n} L0", DARK, taken)
     for n, (ax0, ay0, ax1, ay1) in enumerate(taken):
         assert min(ax0, ay0) >= 0 and ax1 <= 200 and ay1 <= 120
         for bx0, by0, bx1, by1 in taken[:n]:

@@ -12,7 +12,9 @@ from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.frame import AmodalObject, CompletedScene, Frame
 from segan_ros.occlusion.edges import EdgeRule
 from segan_ros.occlusion.graph import build_graph
+from segan_ros.paper.album import Album
 from segan_ros.paper.ibbe import by_expansion, expanded
+from segan_ros.paper.page import tables_page
 from segan_ros.paper.protocol import (
     order_as_told,
     order_by_depth,
@@ -22,9 +24,9 @@ from segan_ros.paper.protocol import (
     score_mask,
 )
 from segan_ros.paper.refinement import refined
+from segan_ros.paper.table import Row, Table
 from segan_ros.paper.tables import fill_tables
 from segan_ros.runtime.model import Model
-from segan_ros.scoring.album import Album, tables_page
 from segan_ros.scoring.predicted import noisy_masks
 from segan_ros.scoring.references import input_masks, true_masks
 from segan_ros.scoring.sheet import MISSED, RIGHT, SEEN
@@ -274,9 +276,10 @@ def test_scene_without_a_hidden_part_is_not_shown(scenes, objects):
     scene = LabelledScene(Frame(np.zeros((*SIZE, 3), np.uint8), labels), whole)
     album = Album([scenes / "000"])
     assert album.entry(scenes / "000", scene) is None
-    assert tables_page("title", "about", ["<p>table</p>"], {"scenes": album}).endswith(
-        "<p>about</p><p>table</p></body></html>\n"
-    )
+    table = Table("table1", "Table <1>", ["SF"], [Row("ours", {"SF": 0.5})], ["a note"])
+    page = tables_page("title", "about", [table], {"scenes": album})
+    assert "Table &lt;1&gt;" in page and "<td>0.500</td>" in page and "<p>a note</p>" in page
+    assert "<img" not in page and page.count("<h2>") == 1
 
 
 def test_network_that_tells_gets_a_row_of_its_own(scenes, model):

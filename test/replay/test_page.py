@@ -11,7 +11,7 @@ import pytest
 from small_bag import Contents, write_bag
 
 from segan_ros.commands import main as cli
-from segan_ros.drawing.pictures import graph_svg
+from segan_ros.drawing.graph import graph_svg
 from segan_ros.frame import Evidence, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.replay.layers import path_of
@@ -97,6 +97,7 @@ def test_page_loads_without_a_word_and_asks_for_nothing(page, runs):
 @needs_chromium
 def test_unanswered_frames_and_the_worst_come_first(page, runs):
     assert frames_listed(page)[0] == 3
+    page.press("Home")
     assert "no instance mask within 10 ms" in page.ask(
         "document.getElementById('stage').textContent"
     )
@@ -115,8 +116,27 @@ def test_frames_are_sorted_by_their_score(chromium, runs, tmp_path):
 
 
 @needs_chromium
+def test_page_opens_on_the_frame_where_most_is_hidden(chromium, runs, tmp_path):
+    content = content_of(runs / "then" / "report.html")
+    for frame, hidden in zip(content["run"]["frames"], (0, 9, 900, 0), strict=True):
+        for item in frame["objects"]:
+            item["amodal_area"] = item["visible_area"] + hidden
+    write_page(tmp_path / "report.html", content)
+    chromium.open(tmp_path / "report.html")
+    assert shown(chromium) == "Frame 2"
+
+
+@needs_chromium
+def test_scores_without_depth_stand_beside_those_with_it(page, runs):
+    found = json.loads((runs / "then" / "replay.json").read_text())["summary"]["scores"]
+    assert found["segan, depth unused"]["si"] == found["segan"]["si"]
+    assert "no depth" in page.ask("document.getElementById('cards').textContent")
+
+
+@needs_chromium
 def test_arrows_walk_through_the_list(page):
     listed = frames_listed(page)
+    page.press("Home")
     assert shown(page) == f"Frame {listed[0]}"
     page.press("ArrowRight")
     assert shown(page) == f"Frame {listed[1]}"

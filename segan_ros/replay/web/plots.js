@@ -31,12 +31,12 @@ function trend(change, better = 1) {
   return change * better > 0 ? "up" : "down";
 }
 
-function card({title, value, unit = "", small = "", change = null, better = 1, tip = ""}) {
+function card({title, value, unit = "", small = "", more = "", change = null, better = 1, tip = ""}) {
   const delta = known(change) && Math.abs(change) >= 0.0005
     ? make("span", {class: `delta ${trend(change, better)}`}, signed(change, unit ? 0 : 3)) : null;
   const number = make("b", {}, value, unit ? make("small", {}, ` ${unit}`) : "");
   return make("div", {class: "card", "data-tip": tip},
-    make("h3", {}, title), number, delta, make("p", {}, small));
+    make("h3", {}, title), number, delta, make("p", {}, small), more && make("p", {}, more));
 }
 
 const HEIGHT = 128, LEFT = 30, RIGHT = 8, TOP = 8, BOTTOM = 18;

@@ -38,6 +38,14 @@ const SORTS = {
   "time": [...frames.keys()],
 };
 
+/** Where the report opens: the worst change beside an earlier run, else where most is hidden. */
+function firstFrame() {
+  if (against) return SORTS.regressed[0];
+  const hidden = (i) => frames[i].objects.reduce((sum, o) => sum + o.amodal_area - o.visible_area, 0);
+  const shown = [...frames.keys()].filter((i) => pictures[frames[i].index] && frames[i].answer);
+  return shown.reduce((most, i) => (hidden(i) > hidden(most) ? i : most), shown[0] ?? 0);
+}
+
 const state = {
   sort: Object.keys(SORTS)[0], frame: 0, chosen: null, metric: METRICS.length ? METRICS[0][0] : "",
   on: {visible: false, whole: true, hidden: true, completed: false, order: true, truth: false},
@@ -70,6 +78,8 @@ function frameTip(i) {
 function drawCards() {
   const now = run.summary.scores.segan, steps = run.summary.steps.segan;
   const hull = run.summary.scores["convex hull"], raw = run.summary.scores["input mask"];
+  const flat = run.summary.scores["segan, depth unused"];
+  const flatHull = run.summary.scores["convex hull, depth unused"];
   const then = against ? against.run.summary : {scores: {}, steps: {}};
   const cards = [];
   const scores = [
@@ -82,8 +92,10 @@ function drawCards() {
   for (const [title, name, better, tip] of now ? scores : []) {
     const was = then.scores.segan && then.scores.segan[name];
     cards.push({title, value: show(now[name]), better, change: difference(now[name], was),
-      tip: `${tip}\nraw: the input mask as it is`,
-      small: `hull ${show(hull[name])} · raw ${show(raw[name])}`});
+      tip: `${tip}\ninput: the input mask as it is\nno depth: the same masks without depth`,
+      small: `hull ${show(hull[name])} · input ${show(raw[name])}`,
+      more: flat && (name === "order_accuracy" || name === "edge_f1")
+        ? `no depth ${show(flat[name])} · hull ${show(flatHull[name])}` : ""});
   }
   if (steps) {
     cards.push({title: "Stability", value: show(steps.whole_iou), tip:
@@ -264,4 +276,4 @@ if (against) $("viewer").append($("graph"));
 drawCards();
 drawDetails();
 drawPlots();
-update({sort: state.sort, frame: SORTS[state.sort][0]});
+update({sort: state.sort, frame: firstFrame()});

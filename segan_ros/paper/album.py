@@ -1,17 +1,17 @@
-"""The paper's tables as a page: the numbers, and what every method makes of a few objects."""
+"""What every method makes of a few objects, side by side, for the page of the paper's tables."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from html import escape
+from typing import Any
 
 import numpy as np
 
 from segan_ros.boxes import crop
-from segan_ros.drawing.html_page import Shot, document, gallery
-from segan_ros.drawing.pictures import fitted
+from segan_ros.drawing.paint import fitted
+from segan_ros.drawing.shots import Shot
 from segan_ros.frame import CompletedScene, Image
 from segan_ros.scoring.metrics import PARTLY_HIDDEN
 from segan_ros.scoring.sheet import mask_picture, painting, window
@@ -24,12 +24,6 @@ PICTURED = 12
 
 SIDE, GAP = 128, 6
 """Of a picture and beside it, pixels."""
-
-LEGEND = (
-    "Masks: grey the mask that was given; of the rest of the object green what was found and blue "
-    "what was missed; red what was made up. Each object is the one with the most hidden pixels of "
-    "its scene; the scenes are spread evenly."
-)
 
 
 @dataclass
@@ -89,26 +83,17 @@ class Album:
         self.entries.append(Entry(folder.name, scene, subject))
         return self.entries[-1]
 
-    def html(self, scenes: str) -> str:
-        """A gallery for each section; `scenes` says what the scenes are."""
-        parts = []
+    def sections(self, scenes: str) -> list[dict[str, Any]]:
+        """What stands under each heading of the page; `scenes` says what the scenes are."""
+        found = []
         for section in dict.fromkeys(s for e in self.entries for s in e.sections):
             rows = [e.row(section) for e in self.entries]
             shots = [
                 Shot(e.name, _strip(row.values()))
                 for e, row in zip(self.entries, rows, strict=True)
             ]
-            parts.append(
-                f"<h2>{escape(section)}, {escape(scenes)}</h2>{gallery([*rows[0]], shots)}"
-            )
-        return "".join(parts)
-
-
-def tables_page(title: str, about: str, tables: Iterable[str], albums: Mapping[str, Album]) -> str:
-    """The page: `tables` as HTML, then the albums by what their scenes are."""
-    pictures = "".join(album.html(scenes) for scenes, album in albums.items())
-    legend = f"<p>{escape(LEGEND)}</p>" if pictures else ""
-    return document(title, about, "".join((*tables, pictures, legend)))
+            found.append({"title": f"{section}, {scenes}", "columns": [*rows[0]], "shots": shots})
+        return found
 
 
 def _hidden(scene: LabelledScene, item: TrueObject) -> int:
