@@ -6,7 +6,7 @@ const LAYERS = [
   ["whole", "outline of the whole object, as predicted"],
   ["hidden", "the part that is predicted behind other objects"],
   ["completed", "what the hidden parts are predicted to look like"],
-  ["order", "who hides whom; the layer of each object, green ones are free"],
+  ["order", "occlusion edges, from occluder to occludee; the layer of each object, green: free"],
   ["truth", "true outlines; blue: hidden and missed; red: predicted where nothing is hidden"],
 ];
 
