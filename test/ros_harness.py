@@ -15,11 +15,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
-from sensor_msgs.msg import Image, PointCloud2
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
 
-from segan_ros.msg import AmodalObjectArray, OcclusionGraph, OrientedBoxArray
+from segan_ros.ros.interface import OUTPUTS
 from segan_ros.ros.node import SeganNode
 from segan_ros.ros.synchronizer import IMAGE
 
@@ -28,15 +27,8 @@ TIMEOUT = 15.0
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 
-KINDS = {
-    "objects": AmodalObjectArray,
-    "occlusion_graph": OcclusionGraph,
-    "amodal_labels": Image,
-    "visualization": Image,
-    "boxes": OrientedBoxArray,
-    "points": PointCloud2,
-    "markers": MarkerArray,
-}
+KINDS = {output.name.removeprefix("~/"): output.kind for output in OUTPUTS}
+"""Message type of each output."""
 
 
 def image_message(

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -17,6 +16,7 @@ from rclpy.qos import QoSProfile
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.diagnostics import Diagnostics, Report
 from segan_ros.ros.inputs import Inputs
+from segan_ros.ros.interface import DIAGNOSTICS
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.loader import Loader
 from segan_ros.ros.outputs import SPATIAL, Outputs
@@ -74,9 +74,10 @@ class SeganNode(LifecycleNode):
         self._loader = Loader(self.parameters)
         self._offered = Services(self, lambda: self._pipeline, self._enable, self._reload)
         self._diagnostics = Diagnostics()
-        topic = "/diagnostics"
         self._diagnostics_publisher = self.create_publisher(
-            DiagnosticArray, topic, **with_overrides(self, "publisher", topic, QoSProfile(depth=1))
+            DIAGNOSTICS.kind,
+            DIAGNOSTICS.name,
+            **with_overrides(self, "publisher", DIAGNOSTICS.name, QoSProfile(depth=1)),
         )
         self._timer = self.create_timer(
             self.parameters["diagnostics_period"],

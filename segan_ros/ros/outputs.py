@@ -1,4 +1,4 @@
-"""What goes out: publishers, and only the work that somebody listens to."""
+"""Publishers of the outputs; each output is computed only while it has subscribers."""
 
 from __future__ import annotations
 
@@ -8,49 +8,35 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
-from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
 
 from segan_ros.drawing.overlay import overlay
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.messages.writing import to_amodal_labels, to_graph, to_message, to_objects
-from segan_ros.msg import AmodalObjectArray, OcclusionGraph, OrientedBoxArray
+from segan_ros.ros.interface import OUTPUTS
 from segan_ros.ros.markers import to_markers
 from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
 from segan_ros.timing import timed
 
-TYPES = {
-    "objects": AmodalObjectArray,
-    "occlusion_graph": OcclusionGraph,
-    "amodal_labels": Image,
-    "visualization": Image,
-    "boxes": OrientedBoxArray,
-    "points": PointCloud2,
-    "markers": MarkerArray,
-}
-"""Message type of each output topic, all under the node's name."""
-
 SPATIAL = frozenset({"boxes", "points", "markers"})
 """Outputs that need depth and camera_info."""
 
 BEFORE_PAINTING = SPATIAL | {"occlusion_graph", "amodal_labels"}
-"""Outputs that need no appearance: planners do not wait for the painter."""
+"""Outputs that need no appearance, and are published before the painter runs."""
 
 
 class Outputs:
-    """The publishers. Reliable, so that both kinds of subscriber hear them."""
+    """The publishers: reliable, so that best-effort and reliable subscribers both match."""
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         qos = QoSProfile(depth=5, reliability=QoSReliabilityPolicy.RELIABLE)
         self._publishers: dict[str, LifecyclePublisher] = {}
         try:
-            for name, kind in TYPES.items():
-                topic = f"~/{name}"
-                self._publishers[name] = node.create_lifecycle_publisher(
-                    kind, topic, **with_overrides(node, "publisher", topic, qos)
+            for each in OUTPUTS:
+                self._publishers[each.name.removeprefix("~/")] = node.create_lifecycle_publisher(
+                    each.kind, each.name, **with_overrides(node, "publisher", each.name, qos)
                 )
         except Exception:
             self.close()
@@ -58,13 +44,13 @@ class Outputs:
 
     @property
     def wanted(self) -> frozenset[str]:
-        """Outputs that somebody subscribes to right now."""
+        """Names of the outputs that have subscribers at the moment."""
         return frozenset(n for n, p in self._publishers.items() if p.get_subscription_count() > 0)
 
     def publish(
         self, names: Collection[str], frame: Frame, scene: CompletedScene, header: Header
     ) -> None:
-        """Publish the outputs `names` of one frame, the most awaited first.
+        """Publish the outputs `names` of one frame, the most urgent first.
 
         The seconds of the stages ``encode`` and ``publish`` are added to the scene's timings.
         """

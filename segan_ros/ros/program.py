@@ -1,4 +1,4 @@
-"""The program around the node: it runs until a signal, and leaves no request unanswered."""
+"""The program `segan_node`: runs the node until a signal, and answers open requests before exit."""
 
 from __future__ import annotations
 
@@ -13,34 +13,46 @@ import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from segan_ros.ros.command_line import check_arguments, parameter_files
 from segan_ros.ros.node import SeganNode
+from segan_ros.ros.parameter_files import mismatch
 from segan_ros.ros.throttled_log import RosHandler
 
 LAST_ANSWERS, LAST_REQUESTS, QUIET = 5.0, 2.0, 1.0
-"""Seconds: at its end the program answers open requests for so long at most, takes new ones for so
-long at most, and ends when for so long none came in and none was answered."""
+"""Seconds, at exit: open requests are answered for at most the first, new ones accepted for at most
+the second; the program ends once nothing came in or was answered for the third."""
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM; `args` are for ROS."""
+    """Run the node until SIGINT or SIGTERM.
+
+    Args:
+        args: command line, program name first; by default that of the process.
+    """
+    args = sys.argv if args is None else args
     stopped = False
 
     def stop(_: int, __: FrameType | None) -> None:
         nonlocal stopped
         stopped = True
         for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_DFL)  # whoever asks twice does not want to wait
+            signal.signal(each, signal.SIG_DFL)  # a second signal ends it at once
 
-    # With rclpy's handlers the context would be gone before the frame in work is published.
     try:
+        check_arguments(args)
+        # With rclpy's handlers the context would be gone before the frame in work is published.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
-        print(f"segan_node: ROS cannot start: {error}", file=sys.stderr)
+        # An unknown ROS argument comes as a list of words.
+        print(f"segan_node: ROS cannot start with these arguments: {error}", file=sys.stderr)
         return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     node = SeganNode()
     logging.basicConfig(level=logging.INFO, handlers=[RosHandler(node.get_logger())])
+    for path in parameter_files(args):
+        if problem := mismatch(path, node.get_fully_qualified_name()):
+            node.get_logger().warning(problem)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     node.start(lambda: stopped)
@@ -72,7 +84,7 @@ def _spin_once(node: SeganNode, executor: Executor, timeout: float) -> None:
 
 
 def _answer_all(node: SeganNode, executor: Executor) -> None:
-    """Who asked before the end gets an answer; nobody's client waits for ever."""
+    """Answer pending requests before exit, so that no client waits for ever."""
     # Requests that came in while the node shut down are not taken yet.
     begin = last = now = time.monotonic()
     before = node.requests

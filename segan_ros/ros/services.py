@@ -12,19 +12,18 @@ from builtin_interfaces.msg import Duration
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future as RosFuture
-from std_srvs.srv import SetBool, Trigger
 
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.messages.camera import camera_problem
 from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.messages.writing import to_edge, to_graph, to_objects
 from segan_ros.occlusion.graph import reaches, removal_order
+from segan_ros.ros.interface import COMPLETE, ENABLE, RELOAD, REMOVAL_ORDER
 from segan_ros.ros.loader import Busy
 from segan_ros.ros.pipeline import Pipeline, age_problem
 from segan_ros.ros.snapshots import Paint, Snapshot
 from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
 from segan_ros.ros.worker import WorkerStopped
-from segan_ros.srv import CompleteObjects, GetRemovalOrder
 
 Wait = Callable[[Future[Any]], Awaitable[Any]]
 """Waits for the result without holding up the executor."""
@@ -78,13 +77,13 @@ class Services:
         self.taken = self.answered = 0
         # An answer may take as long as the networks; others must not wait for it.
         group = ReentrantCallbackGroup()
-        for kind, name, callback in (
-            (CompleteObjects, "complete", self._complete),
-            (GetRemovalOrder, "removal_order", self._removal_order),
-            (SetBool, "enable", self._set_enabled),
-            (Trigger, "reload", self._reload),
+        for service, callback in (
+            (COMPLETE, self._complete),
+            (REMOVAL_ORDER, self._removal_order),
+            (ENABLE, self._set_enabled),
+            (RELOAD, self._reload),
         ):
-            node.create_service(kind, f"~/{name}", callback, callback_group=group)
+            node.create_service(service.kind, service.name, callback, callback_group=group)
 
     @answered
     async def _complete(self, request: Any, response: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import threading
 import weakref
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from ros_harness import SECOND, START, TIMEOUT, image_and_mask, listen, open_when_told_to_stop
 from sensor_msgs.msg import CameraInfo
 
-from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.ros.interface import OUTPUTS
 
 pytestmark = pytest.mark.ros
 
@@ -129,8 +130,8 @@ def test_activation_that_cannot_subscribe_leaves_no_subscription_behind(start_no
 def test_configuration_that_fails_is_undone(start_node, monkeypatch):
     node = start_node(active=False)
     before = belongings(node.node)
-    types = {"objects": AmodalObjectArray, "no name of a topic": OcclusionGraph}
-    monkeypatch.setattr("segan_ros.ros.outputs.TYPES", types)
+    bad = replace(OUTPUTS[1], name="no name of a topic")
+    monkeypatch.setattr("segan_ros.ros.outputs.OUTPUTS", (OUTPUTS[0], bad))
     node.do(node.node.trigger_configure)
     assert node.node.state == "unconfigured" and node.node._completion is None
     assert belongings(node.node) == before

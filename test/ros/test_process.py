@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -21,6 +22,8 @@ from ros_harness import SECOND, START, image_and_mask
 
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.resources import resource_path
+from segan_ros.ros.interface import DIAGNOSTICS, INPUTS, OUTPUTS, SERVICES
+from segan_ros.ros.parameters import PARAMETERS
 from segan_ros.ros.snapshots import stamp_of
 from segan_ros.srv import CompleteObjects
 
@@ -178,6 +181,51 @@ def test_log_folder_that_cannot_be_made_is_one_line(start_process):
     assert process.wait(TIMEOUT) == 1
     said = process.stderr.read()
     assert "ROS cannot start" in said and "/dev/null/log" in said and "Traceback" not in said
+
+
+def run(*arguments):
+    if not EXECUTABLE.exists():
+        pytest.skip(f"{EXECUTABLE} is not installed")
+    return subprocess.run(
+        [str(EXECUTABLE), *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h", "--ros-args", "-r", "image:=/rgb"]])
+def test_help_lists_topics_services_and_parameters(ros, arguments):
+    done = run(*arguments)
+    assert done.returncode == 0 and not done.stderr
+    for each in (*INPUTS, *OUTPUTS, DIAGNOSTICS, *SERVICES):
+        assert re.search(
+            rf"^  {re.escape(each.name)} +{each.type_name} ", done.stdout, re.MULTILINE
+        )
+    for parameter in PARAMETERS:
+        assert f"\n  {parameter.name} = {parameter.default_text} " in done.stdout
+    assert "-p max_age:=0.5" in done.stdout and "ros2 param set /segan max_age" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["max_age:=1"], 2, "error: unknown argument 'max_age:=1'; parameters and remappings go"),
+        (["--model", "x", "--ros-args", "-p", "threads:=1"], 2, "unknown argument '--model'"),
+        (["--ros-args", "--foo"], 1, "ROS cannot start with these arguments: ['--foo']"),
+        (["--ros-args", "--params-file", "/none.yaml"], 1, "Couldn't parse params file"),
+    ],
+)
+def test_bad_argument_is_an_error_line(ros, arguments, code, text):
+    done = run(*arguments)
+    assert done.returncode == code and text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_parameter_file_for_another_node_is_a_warning_that_names_it(start_process, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("segn:\n  ros__parameters:\n    max_age: 0.5\n")
+    process = start_process("--params-file", str(path))
+    said = wait_for(process, "WARN")
+    assert f"parameter file {path} has no effect: it has parameters for /segn" in said
+    assert "this node is /segan; make its top key /segan, or /** for every node" in said
 
 
 @COMPILES
