@@ -43,6 +43,8 @@ class Frame:
         camera_matrix: ``(3, 3)`` float64 intrinsics K in pixels; or None.
         distortion: ``(n,)`` float64 coefficients k1 k2 p1 p2 k3 ... of the lens as OpenCV has them,
             n one of 4, 5, 8, 12, 14; or None without distortion.
+        up: ``(3,)`` float64, the unit vector against gravity in the camera's optical frame (x
+            right, y down, z ahead); or None where it is not known.
         stamp: acquisition time in nanoseconds.
 
     Raises:
@@ -55,6 +57,7 @@ class Frame:
     camera_matrix: NDArray[np.float64] | None = None
     stamp: int = 0
     distortion: NDArray[np.float64] | None = None
+    up: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
@@ -81,6 +84,10 @@ class Frame:
                 f"distortion must have {', '.join(map(str, COEFFICIENTS))} coefficients, got "
                 f"{self.distortion.shape}"
             )
+        if self.up is not None and not (
+            self.up.shape == (3,) and abs(np.linalg.norm(self.up) - 1) < 1e-3
+        ):
+            raise ValueError(f"up must be a unit vector of 3 numbers, got {self.up}")
 
     @property
     def size(self) -> tuple[int, int]:

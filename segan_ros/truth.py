@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ class TrueObject:
         appearance: ``(h, w, 3)`` uint8 RGB at the box of `amodal`, the object with nothing in
             front; or None.
         about: anything else ``scene.json`` says of it (pose, occlusion ...), kept as it is.
+        scored: whether `amodal` and `appearance` are to be trusted: what is not is neither scored
+            nor learned from, and neither are edges whose occludee it is.
     """
 
     id: int
@@ -31,6 +33,7 @@ class TrueObject:
     name: str = ""
     appearance: Image | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    scored: bool = True
 
     @property
     def box(self) -> Box:
@@ -47,6 +50,7 @@ class LabelledScene:
         objects: truth of every object, hidden ones (no visible pixel) included.
         occlusions: ``(occluder, occludee, pixels)``: pixels of the occluder's visible mask that lie
             in the occludee's whole mask.
+        harm: id -> ids of the objects that lifting it disturbs; None where lifts were not tried.
         extra: anything else ``scene.json`` holds (camera pose, seed, source ...), kept as it is.
     """
 
@@ -54,6 +58,12 @@ class LabelledScene:
     objects: tuple[TrueObject, ...]
     occlusions: tuple[tuple[int, int, int], ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
+    harm: Mapping[int, tuple[int, ...]] | None = None
+
+    @property
+    def trusted(self) -> tuple[TrueObject, ...]:
+        """The objects that are scored and learned from."""
+        return tuple(o for o in self.objects if o.scored)
 
 
 def true_occlusions(

@@ -76,10 +76,10 @@ class Album:
         """A new entry, if this scene is one of those and has a partly hidden object."""
         if folder not in self._wanted:
             return None
-        hidden = {o.id: _hidden(scene, o) for o in scene.objects}
+        hidden = {o.id: _hidden(scene, o) for o in scene.trusted}
         if not any(hidden.values()):
             return None
-        subject = max(scene.objects, key=lambda o: hidden[o.id])
+        subject = max(scene.trusted, key=lambda o: hidden[o.id])
         self.entries.append(Entry(folder.name, scene, subject))
         return self.entries[-1]
 

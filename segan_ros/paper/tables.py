@@ -141,7 +141,7 @@ def fill_tables(
     for folder in tqdm(folders, unit="scene"):
         with naming(folder):
             scene = read_with_truth(folder)
-            labels, whole = scene.frame.labels, whole_masks(scene.objects, scene.frame.labels)
+            labels, whole = scene.frame.labels, whole_masks(scene.trusted, scene.frame.labels)
             true_order = order_by_masks(labels, whole)
             true = replace(scene.frame, depth=None)
             guessed, _ = guessed_frame(true, segmenter(folder.name, scene))
@@ -218,7 +218,7 @@ def _add_masks(
     found = _full_masks(answer, scene.frame)
     nothing = np.zeros(labels.shape, bool)
     shown = boxes_of(labels)
-    for item in scene.objects:
+    for item in scene.trusted:
         if item.id in shown:
             guess = found.get(item.id, nothing)
             tally.masks.append(score_mask(labels == item.id, item.amodal, guess))

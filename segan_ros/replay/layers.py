@@ -47,7 +47,7 @@ def layers(
     frame: Frame, scene: CompletedScene, truth: LabelledScene | None = None
 ) -> dict[str, Any]:
     """The shapes of all objects, the edges with where their arrows end, and the graph as SVG."""
-    known = {} if truth is None else {o.id: o.amodal for o in truth.objects}
+    known = {} if truth is None else {o.id: o.amodal for o in truth.trusted}
     labels = frame.labels if truth is None else truth.frame.labels
     objects = [_object(o, known.get(o.id), labels) for o in scene.objects]
     edges = [

@@ -1,14 +1,15 @@
 """Strict scores of completed scenes against ground truth, at full image size. Pure functions.
 
-Scored are the objects of the truth that show at least one pixel. *True invisible* is the true whole
-mask without the pixels labelled as the object, *predicted invisible* the predicted whole mask
-without them. A score that is not defined for an object or a scene is NaN and left out of means.
+Scored are the objects of the truth that show at least one pixel, where the truth is trusted. *True
+invisible* is the true whole mask without the pixels labelled as the object, *predicted invisible*
+the predicted whole mask without them. A score that is not defined for an object or a scene is NaN
+and left out of means.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -144,10 +145,13 @@ def score_scene(
     found = {o.id: o for o in answer.objects}
     repainted = {o.id: o for o in painted.objects} if painted else {}
     objects = tuple(
-        score_object(truth.frame.labels, o, found.get(o.id), repainted.get(o.id)) for o in shown
+        score_object(truth.frame.labels, o, found.get(o.id), repainted.get(o.id))
+        for o in shown
+        if o.scored
     )
     edges = true_edges(truth.frame.labels, shown)
-    return SceneScore(objects, score_edges(edges, [o.id for o in shown], answer.graph))
+    unscored = {o.id for o in shown if not o.scored}
+    return SceneScore(objects, score_edges(edges, [o.id for o in shown], answer.graph, unscored))
 
 
 def score_object(
@@ -238,18 +242,25 @@ def least_overlap(area: float) -> float:
     return max(MIN_EDGE_PIXELS, MIN_EDGE_SHARE * area)
 
 
-def score_edges(truth: TrueEdges, object_ids: Iterable[int], graph: OcclusionGraph) -> EdgeScore:
-    """Score the edges of `graph` among `object_ids`; edges to other objects are left out.
+def score_edges(
+    truth: TrueEdges,
+    object_ids: Iterable[int],
+    graph: OcclusionGraph,
+    unscored: Collection[int] = (),
+) -> EdgeScore:
+    """Score the edges of `graph` among `object_ids`; edges to other objects are left out, and so
+    are true and predicted edges whose occludee is one of `unscored`.
 
     Where two objects truly hide each other, the direction of the pair is that of the larger
     overlap (equal overlaps: either will do); where both directions are predicted, that of the
     higher score, as in the removal order.
     """
     known = set(object_ids)
+    truth = {edge: pixels for edge, pixels in truth.items() if edge[1] not in unscored}
     predicted = {
         (e.occluder_id, e.occludee_id): (e.score, e.overlap_area)
         for e in graph.edges
-        if e.occluder_id in known and e.occludee_id in known
+        if e.occluder_id in known and e.occludee_id in known and e.occludee_id not in unscored
     }
     pairs = {(min(edge), max(edge)) for edge in truth}
     right = 0

@@ -84,7 +84,7 @@ def decided_pixels(truth: LabelledScene, answer: CompletedScene) -> Decided:
         truth: the scene.
         answer: by an `undecided` completer.
     """
-    whole = {o.id: o.amodal for o in truth.objects}
+    whole = {o.id: o.amodal for o in truth.trusted}
     said, true = [np.zeros(0, np.float32)], [np.zeros(0, bool)]
     for item in answer.objects:
         if item.id in whole:

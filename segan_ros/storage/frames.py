@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segan_ros.frame import Frame
 from segan_ros.storage.images import read_image, read_labels
+from segan_ros.storage.photo import read_photo
 from segan_ros.storage.shards import PackedFile
 
 
@@ -18,15 +19,15 @@ def read_frame(
     labels: str | Path | PackedFile,
     depth: str | Path | PackedFile | None = None,
     camera_matrix: NDArray[np.float64] | None = None,
+    up: NDArray[np.float64] | None = None,
 ) -> Frame:
     """Read a picture, its label image (8 or 16 bit) and its depth (16 bit, millimetres, 0 unknown).
 
     Raises:
         FileNotFoundError, ValueError: as the files deserve, naming the file.
     """
-    # As the pixels lie in the file, which is how the node and whoever drew the masks see them.
-    bgr = read_image(rgb, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     ids = read_labels(labels)
+    picture = read_photo(rgb, ids.shape, f"{labels} is")
     metres = None
     if depth is not None:
         millimetres = read_image(depth, cv2.IMREAD_UNCHANGED)
@@ -38,6 +39,6 @@ def read_frame(
             millimetres > 0, millimetres.astype(np.float32) / 1000, np.float32(np.nan)
         )
     try:
-        return Frame(np.ascontiguousarray(bgr[..., ::-1]), ids, metres, camera_matrix)
+        return Frame(picture, ids, metres, camera_matrix, up=up)
     except ValueError as error:
         raise ValueError(f"{rgb}, {labels}: {error}") from None

@@ -73,10 +73,13 @@ def _describe_scene(scene: LabelledScene) -> dict[str, Any]:
             "visible": visible.get(o.id, 0),
             "amodal": int(np.count_nonzero(o.amodal)),
             "box": list(o.box),
+            **({} if o.scored else {"scored": False}),
             **o.about,
         }
         for o in scene.objects
     ]
-    matrix = scene.frame.camera_matrix
-    camera = {} if matrix is None else {"camera_matrix": matrix.tolist()}
-    return {**scene.extra, **camera, "objects": objects, "occ": [list(o) for o in scene.occlusions]}
+    known = {"camera_matrix": scene.frame.camera_matrix, "up": scene.frame.up}
+    camera = {key: value.tolist() for key, value in known.items() if value is not None}
+    harm = {} if scene.harm is None else {"harm": {i: list(d) for i, d in scene.harm.items()}}
+    occlusions = {"occ": [list(o) for o in scene.occlusions]}
+    return {**scene.extra, **camera, **harm, "objects": objects, **occlusions}

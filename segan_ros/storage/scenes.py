@@ -30,7 +30,7 @@ T = TypeVar("T")
 ScenePath = Path | PackedScene
 """Where a scene is: a folder, or a place in a shard."""
 
-STATED = ("id", "name", "visible", "amodal", "box")
+STATED = ("id", "name", "visible", "amodal", "box", "scored")
 """What ``scene.json`` says of every object."""
 
 
@@ -106,13 +106,17 @@ def read_scene_frame(folder: str | ScenePath) -> Frame:
         raise FileNotFoundError(f"{folder}: no rgb.png or rgb.jpg beside a labels.png")
     depth = folder / "depth_mm.png"
     try:
-        matrix = read_description(folder).get("camera_matrix")
-        matrix = None if matrix is None else np.asarray(matrix, np.float64).reshape(3, 3)
+        stated = read_description(folder)
+        matrix, up = (
+            None if (value := stated.get(key)) is None else np.asarray(value, np.float64).reshape(s)
+            for key, s in (("camera_matrix", (3, 3)), ("up", (3,)))
+        )
     except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{folder}/scene.json: not a JSON object, or its camera_matrix not 3x3 numbers: {error}"
+            f"{folder}/scene.json: not a JSON object, or camera_matrix not 3x3 numbers, or up not "
+            f"3: {error}"
         ) from None
-    return read_frame(image, folder / "labels.png", depth if depth.exists() else None, matrix)
+    return read_frame(image, folder / "labels.png", depth if depth.exists() else None, matrix, up)
 
 
 def read_description(folder: ScenePath) -> dict[str, Any]:
@@ -123,9 +127,11 @@ def read_description(folder: ScenePath) -> dict[str, Any]:
 
 def _read_truth(folder: ScenePath, frame: Frame) -> LabelledScene:
     description = read_description(folder)
-    description.pop("camera_matrix", None)
+    for key in ("camera_matrix", "up"):
+        description.pop(key, None)
     stated = description.pop("objects", [])
     occlusions = description.pop("occ", [])
+    harm = _read_harm(description.pop("harm", None), [o["id"] for o in stated])
     packed = folder / "amodal.npz"
     if not packed.exists():
         return LabelledScene(frame, (), (), description)
@@ -150,12 +156,22 @@ def _read_truth(folder: ScenePath, frame: Frame) -> LabelledScene:
             str(o.get("name", "")),
             _read_appearance(folder, o["id"], tight_box(mask)),
             {key: value for key, value in o.items() if key not in STATED},
+            bool(o.get("scored", True)),
         )
         for o, mask in zip(stated, masks, strict=True)
     )
-    return LabelledScene(
-        frame, objects, tuple((int(a), int(b), int(n)) for a, b, n in occlusions), description
-    )
+    found = tuple((int(a), int(b), int(n)) for a, b, n in occlusions)
+    return LabelledScene(frame, objects, found, description, harm)
+
+
+def _read_harm(stated: Any, ids: Sequence[int]) -> dict[int, tuple[int, ...]] | None:
+    """What ``scene.json`` says under ``harm``, of objects with these `ids`."""
+    if stated is None:
+        return None
+    harm = {int(lifted): tuple(int(i) for i in others) for lifted, others in stated.items()}
+    if unknown := {*harm, *(i for others in harm.values() for i in others)} - set(ids):
+        raise ValueError(f"harm has objects that the scene lacks: {sorted(unknown)}")
+    return harm
 
 
 def _image_path(folder: ScenePath) -> Path | PackedFile | None:

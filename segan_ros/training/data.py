@@ -112,7 +112,7 @@ class Library:
         for path in tqdm(paths, desc=f"reading {', '.join(folders)}", unit="scene"):
             scene = read_scene(path)
             labels = scene.frame.labels.astype(np.uint16)
-            found = (_subject(scene, item, len(self.pictures)) for item in scene.objects)
+            found = (_subject(scene, item, len(self.pictures)) for item in scene.trusted)
             kept = [
                 s
                 for s in found

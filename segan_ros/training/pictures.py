@@ -34,7 +34,7 @@ def _pairs(completer: SceneCompleter, folders: Sequence[ScenePath]) -> Iterator[
         found = {o.id: o for o in completer.complete(scene.frame).objects}
         hidden = [
             o
-            for o in scene.objects
+            for o in scene.trusted
             if o.id in found and np.mean(scene.frame.labels[o.amodal] == o.id) < 0.9
         ]
         # Two of a scene: many scenes say more than many objects of one.

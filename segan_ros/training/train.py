@@ -127,7 +127,7 @@ def _check_validation(config: Config) -> None:
     """Raise ValueError where there is no truth to validate on: now, not hours later."""
     folder, count = config.data.val, config.data.val_scenes
     scenes = islice(iterate_scenes(folder), count or None)
-    if not any(read_scene(scene).objects for scene in scenes):
+    if not any(read_scene(scene).trusted for scene in scenes):
         raise ValueError(
             f"data.val is {folder}: its scenes have no true objects (scene.json, amodal.npz); make "
             "some with `segan generate --split val`"

@@ -83,7 +83,7 @@ def strict_scores(
     for folder in folders:
         scene = read_scene(folder)
         found = {o.id: o for o in completer.complete(scene.frame, paint=False).objects}
-        for truth in scene.objects:
+        for truth in scene.trusted:
             if truth.id in found:
                 visible = scene.frame.labels == truth.id
                 rows.append(_measures(found[truth.id], truth, visible, thresholds, least))

@@ -10,7 +10,7 @@ import headless_browser
 import numpy as np
 import pytest
 from dummy_model import write_dummy_model
-from samples import frame_of, labelled_scene, many_objects, overlapping, turned_jpeg
+from samples import frame_of, labelled_scene, many_objects, overlapping
 
 from segan_ros.commands.main import main
 from segan_ros.completion import SceneCompleter
@@ -21,8 +21,7 @@ from segan_ros.drawing.paint import DARK, WHITE
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.runtime.model import Model
-from segan_ros.storage.frames import read_frame
-from segan_ros.storage.images import encoded, write_image
+from segan_ros.storage.images import encoded
 from segan_ros.storage.scene_writer import scene_files, write_scene
 from segan_ros.storage.shards import ShardWriter
 
@@ -210,14 +209,6 @@ def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):
     assert main(["complete", *arguments]) == 2
     assert "choose another folder" in capsys.readouterr().err
     assert not (tmp_path / "scene" / "overlay.png").exists()
-
-
-def test_photo_that_is_to_be_turned_is_read_as_its_masks_were_drawn(tmp_path):
-    """EXIF says: turn by 90 degrees. The node does not turn pictures either."""
-    (tmp_path / "rgb.jpg").write_bytes(turned_jpeg(np.zeros((8, 16, 3), np.uint8), 6))
-    write_image(tmp_path / "ids.png", np.ones((8, 16), np.uint8))
-    assert cv2.imread(str(tmp_path / "rgb.jpg")).shape == (16, 8, 3)
-    assert read_frame(tmp_path / "rgb.jpg", tmp_path / "ids.png").size == (8, 16)
 
 
 def test_object_that_a_knot_covers_is_not_shown_as_free():

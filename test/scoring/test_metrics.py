@@ -107,6 +107,20 @@ def test_objects_without_a_visible_pixel_and_unknown_objects_are_left_out(scene)
     assert score.edges == EdgeScore(1, 1, 1, 0, 0)
 
 
+def test_objects_without_trusted_truth_and_edges_onto_them_are_left_out(scene):
+    """Of them it is still trusted that they hide others."""
+    front, behind = scene.objects
+    answer = completed(scene.frame.labels, {1: front.amodal, 2: behind.amodal}, [(1, 2), (2, 1)])
+    only_front = replace(scene, objects=(front, replace(behind, scored=False)))
+    score = score_scene(only_front, answer)
+    assert [o.id for o in score.objects] == [1]
+    assert score.edges == EdgeScore(false_positives=1)  # (2, 1)
+    only_behind = replace(scene, objects=(replace(front, scored=False), behind))
+    score = score_scene(only_behind, answer)
+    assert [o.id for o in score.objects] == [2]
+    assert score.edges == EdgeScore(pairs=1, pairs_right=1, true_positives=1)
+
+
 def test_empty_scene_has_no_scores():
     frame = Frame(np.zeros((*SIZE, 3), np.uint8), np.zeros(SIZE, np.int32))
     score = score_scene(LabelledScene(frame, ()), completed(frame.labels, {}))

@@ -335,7 +335,7 @@ def test_folder_of_pictures_that_is_not_there_is_one_line(coco, capsys):
     assert "photos: no such folder; --images names the one" in said and "skipped" not in said
 
 
-def test_picture_is_not_turned_under_its_masks(coco):
+def test_picture_is_not_turned_under_its_masks(coco, caplog):
     """EXIF says: turn by 180 degrees."""
     picture = PHOTO.copy()
     picture[:30] = 255
@@ -344,6 +344,7 @@ def test_picture_is_not_turned_under_its_masks(coco):
     assert run_coco(path) == 0
     rgb = read_scene(path.parent / "out" / "val_p").frame.rgb
     assert rgb[:25].mean() > 240 and rgb[35:].mean() < 100
+    assert "p.jpg: viewers show it turned by 180 degrees" in caplog.text
 
 
 @pytest.mark.parametrize("picture", ["..jpg", "...jpg", ".jpg"])
@@ -414,7 +415,7 @@ def test_picture_of_another_size_is_refused(coco, capsys):
     path = coco(cocoa(True))
     cv2.imwrite(str(path.parent / "photos" / "val" / "p.jpg"), PHOTO[:, :50])
     assert run_coco(path) == 1
-    assert "is 50x60, the annotations say 80x60" in capsys.readouterr().err
+    assert "the image is 50x60 but the annotations say 80x60; give both" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"images": []}'])

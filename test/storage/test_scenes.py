@@ -28,6 +28,7 @@ from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.truth import true_occlusions
 
 REAL_PHOTOS = Path(__file__).parents[3] / "shared" / "real"
+HOPE = REAL_PHOTOS.with_name("hope")
 
 
 def test_frame_of_unequal_sizes_is_refused():
@@ -203,11 +204,15 @@ def test_ids_that_do_not_fit_are_refused():
 
 
 def test_unreadable_pictures_are_named(tmp_path):
-    (tmp_path / "rgb.png").write_text("not a picture")
+    rgb, labels = tmp_path / "rgb.png", tmp_path / "labels.png"
+    rgb.write_text("not a picture")
+    labels.write_bytes(encoded(np.zeros((4, 4), np.uint8)))
     with pytest.raises(ValueError, match=r"rgb\.png: not a readable image"):
-        read_frame(tmp_path / "rgb.png", tmp_path / "labels.png")
+        read_frame(rgb, labels)
+    with pytest.raises(ValueError, match=r"rgb\.png: not a readable image"):
+        read_frame(labels, rgb)
     with pytest.raises(FileNotFoundError, match=r"nothing\.png: no such file"):
-        read_frame(tmp_path / "nothing.png", tmp_path / "labels.png")
+        read_frame(tmp_path / "nothing.png", labels)
 
 
 def test_graph_is_strict_json_with_unknown_depth_as_null():
@@ -262,6 +267,65 @@ def test_result_into_a_file_is_refused(tmp_path):
     scene = CompletedScene((10, 12), (), OcclusionGraph())
     with pytest.raises(OSError):
         write_result(tmp_path / "out", scene, {})
+
+
+def restated(folder, **changes):
+    """The scene of `folder` after `changes` to its scene.json."""
+    path = folder / "scene.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return read_scene(folder)
+
+
+def test_scene_says_which_way_is_up_and_what_a_lift_disturbs(tmp_path):
+    scene = labelled_scene()
+    up = np.array([0.0, -0.6, -0.8])
+    scene = replace(scene, frame=replace(scene.frame, up=up), harm={2: (300,), 300: ()})
+    write_scene(tmp_path / "scene", scene)
+    stated = json.loads((tmp_path / "scene" / "scene.json").read_text())
+    assert stated["up"] == [0.0, -0.6, -0.8] and stated["harm"] == {"2": [300], "300": []}
+    again = read_scene(tmp_path / "scene")
+    np.testing.assert_array_equal(again.frame.up, up)
+    assert again.harm == {2: (300,), 300: ()} and again.extra == {"seed": 7}
+
+
+def test_scene_without_lifts_says_nothing_of_them(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    again = read_scene(tmp_path / "scene")
+    assert again.frame.up is None and again.harm is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("up", [0, -1], "up not 3"),
+        ("up", [0, -2, 0], "up must be a unit vector of 3 numbers"),
+        ("up", "above", "up not 3"),
+        ("harm", [1], "scene.json and amodal.npz do not hold"),
+        ("harm", {"2": [9]}, "harm has objects that the scene lacks: .9."),
+    ],
+)
+def test_scene_with_a_senseless_up_or_harm_is_refused(tmp_path, key, value, message):
+    write_scene(tmp_path / "scene", labelled_scene())
+    with pytest.raises(ValueError, match=message):
+        restated(tmp_path / "scene", **{key: value})
+
+
+def test_objects_without_trusted_truth_are_told_from_the_others(tmp_path):
+    scene = labelled_scene()
+    objects = (replace(scene.objects[0], scored=False), scene.objects[1])
+    write_scene(tmp_path / "scene", replace(scene, objects=objects))
+    stated = json.loads((tmp_path / "scene" / "scene.json").read_text())["objects"]
+    assert [o.get("scored") for o in stated] == [False, None]
+    again = read_scene(tmp_path / "scene")
+    assert [o.scored for o in again.objects] == [False, True]
+    assert [o.id for o in again.trusted] == [300] and "scored" not in again.objects[0].about
+
+
+@pytest.mark.skipif(not HOPE.is_dir(), reason="no photographs with partly trusted truth at hand")
+def test_partly_trusted_photographs_are_read():
+    for folder in iterate_scenes(HOPE):
+        scene = read_scene(folder)
+        assert 0 < len(scene.trusted) < len(scene.objects)
 
 
 @pytest.mark.skipif(not REAL_PHOTOS.is_dir(), reason="no real photos beside the checkout")

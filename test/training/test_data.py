@@ -84,6 +84,15 @@ def test_library_can_be_cut_to_the_first_scenes(scenes):
     assert len(Library([str(scenes)], limit=2).pictures) == 2
 
 
+def test_objects_without_trusted_truth_are_not_learned_from(tmp_path):
+    scene = disc_behind_bar()
+    objects = (*scene.objects[:2], replace(scene.objects[2], scored=False))
+    write_scene(tmp_path / "a", replace(scene, objects=objects))
+    library = Library([str(tmp_path)])
+    assert [s.id for s in library.subjects] == [1, 2]
+    assert library.subjects[0].occluders == {2}
+
+
 def test_folder_without_truth_is_refused(tmp_path):
     write_scene(tmp_path / "000", replace(disc_behind_bar(), objects=()))
     with pytest.raises(ValueError, match="no object with a true whole mask"):

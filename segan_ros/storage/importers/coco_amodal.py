@@ -56,13 +56,9 @@ def coco_amodal_scenes(
             problems.skip(where, f"image_id {image_id} is not among the images")
             continue
         try:
-            rgb = read_picture(images / str(picture.get("file_name")))
-            stated = (picture.get("height"), picture.get("width"))
-            if None not in stated and stated != rgb.shape[:2]:
-                raise ValueError(
-                    f"{picture['file_name']} is {rgb.shape[1]}x{rgb.shape[0]}, the annotations say "
-                    f"{stated[1]}x{stated[0]}; give the folder of the same pictures"
-                )
+            height, width = picture.get("height"), picture.get("width")
+            size = (height, width) if height and width else None
+            rgb = read_picture(images / str(picture.get("file_name")), size)
         except ValueError as error:
             problems.skip(where, error)
             continue

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from segan_ros.boxes import crop
 from segan_ros.frame import Frame, Image, Mask
 from segan_ros.storage.images import MAX_ID, read_image
+from segan_ros.storage.photo import read_photo
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 
@@ -95,13 +96,18 @@ def free_name(picture: str, used: set[str]) -> str:
     return free
 
 
-def read_picture(path: Path) -> Image:
+def read_picture(path: Path, size: tuple[int, ...] | None = None) -> Image:
     """``(H, W, 3)`` uint8 RGB.
 
+    Args:
+        path: of the picture.
+        size: height and width that the annotations say it has.
+
     Raises:
-        ValueError: the file is missing or no image.
+        ValueError: the file is missing, no image, or of another size.
     """
-    return np.ascontiguousarray(_read(path, cv2.IMREAD_COLOR)[..., ::-1])
+    with _missing_is_bad(path):
+        return read_photo(path, size, "the annotations say")
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> Mask:
@@ -110,14 +116,18 @@ def read_mask(path: Path, size: tuple[int, int]) -> Mask:
     Raises:
         ValueError: the file is missing or no image.
     """
-    mask = (_read(path, cv2.IMREAD_GRAYSCALE) > 0).astype(np.uint8)
+    with _missing_is_bad(path):
+        picture = read_image(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    mask = (picture > 0).astype(np.uint8)
     if mask.shape != size:
         return cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return mask > 0
 
 
-def _read(path: Path, flags: int) -> NDArray[np.uint8]:
-    try:  # as its pixels lie in the file, over which others drew their masks
-        return np.asarray(read_image(path, flags | cv2.IMREAD_IGNORE_ORIENTATION), np.uint8)
+@contextmanager
+def _missing_is_bad(path: Path) -> Iterator[None]:
+    """A file that cannot be opened is a bad entry like any other."""
+    try:
+        yield
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or 'no such file'}") from None
