@@ -13,7 +13,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from segan_ros.boxes import tight_box
 from segan_ros.frame import Frame
 from segan_ros.messages.images import decode
-from segan_ros.messages.recorded import typestore
+from segan_ros.messages.kinds import typestore
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 SIZE = 60, 80
@@ -51,6 +51,7 @@ class Contents:
         frames: how many.
         without: topics to leave out, by their last part.
         skip_masks: frames whose mask is missing.
+        skip_depth: frames whose depth is missing.
         mask_delay: nanoseconds that stamps of masks lie behind those of images.
         plugin: storage.
         compression: of the storage, of files or of messages.
@@ -62,6 +63,7 @@ class Contents:
     frames: int = 3
     without: Collection[str] = ()
     skip_masks: Collection[int] = ()
+    skip_depth: Collection[int] = ()
     mask_delay: int = 0
     plugin: StoragePlugin = StoragePlugin.MCAP
     compression: CompressionMode = CompressionMode.NONE
@@ -100,7 +102,8 @@ def write_bag(folder: Path, contents: Contents | None = None) -> Path:
             metres = frame.depth
             if contents.depth == "16UC1":
                 metres = (frame.depth * 1000).round().astype(np.uint16)
-            put("/camera/depth", image(metres, contents.depth, header), stamp)
+            if i not in contents.skip_depth:
+                put("/camera/depth", image(metres, contents.depth, header), stamp)
             if i not in contents.skip_masks:
                 masks = image(
                     frame.labels.astype(np.uint16), "16UC1", header_of(stamp + contents.mask_delay)

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
 from transforms3d.quaternions import mat2quat
 
 from segan_ros.messages.images import decode, layout
+from segan_ros.messages.kinds import IMAGE, ros_message
 
 LOG = logging.getLogger(__name__)
 
 
-def to_array(message: Image) -> NDArray[Any]:
+def to_array(message: Any) -> NDArray[Any]:
     """``(H, W)`` or ``(H, W, C)`` in this machine's byte order, without row padding.
 
     The message must have passed `images.check`. May share memory with it.
@@ -54,14 +54,15 @@ def cv_bridge() -> Any | None:
     return bridge
 
 
-def _probes() -> list[Image]:
+def _probes() -> list[Any]:
     """Two rows of padded pixels in both byte orders."""
     found = []
     for encoding, big in (("rgb8", 0), ("16UC1", 0), ("16UC1", 1)):
         dtype, channels = layout(encoding)
         step = 4 * channels * dtype.itemsize
         found.append(
-            Image(
+            ros_message(
+                IMAGE,
                 height=2,
                 width=3,
                 encoding=encoding,

@@ -1,4 +1,4 @@
-"""CameraInfo messages -> intrinsics, with the reason where one cannot be used."""
+"""CameraInfo messages <-> intrinsics, with the reason where one cannot be used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.frame import COEFFICIENTS
+from segan_ros.frame import COEFFICIENTS, Frame
+from segan_ros.messages.kinds import CAMERA_INFO, Make, ros_message
 
 DISTORTIONS = ("plumb_bob", "rational_polynomial")
 """Lens models of CameraInfo that are understood."""
@@ -77,3 +78,23 @@ def _makes_rays(matrix: NDArray[np.float64]) -> bool:
     focal = matrix[0, 0] > 0 and matrix[1, 1] > 0
     below = matrix[1, 0] == matrix[2, 0] == matrix[2, 1] == 0 and matrix[2, 2] == 1
     return bool(np.isfinite(matrix).all() and focal and below)
+
+
+def camera_message(frame: Frame, header: Any, make: Make = ros_message) -> Any:
+    """The CameraInfo of a frame whose image is not distorted; all zero without a camera matrix."""
+    matrix = np.zeros((3, 3)) if frame.camera_matrix is None else frame.camera_matrix
+    whole = {"x_offset": 0, "y_offset": 0, "height": 0, "width": 0, "do_rectify": False}
+    return make(
+        CAMERA_INFO,
+        header=header,
+        height=frame.size[0],
+        width=frame.size[1],
+        distortion_model="plumb_bob",
+        d=np.zeros(5),
+        k=matrix.ravel(),
+        r=np.eye(3).ravel(),
+        p=np.c_[matrix, np.zeros(3)].ravel(),
+        binning_x=0,
+        binning_y=0,
+        roi=make("sensor_msgs/msg/RegionOfInterest", **whole),
+    )

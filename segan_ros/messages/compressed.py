@@ -1,4 +1,4 @@
-"""Compressed image messages, seen as the raw ones they hold. Without ROS, like `images`."""
+"""Compressed image messages, seen as the raw ones they hold."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segan_ros.messages import png
 from segan_ros.messages.images import MAX_SIDE, REMEDIES, MessageError, layout
+from segan_ros.messages.kinds import IMAGE, Make
 
 MAX_PIXELS = 1 << 26
 """Of a compressed image: a few bytes must not grow into gigabytes."""
@@ -97,6 +98,11 @@ class CompressedPicture:
                 metres = np.float32(scale) / (pixels.astype(np.float32) - np.float32(offset))
             pixels = np.where(pixels > 0, metres, np.float32(np.nan))
         return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
+
+    def to_message(self, make: Make) -> Any:
+        """The ``sensor_msgs/Image``. Raises MessageError like `data`."""
+        names = ("header", "height", "width", "encoding", "is_bigendian", "step", "data")
+        return make(IMAGE, **{name: getattr(self, name) for name in names})
 
     def _pixels(self) -> NDArray[Any] | None:
         if self._topic == "instance_mask":

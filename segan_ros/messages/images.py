@@ -1,4 +1,4 @@
-"""Image messages -> arrays, with every check that an image from outside needs. Without ROS.
+"""Image messages <-> arrays, with every check that an image from outside needs.
 
 A message is anything with the fields of the ``.msg`` file: rclpy's classes and those of `rosbags`.
 """
@@ -12,6 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from segan_ros.messages.kinds import IMAGE, Make, ros_message
 
 Decoder = Callable[[Any], NDArray[Any]]
 """Makes the raw pixels of a checked message: `decode`, or cv_bridge where ROS has it."""
@@ -161,3 +163,20 @@ def to_depth(message: Any, decoder: Decoder = decode) -> NDArray[np.float32]:
         metres *= np.float32(0.001)
     metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
     return metres
+
+
+def image_message(
+    pixels: NDArray[Any], encoding: str, header: Any, make: Make = ros_message
+) -> Any:
+    """``(H, W)`` or ``(H, W, C)`` as an image message in this machine's byte order."""
+    pixels = np.ascontiguousarray(pixels)
+    return make(
+        IMAGE,
+        header=header,
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        is_bigendian=int(sys.byteorder == "big"),
+        step=pixels.strides[0] if pixels.size else 0,
+        data=pixels.reshape(-1).view(np.uint8),
+    )

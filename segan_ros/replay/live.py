@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from segan_ros.frame import CompletedScene
-from segan_ros.messages.reading import to_scene
-from segan_ros.messages.recorded import GRAPH, OBJECTS, typestore
+from segan_ros.messages.answers import to_scene
+from segan_ros.messages.kinds import GRAPH, OBJECTS, typestore
 from segan_ros.replay.node_process import NodeProcess, live_environment
 from segan_ros.runtime.model import Model
 from segan_ros.storage.bags import INPUTS, Bag, BagFrame

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from segan_ros.frame import Frame
+from segan_ros.messages.pairing import partner
 from segan_ros.storage.bag_frame import SLOP, Truth, TruthOfFrame
-from segan_ros.storage.bags import Topics, nearest, open_bag
+from segan_ros.storage.bags import Topics, open_bag
 from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_scene
 
 
@@ -57,7 +58,7 @@ class SceneTruth:
 
     def __call__(self, stamp: int, frame: Frame) -> TruthOfFrame:
         """The scene nearest to `stamp`, if it is near enough."""
-        there = nearest(self._stamps, stamp, SLOP)
+        there = partner(self._stamps, stamp, SLOP)
         if there is None:
             return None, None
         folder = self._scenes[there]

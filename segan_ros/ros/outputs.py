@@ -12,7 +12,8 @@ from std_msgs.msg import Header
 
 from segan_ros.drawing.overlay import overlay
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.messages.writing import to_amodal_labels, to_graph, to_message, to_objects
+from segan_ros.messages.answers import amodal_labels_message, graph_message, objects_message
+from segan_ros.messages.images import image_message
 from segan_ros.ros.interface import OUTPUTS
 from segan_ros.ros.markers import to_markers
 from segan_ros.ros.qos import with_overrides
@@ -56,13 +57,13 @@ class Outputs:
         """
         boxes = cache(lambda: oriented_boxes(frame, scene))
         makers: dict[str, Callable[[], Any]] = {
-            "occlusion_graph": lambda: to_graph(scene.graph, header),
-            "amodal_labels": lambda: to_amodal_labels(scene, header),
-            "objects": lambda: to_objects(scene, header),
+            "occlusion_graph": lambda: graph_message(scene.graph, header),
+            "amodal_labels": lambda: amodal_labels_message(scene, header),
+            "objects": lambda: objects_message(scene, header),
             "boxes": lambda: to_boxes(boxes(), header),
             "points": lambda: to_points(frame, scene, header),
             "markers": lambda: to_markers(boxes(), scene, header),
-            "visualization": lambda: to_message(overlay(frame, scene), "rgb8", header),
+            "visualization": lambda: image_message(overlay(frame, scene), "rgb8", header),
         }
         for name, make in makers.items():
             if name in names:

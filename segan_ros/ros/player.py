@@ -14,7 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
-from segan_ros.messages.recorded import stamp_of
+from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.storage.bags import RawMessage
 
@@ -200,12 +200,12 @@ class Player:
                 self._status = status
 
     def _on_objects(self, data: bytes) -> None:
-        stamp = stamp_of(data)
+        stamp = serialised_stamp(data)
         self._answer(stamp).objects = data
         self._look_at(stamp)
 
     def _on_graph(self, data: bytes) -> None:
-        stamp = stamp_of(data)
+        stamp = serialised_stamp(data)
         answer = self._answer(stamp)
         answer.graph, answer.received = data, time.monotonic()
         self._look_at(stamp)

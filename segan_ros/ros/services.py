@@ -14,9 +14,10 @@ from rclpy.node import Node
 from rclpy.task import Future as RosFuture
 
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.messages.answers import edge_message, graph_message, objects_message
 from segan_ros.messages.camera import camera_problem
+from segan_ros.messages.frames import check_depth
 from segan_ros.messages.images import MessageError, check, check_same_size
-from segan_ros.messages.writing import to_edge, to_graph, to_objects
 from segan_ros.occlusion.graph import reaches, removal_order
 from segan_ros.ros.interface import COMPLETE, ENABLE, RELOAD, REMOVAL_ORDER
 from segan_ros.ros.loader import Busy
@@ -103,11 +104,11 @@ class Services:
                 raise Refused(
                     f"object_ids has {sorted(ids - known)} but the frame has {sorted(known)}"
                 )
-            response.objects = to_objects(scene, snapshot.header, ids or None)
+            response.objects = objects_message(scene, snapshot.header, ids or None)
             if not request.with_appearance:
                 for item in response.objects.objects:
                     item.appearance = type(item.appearance)()
-            response.graph = to_graph(scene.graph, snapshot.header)
+            response.graph = graph_message(scene.graph, snapshot.header)
             response.boxes = to_boxes(oriented_boxes(frame, scene, ids or None), snapshot.header)
             needed = {"depth": frame.depth, "calibrated camera_info": frame.camera_matrix}
             missing = [name for name, value in needed.items() if value is None]
@@ -140,7 +141,7 @@ class Services:
             response.header = snapshot.header
             response.removal_order = list(order)
             response.edges = [
-                to_edge(e)
+                edge_message(e)
                 for e in graph.edges
                 if {e.occluder_id, e.occludee_id} <= place.keys()
                 and place[e.occluder_id] < place[e.occludee_id]
@@ -210,6 +211,5 @@ def _snapshot_of(request: Any, rectified: bool) -> Snapshot:
     check_same_size(request.image, request.labels, "labels")
     depth = request.depth if request.depth.data else None
     if depth is not None:
-        check(depth, "depth")
-        check_same_size(request.image, depth, "depth")
+        check_depth(request.image, depth)
     return Snapshot(request.image, request.labels, depth, request.camera_info, rectified=rectified)

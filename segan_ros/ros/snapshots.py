@@ -14,8 +14,9 @@ from std_msgs.msg import Header
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.messages.bridge import to_array
-from segan_ros.messages.camera import to_camera
-from segan_ros.messages.images import MessageError, to_depth, to_labels, to_rgb
+from segan_ros.messages.frames import Reading, to_frame
+from segan_ros.messages.images import MessageError
+from segan_ros.messages.stamps import stamp_of
 from segan_ros.runtime.model import Model
 from segan_ros.timing import timed
 
@@ -57,23 +58,8 @@ class Snapshot:
 
     def to_frame(self) -> Frame:
         """Decode the messages."""
-        matrix, distortion = to_camera(self.camera, self.image, self.rectified)
-        return Frame(
-            to_rgb(self.image, to_array),
-            to_labels(self.mask, to_array),
-            None if self.depth is None else to_depth(self.depth, to_array),
-            matrix,
-            self.stamp,
-            distortion,
-        )
-
-
-def stamp_of(header: Header) -> int:
-    """Nanoseconds; 0 for a stamp that was never set or is not valid."""
-    stamp = header.stamp
-    if stamp.sec < 0 or stamp.nanosec >= 1_000_000_000:
-        return 0
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+        reading = Reading(self.rectified, to_array)
+        return to_frame(self.image, self.mask, self.depth, self.camera, reading)
 
 
 @dataclass(frozen=True, eq=False)

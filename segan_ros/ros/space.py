@@ -66,7 +66,7 @@ def to_points(
     red, green, blue = points.colours.astype(np.uint32).T
     records["rgb"] = red << 16 | green << 8 | blue
     records["id"] = points.ids
-    data = array("B")  # as in `images.to_message`
+    data = array("B")  # as in `kinds.ros_message`
     data.frombytes(records.tobytes())
     return PointCloud2(
         header=header,

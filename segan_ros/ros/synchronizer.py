@@ -1,19 +1,19 @@
 """Which mask and which depth image belong to which image. No ROS in here.
 
-Stamps decide, in nanoseconds; the time of arrival only bounds the wait. The three streams are
-taken for orderly: once a newer message of a stream is here, an older one with exactly the wanted
-stamp is no longer expected, and the nearest within `slop` may take its place, unless it has
-exactly the stamp of another image that waits.
+Stamps decide, in nanoseconds, by `pairing.partner`; the time of arrival only bounds the wait. The
+three streams are taken for orderly: once a newer message of a stream is here, an older one with
+exactly the wanted stamp is no longer expected, and the nearest within `slop` may take its place.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from segan_ros.messages.pairing import partner
 
 IMAGE, MASK, DEPTH = STREAMS = ("image", "instance_mask", "depth")
 
@@ -203,16 +203,14 @@ class Synchronizer:
         may_come = not overdue and (state.newest is None or state.newest < stamp)
         if may_come:
             return None, True
-        begin = bisect_left(state.ordered, stamp - self.slop)
-        end = bisect_right(state.ordered, stamp + self.slop)
-        # Depth of an older image is free: that image is overtaken once this one is used.
         images = self._streams[IMAGE].queue
-        near = [
-            s
-            for s in state.ordered[begin:end]
-            if s in state.queue and (s not in images or (stream == DEPTH and s < stamp))
-        ]
-        return min(near, key=lambda s: (abs(s - stamp), s), default=None), False
+
+        def is_free(other: int) -> bool:
+            # Depth of an older image is free: that image is overtaken once this one is used.
+            owned = other in images and not (stream == DEPTH and other < stamp)
+            return other in state.queue and not owned
+
+        return partner(state.ordered, stamp, self.slop, is_free), False
 
     def _take(self, stream: str, stamp: int) -> Any:
         """Remove a message for use; older ones of its stream have been overtaken."""

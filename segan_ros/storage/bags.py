@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,20 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
 from segan_ros.frame import Frame
+from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.frames import without_depth
 from segan_ros.messages.images import MessageError
-from segan_ros.messages.recorded import (
+from segan_ros.messages.kinds import (
     CAMERA_INFO,
     COMPRESSED,
     GRAPH,
     IMAGE,
     OBJECTS,
-    decompressed,
-    stamp_of,
+    recorded_message,
     typestore,
 )
+from segan_ros.messages.pairing import nearest, partner
+from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.storage.bag_frame import SLOP, BagFrame, Truth, TruthOfFrame, assemble, to_truth_of
 
 
@@ -149,35 +151,43 @@ class Bag:
             sent = data
             if self._is_compressed(name):
                 try:
-                    plain = self._decoded(name, data)
+                    plain = self._decoded(name, data).to_message(recorded_message)
                 except MessageError:
                     continue  # `frames` names it; the node would not get to see it either
                 sent = bytes(typestore().serialize_cdr(plain, IMAGE))
-            stamp = stamp_of(data)
-            image = nearest(self._sorted["image"], stamp, SLOP)
+            stamp = serialised_stamp(data)
+            image = partner(self._sorted["image"], stamp, SLOP)
             yield RawMessage(name, time, stamp if image is None else image, sent)
 
     def _near(self, stamp: int, names: Sequence[str]) -> dict[str, Any]:
         """The message of each of `names` that belongs to `stamp`, where there is one."""
-        near = {
-            # A camera does not change from frame to frame: any of its messages will do.
-            n: nearest(self._sorted[n], stamp, None if n == "camera_info" else SLOP)
-            for n in names
-            if n in self._sorted
-        }
         found = {}
-        for name, time in near.items():
-            # As at the node: what has exactly the stamp of another image belongs to that one.
-            others = name != "camera_info" and time != stamp and time in self._index["image"]
-            if time is None or others:
+        for name in names:
+            there = self._partner(name, stamp)
+            if there is None:
                 continue
             try:
-                found[name] = self._message(name, time)
+                found[name] = self._message(name, there)
             except MessageError as error:
                 if name != "depth":
                     raise
                 without_depth(str(error))
         return found
+
+    def _partner(self, name: str, stamp: int) -> int | None:
+        """Stamp of the message of `name` that belongs to the image of `stamp`."""
+        stamps = self._sorted.get(name, [])
+        if name == "camera_info":
+            # A camera does not change from frame to frame: any of its messages will do.
+            return nearest(stamps, stamp)
+        # Depth of an image that has no mask is free: that image makes no frame.
+        owners = self._with_mask if name == "depth" else self._index.get("image", {})
+        return partner(stamps, stamp, SLOP, lambda s: s not in owners)
+
+    @cached_property
+    def _with_mask(self) -> frozenset[int]:
+        """Stamps of the images that have a mask."""
+        return frozenset(s for s in self.stamps if self._partner("instance_mask", s) is not None)
 
     def _find(self, topics: Topics, required: Sequence[str]) -> dict[str, list[Connection]]:
         """Connections by field of `Topics`: one for each publisher that was recorded."""
@@ -216,7 +226,7 @@ class Bag:
         before, self.repeated = -1, 0
         for name, time, data in self._raw(*self._connections):
             try:
-                stamp = stamp_of(data)
+                stamp = serialised_stamp(data)
             except ValueError as error:
                 topic = self._connections[name][0].topic
                 raise BagError(f"{self.path}: on {topic} {error}") from error
@@ -229,7 +239,7 @@ class Bag:
     def _message(self, name: str, stamp: int) -> Any:
         time = self._index[name][stamp]
         there = self._raw(name, start=time, stop=time + 1)
-        data = next(d for _, _, d in there if stamp_of(d) == stamp)
+        data = next(d for _, _, d in there if serialised_stamp(d) == stamp)
         return self._decoded(name, data)
 
     def _is_compressed(self, name: str) -> bool:
@@ -239,7 +249,7 @@ class Bag:
         with _clear_errors(self.path):
             kind = COMPRESSED if self._is_compressed(name) else TYPES[name]
             message = typestore().deserialize_cdr(data, kind)
-        return decompressed(message, name) if self._is_compressed(name) else message
+        return decode_compressed(message, name) if self._is_compressed(name) else message
 
     def _raw(
         self, *names: str, start: int | None = None, stop: int | None = None
@@ -291,11 +301,3 @@ def _clear_errors(path: Path) -> Iterator[None]:
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise BagError(f"{path}: not a readable rosbag2: {reason}") from error
-
-
-def nearest(stamps: Sequence[int], stamp: int, slop: int | None) -> int | None:
-    """The one of sorted `stamps` nearest to `stamp`, not farther than `slop`."""
-    after = bisect_left(stamps, stamp)
-    candidates = stamps[max(after - 1, 0) : after + 1]
-    best = min(candidates, key=lambda s: abs(s - stamp), default=None)
-    return None if best is None or (slop is not None and abs(best - stamp) > slop) else best

@@ -12,15 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from segan_ros.boxes import Box, crop, tight_box, touches_border
-from segan_ros.frame import Frame, OcclusionGraph
-from segan_ros.messages.recorded import typestore
+from segan_ros.boxes import crop, touches_border
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionGraph
+from segan_ros.messages.answers import graph_message, objects_message
+from segan_ros.messages.camera import camera_message
+from segan_ros.messages.images import image_message
+from segan_ros.messages.kinds import recorded_message, typestore
+from segan_ros.messages.stamps import SECOND
 from segan_ros.storage.bags import TYPES, Topics
 from segan_ros.synthesis.unpiling import true_graph, unpile
 from segan_ros.truth import LabelledScene, TrueObject
 
 FRAME_ID = "camera_color_optical_frame"
-START = 1_750_000_000 * 10**9
+START = 1_750_000_000 * SECOND
 """Stamp of the first frame, nanoseconds: fixed, so that the same seed gives the same bytes."""
 
 EVEN = np.uint8(0xFE)
@@ -64,7 +68,7 @@ def _write(folder: Path, scenes: list[LabelledScene], rate: float) -> None:
             for name, kind in TYPES.items()
         }
         for k, scene in enumerate(scenes):
-            stamp = START + round(k * 1e9 / rate)
+            stamp = START + round(k * SECOND / rate)
             for name, message in _messages(scene, stamp):
                 data = store.serialize_cdr(message, TYPES[name])
                 writer.write(connections[name], stamp, data)
@@ -73,123 +77,43 @@ def _write(folder: Path, scenes: list[LabelledScene], rate: float) -> None:
 def _messages(scene: LabelledScene, stamp: int) -> Iterator[tuple[str, Any]]:
     """Field of `Topics` and message, for one frame."""
     frame = scene.frame
-    header = _make(
-        "std_msgs/msg/Header",
-        stamp=_make("builtin_interfaces/msg/Time", sec=stamp // 10**9, nanosec=stamp % 10**9),
-        frame_id=FRAME_ID,
-    )
-    yield "camera_info", _camera_info(frame, header)
+    seconds, rest = divmod(stamp, SECOND)
+    time = recorded_message("builtin_interfaces/msg/Time", sec=seconds, nanosec=rest)
+    header = recorded_message("std_msgs/msg/Header", stamp=time, frame_id=FRAME_ID)
+    yield "camera_info", camera_message(frame, header, recorded_message)
     if frame.depth is not None:
-        millimetres = (frame.depth * 1000).round().clip(0, 65535).astype("<u2")
+        millimetres = (frame.depth * 1000).round().clip(0, 65535).astype(np.uint16)
         yield "depth", _image(millimetres, "16UC1", header)
     yield "instance_mask", _image(frame.labels.astype(np.uint8), "mono8", header)
     yield "image", _image(frame.rgb & EVEN, "rgb8", header)
-    graph = true_graph(scene)
-    layers = dict(zip(graph.object_ids, graph.layers, strict=True))
-    yield (
-        "true_objects",
-        _make(
-            TYPES["true_objects"],
-            header=header,
-            image_height=frame.size[0],
-            image_width=frame.size[1],
-            objects=[_object(o, frame, layers[o.id], header) for o in scene.objects],
-        ),
-    )
-    yield "true_graph", _graph(graph, header)
-
-
-def _object(item: TrueObject, frame: Frame, layer: int, header: Any) -> Any:
-    visible = frame.labels == item.id
-    seen, whole = np.count_nonzero(visible), np.count_nonzero(item.amodal)
-    amodal = crop(item.amodal, item.box).astype(np.uint8) * 255
-    colours = np.zeros((*amodal.shape, 4), np.uint8)
-    if item.appearance is not None:
-        colours[..., :3] = (item.appearance & EVEN) * (amodal[..., None] > 0)
-        colours[..., 3] = amodal
-    depths = np.zeros(0) if frame.depth is None else frame.depth[visible]
-    seen_box = tight_box(visible)
-    return _make(
-        "segan_ros/msg/AmodalObject",
-        id=item.id,
-        track_id=str(item.id),
-        class_id=item.name,
-        score=1.0,
-        visible_mask=_crop(crop(visible, seen_box).astype(np.uint8) * 255, seen_box, header),
-        amodal_mask=_crop(amodal, item.box, header),
-        appearance=_crop(colours, item.box, header),
-        visible_area=seen,
-        amodal_area=whole,
-        occlusion_ratio=1 - seen / whole,
-        layer=layer,
-        truncated=touches_border(item.box, frame.size),
-        depth_median=float(np.median(depths)) if len(depths) else float("nan"),
-    )
-
-
-def _graph(graph: OcclusionGraph, header: Any) -> Any:
-    edges = [
-        _make(
-            "segan_ros/msg/OcclusionEdge",
-            occluder_id=e.occluder_id,
-            occludee_id=e.occludee_id,
-            score=e.score,
-            overlap_area=e.overlap_area,
-            overlap_ratio=e.overlap_ratio,
-            depth_gap=e.depth_gap,
-            evidence=int(e.evidence),
-        )
-        for e in graph.edges
-    ]
-    return _make(
-        TYPES["true_graph"],
-        header=header,
-        object_ids=np.array(graph.object_ids, np.uint32),
-        layers=np.array(graph.layers, np.uint16),
-        edges=edges,
-        is_acyclic=graph.is_acyclic,
-        removal_order=np.array(graph.removal_order, np.uint32),
-    )
-
-
-def _camera_info(frame: Frame, header: Any) -> Any:
-    matrix = np.eye(3) if frame.camera_matrix is None else frame.camera_matrix
-    roi = {"x_offset": 0, "y_offset": 0, "height": 0, "width": 0, "do_rectify": False}
-    return _make(
-        TYPES["camera_info"],
-        header=header,
-        height=frame.size[0],
-        width=frame.size[1],
-        distortion_model="plumb_bob",
-        d=np.zeros(5),
-        k=matrix.ravel(),
-        r=np.eye(3).ravel(),
-        p=np.c_[matrix, np.zeros(3)].ravel(),
-        binning_x=0,
-        binning_y=0,
-        roi=_make("sensor_msgs/msg/RegionOfInterest", **roi),
-    )
-
-
-def _crop(pixels: NDArray[np.uint8], box: Box, header: Any) -> Any:
-    encoding = "mono8" if pixels.ndim == 2 else "rgba8"
-    image = _image(pixels, encoding, header)
-    return _make("segan_ros/msg/InstanceMask", x=box[0], y=box[1], image=image)
+    truth, names = _as_completed(scene, true_graph(scene)), {o.id: o.name for o in scene.objects}
+    yield "true_objects", objects_message(truth, header, make=recorded_message, names=names)
+    yield "true_graph", graph_message(truth.graph, header, recorded_message)
 
 
 def _image(pixels: NDArray[Any], encoding: str, header: Any) -> Any:
-    flat = np.ascontiguousarray(pixels)
-    return _make(
-        "sensor_msgs/msg/Image",
-        header=header,
-        height=flat.shape[0],
-        width=flat.shape[1],
-        encoding=encoding,
-        is_bigendian=0,
-        step=flat[:1].nbytes,
-        data=flat.view(np.uint8).ravel(),
+    return image_message(pixels, encoding, header, recorded_message)
+
+
+def _as_completed(scene: LabelledScene, graph: OcclusionGraph) -> CompletedScene:
+    """The truth in the form of a perfect answer."""
+    layers = dict(zip(graph.object_ids, graph.layers, strict=True))
+    objects = tuple(_perfect(o, scene.frame, layers[o.id]) for o in scene.objects)
+    return CompletedScene(scene.frame.size, objects, graph)
+
+
+def _perfect(item: TrueObject, frame: Frame, layer: int) -> AmodalObject:
+    box = item.box
+    visible, amodal = crop(frame.labels, box) == item.id, crop(item.amodal, box)
+    depths = np.zeros(0) if frame.depth is None else crop(frame.depth, box)[visible]
+    return AmodalObject(
+        item.id,
+        box,
+        visible,
+        amodal,
+        amodal.astype(np.float32),
+        None if item.appearance is None else item.appearance & EVEN,
+        layer=layer,
+        truncated=touches_border(box, frame.size),
+        depth_median=float(np.median(depths)) if len(depths) else float("nan"),
     )
-
-
-def _make(kind: str, **fields: Any) -> Any:
-    return typestore().types[kind](**fields)

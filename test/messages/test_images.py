@@ -14,7 +14,6 @@ from std_msgs.msg import Header
 from segan_ros.messages import bridge, images
 from segan_ros.messages.camera import camera_problem, to_camera
 from segan_ros.messages.images import MessageError, check, check_same_size
-from segan_ros.messages.writing import to_message
 
 pytestmark = pytest.mark.ros
 
@@ -145,7 +144,7 @@ def test_depth_is_in_metres_and_nan_where_unknown():
 @pytest.mark.parametrize("encoding", ["rgb8", "mono8", "16UC1", "rgba8"])
 def test_image_survives_the_way_out_and_in(encoding):
     pixels = pixels_of(encoding)
-    message = to_message(pixels, encoding, Header())
+    message = images.image_message(pixels, encoding, Header())
     check(message, {"16UC1": "depth"}.get(encoding, "image"))
     np.testing.assert_array_equal(bridge.decode(message), pixels)
 

@@ -15,7 +15,7 @@ from running import runs
 from small_bag import Contents, write_bag
 
 from segan_ros.commands import main as cli
-from segan_ros.messages.reading import to_scene
+from segan_ros.messages.answers import to_scene
 from segan_ros.replay import live
 from segan_ros.replay.node_process import NodeError, live_environment
 from segan_ros.storage.bags import open_bag

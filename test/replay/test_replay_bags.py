@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import small_bag
 from rosbags.rosbag2 import CompressionMode, StoragePlugin, Writer
 from small_bag import (
     PERIOD,
@@ -151,6 +152,14 @@ def test_truth_of_another_size_is_a_problem_of_its_frame(tmp_path):
     assert found.problem.endswith(
         "is 40x30 but the image is 80x60; give both at the same resolution"
     )
+
+
+def test_truth_of_another_clock_needs_no_image_beside_it(tmp_path, monkeypatch):
+    bare = write_bag(tmp_path / "bare", Contents(without=("objects", "occlusion_graph")))
+    monkeypatch.setattr(small_bag, "START", START + 2_000_000)
+    other = write_bag(tmp_path / "other", Contents(without=("image", "instance_mask")))
+    with open_bag(bare) as bag, open_truth(other, Topics()) as truth:
+        assert all(f.truth is not None for f in bag.frames(truth))
 
 
 def test_truth_beside_the_bag(tmp_path):

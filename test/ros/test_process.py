@@ -20,11 +20,11 @@ pytest.importorskip("rclpy")
 from dummy_model import COMPILES, write_networks
 from ros_harness import SECOND, START, image_and_mask
 
+from segan_ros.messages.stamps import stamp_of
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.resources import resource_path
 from segan_ros.ros.interface import DIAGNOSTICS, INPUTS, OUTPUTS, SERVICES
 from segan_ros.ros.parameters import PARAMETERS
-from segan_ros.ros.snapshots import stamp_of
 from segan_ros.srv import CompleteObjects
 
 pytestmark = pytest.mark.ros

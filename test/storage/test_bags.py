@@ -22,9 +22,9 @@ from small_bag import (
     write_bag,
 )
 
+from segan_ros.messages.answers import to_scene, to_true_labels, to_truth
 from segan_ros.messages.frames import to_frame
-from segan_ros.messages.reading import to_scene, to_true_labels, to_truth
-from segan_ros.messages.recorded import stamp_of
+from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.storage.bags import BagError, BagFrame, Topics, open_bag
 
 HEADER = header_of(START)
@@ -121,6 +121,15 @@ def test_mask_that_another_image_owns_is_not_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(small_bag, "PERIOD", 8_000_000)
     frames = frames_of(write_bag(tmp_path / "bag", Contents(frames=4, skip_masks=(0, 1, 2))))
     assert [f.frame is not None for f in frames] == [False, False, False, True]
+
+
+def test_depth_of_an_image_without_mask_is_free(tmp_path, monkeypatch):
+    """Depth comes with every other image of a fast camera, masks with the ones between."""
+    monkeypatch.setattr(small_bag, "PERIOD", 8_000_000)
+    frames = frames_of(
+        write_bag(tmp_path / "bag", Contents(frames=4, skip_masks=(0, 2), skip_depth=(1, 3)))
+    )
+    assert [f.frame and f.frame.depth is not None for f in frames] == [None, True, None, True]
 
 
 def test_topics_can_be_renamed_and_missing_ones_are_named(tmp_path):
@@ -259,7 +268,7 @@ def test_unknown_encodings_and_short_messages_are_refused():
     ):
         to_frame(rgb, labels)
     with pytest.raises(ValueError, match="a message of 5 bytes holds no header"):
-        stamp_of(b"12345")
+        serialised_stamp(b"12345")
 
 
 @pytest.mark.parametrize("stamp", [(-1, 0), (5, 1_000_000_000)])
@@ -267,7 +276,7 @@ def test_stamp_that_is_no_time_is_refused_with_its_bag(tmp_path, stamp):
     message = image(two_cards().frame.rgb, "rgb8", type(HEADER)(TIME(*stamp), "camera"))
     data = STORE.serialize_cdr(message, message.__msgtype__)
     with pytest.raises(ValueError, match=r"stamp .* is no time"):
-        stamp_of(data)
+        serialised_stamp(data)
     with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         for topic in ("/camera/image", "/camera/instance_mask"):
             connection = writer.add_connection(topic, message.__msgtype__, typestore=STORE)

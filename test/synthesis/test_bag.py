@@ -41,7 +41,7 @@ def test_every_topic_has_a_message_per_frame(bag):
 def test_stamps_of_a_frame_are_equal_and_follow_the_rate(bag):
     from rosbags.rosbag2 import Reader
 
-    from segan_ros.messages.recorded import typestore
+    from segan_ros.messages.kinds import typestore
 
     with Reader(bag) as reader:
         for connection, time, data in reader.messages():

@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 
 from segan_ros.frame import AmodalObject, CompletedScene, Evidence, OcclusionEdge, OcclusionGraph
 from segan_ros.messages import bridge
-from segan_ros.messages.writing import to_amodal_labels, to_graph, to_objects
+from segan_ros.messages.answers import amodal_labels_message, graph_message, objects_message
 from segan_ros.msg import AmodalObjectArray
 
 pytestmark = pytest.mark.ros
@@ -41,7 +41,7 @@ SCENE = CompletedScene(SIZE, (BEHIND, FRONT), GRAPH)
 
 
 def test_objects_hold_crops_at_their_place():
-    array = to_objects(SCENE, HEADER)
+    array = objects_message(SCENE, HEADER)
     assert array.header == HEADER
     assert (array.image_height, array.image_width) == SIZE
     behind, front = array.objects
@@ -55,18 +55,18 @@ def test_objects_hold_crops_at_their_place():
 
 
 def test_appearance_is_rgba_with_the_mask_as_alpha_and_empty_when_not_painted():
-    behind, front = to_objects(SCENE, HEADER).objects
+    behind, front = objects_message(SCENE, HEADER).objects
     assert behind.appearance.image.encoding == "rgba8"
     assert bridge.decode(behind.appearance.image)[0, 0].tolist() == [90, 90, 90, 255]
     assert (front.appearance.image.width, front.appearance.image.height) == (0, 0)
 
 
 def test_only_the_wanted_objects_are_sent():
-    assert [o.id for o in to_objects(SCENE, HEADER, {70}).objects] == [70]
+    assert [o.id for o in objects_message(SCENE, HEADER, {70}).objects] == [70]
 
 
 def test_objects_survive_serialisation():
-    array = to_objects(SCENE, HEADER)
+    array = objects_message(SCENE, HEADER)
     again = deserialize_message(serialize_message(array), AmodalObjectArray)
     for sent, got in zip(array.objects, again.objects, strict=True):
         assert got.amodal_mask == sent.amodal_mask
@@ -75,7 +75,7 @@ def test_objects_survive_serialisation():
 
 
 def test_graph_holds_every_edge_with_its_evidence():
-    graph = to_graph(GRAPH, HEADER)
+    graph = graph_message(GRAPH, HEADER)
     assert graph.header == HEADER
     assert list(graph.object_ids) == [2, 70] and list(graph.layers) == [1, 0]
     assert list(graph.removal_order) == [70, 2] and graph.is_acyclic
@@ -86,7 +86,7 @@ def test_graph_holds_every_edge_with_its_evidence():
 
 
 def test_front_most_object_wins_in_the_label_image():
-    message = to_amodal_labels(SCENE, HEADER)
+    message = amodal_labels_message(SCENE, HEADER)
     assert message.encoding == "16UC1" and message.header == HEADER
     labels = bridge.decode(message)
     assert labels[9, 5] == 2 and labels[9, 12] == 70 and labels[0, 0] == 0
@@ -95,20 +95,20 @@ def test_front_most_object_wins_in_the_label_image():
 def test_lower_layer_wins_where_nothing_is_seen():
     near = item(9, (0, 0, 10, 4), visible=(0, 0, 5, 4), layer=1)
     far = item(3, (4, 0, 14, 4), visible=(12, 0, 14, 4), layer=2)
-    labels = bridge.decode(to_amodal_labels(CompletedScene(SIZE, (far, near), GRAPH), HEADER))
+    labels = bridge.decode(amodal_labels_message(CompletedScene(SIZE, (far, near), GRAPH), HEADER))
     assert labels[1, 7] == 9 and labels[1, 11] == 3 and labels[1, 13] == 3
 
 
 @pytest.mark.parametrize("object_id, encoding", [(65535, "16UC1"), (65536, "32SC1")])
 def test_ids_beyond_16_bits_widen_the_label_image(object_id, encoding):
     scene = CompletedScene(SIZE, (item(object_id, (1, 1, 4, 4)),), GRAPH)
-    message = to_amodal_labels(scene, HEADER)
+    message = amodal_labels_message(scene, HEADER)
     assert message.encoding == encoding
     assert bridge.decode(message)[2, 2] == object_id
 
 
 def test_scene_without_objects_makes_empty_messages():
     scene = CompletedScene(SIZE, (), OcclusionGraph())
-    assert to_objects(scene, HEADER).objects == []
-    assert to_graph(scene.graph, HEADER).is_acyclic
-    assert not bridge.decode(to_amodal_labels(scene, HEADER)).any()
+    assert objects_message(scene, HEADER).objects == []
+    assert graph_message(scene.graph, HEADER).is_acyclic
+    assert not bridge.decode(amodal_labels_message(scene, HEADER)).any()
