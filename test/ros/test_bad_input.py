@@ -198,7 +198,7 @@ def test_depth_of_another_camera_is_a_warning(start_node, robot):
 
 def test_frame_that_fails_after_its_graph_is_counted_as_failed(start_node, robot, monkeypatch):
     node = start_node()
-    monkeypatch.setattr("segan_ros.ros.outputs.to_objects", lambda *_: 1 / 0)
+    monkeypatch.setattr("segan_ros.ros.outputs.objects_message", lambda *_: 1 / 0)
     graphs, objects = listen(robot, node, "occlusion_graph", "objects")
     robot.send(*image_and_mask(START))
     robot.wait(lambda: node.tally().dropped == {"internal_error": 1}, "the error to be counted")
