@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         text += "\n\n" + comparison(earlier, frames)
     if answers is not None and any(f.problem == NO_ANSWER for f in frames):
         text += (
-            f"\nThe node's diagnostics: {answers.account}."
+            f"\nThe node's counters: {answers.counters}."
             "\nA frame is superseded when the next one comes before its turn; a --rate below"
             f" {args.rate:g} gives the node more time."
         )

@@ -61,13 +61,13 @@ TAKEN = (OURS, NEIGHBOUR, RAW, REFINED, AFTER, HULL, IBBE, TELEA)
 ORDERED = (OURS, HULL, IBBE)
 """Methods that Table 5 shows."""
 
-TOLD = f"{OURS}, as it tells"
-"""Row of Table 5 for a network that tells who lies in front."""
+TOLD = f"{OURS}, learned order head"
+"""Row of Table 5 for a network with a second output: which object lies in front."""
 
-# Rows of the paper that are missing say why.
-NO_NEIGHBOUR = "Nearest neighbour: give the training scenes to search with `--library`."
-NO_REFINER = "Learned refinement of the masks: train config/train/refiner.yaml, give `--refiner`."
-NO_DEPTH_NETWORK = "Order by single-image depth: no network with weights is at hand."
+# Rows of the paper that are missing, and why.
+NO_NEIGHBOUR = "No row for nearest neighbour: pass the training scenes with `--library`."
+NO_REFINER = "No rows for learned refinement: train config/train/refiner.yaml and pass `--refiner`."
+NO_DEPTH_NETWORK = "No row for single-image depth: no network with weights was available."
 
 
 @dataclass(frozen=True)
@@ -289,9 +289,9 @@ def _table5(order: Mapping[str, _Tally], title: str) -> Table:
     note = f"""\
 Accuracy: of the {pairs} pairs (by depth: of those in scenes that have it) in which the IoU of
 one's visible mask and the other's true hidden part is above 0.05, the share that is put in the
-right order by the same overlaps of predicted masks, by what the network tells of who lies in
-front, or by depth. Strict order: by our own edge rule (as the network tells: by edge_rule
-learned), pairs that cover 1 % and 20 pixels."""
+right order by the same overlaps of predicted masks, by the learned order head, or by depth. Strict
+order: by our own edge rule (learned order head: edge_rule learned), pairs that cover 1 % and 20
+pixels."""
     title = f"Table 5, order in depth{title}"
     return Table("table5", title, tuple(cells), rows, (note, NO_DEPTH_NETWORK))
 

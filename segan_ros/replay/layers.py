@@ -82,11 +82,11 @@ def _object(item: AmodalObject, whole: Mask | None, labels: NDArray[np.int32]) -
     if whole is not None:
         full = (0, 0, whole.shape[1], whole.shape[0])
         hidden = whole & (labels != item.id)
-        said = np.zeros(whole.shape, bool)
-        paste(said, item.box, item.invisible)
+        predicted = np.zeros(whole.shape, bool)
+        paste(predicted, item.box, item.invisible)
         shapes["truth"] = path_of(whole, full)
-        shapes["missed"] = path_of(hidden & ~said, full)
-        shapes["invented"] = path_of(said & ~hidden & (labels != item.id), full)
+        shapes["missed"] = path_of(hidden & ~predicted, full)
+        shapes["invented"] = path_of(predicted & ~hidden & (labels != item.id), full)
     return shapes
 
 

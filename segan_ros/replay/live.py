@@ -49,13 +49,13 @@ class Answers:
     Args:
         take: gives the scene of an image by its stamp, once; None if there is none.
         latencies: seconds from the last image, mask or depth of a stamp sent to graph received.
-        account: what the node last counted in its diagnostics.
+        counters: of messages received, answered and dropped, from the node's last diagnostics.
         trouble: how the node failed to stop cleanly, else empty.
     """
 
     take: Callable[[int], CompletedScene | None]
     latencies: dict[int, float]
-    account: str
+    counters: str
     trouble: str = ""
 
     def to(self, frame: BagFrame) -> tuple[CompletedScene | None, float]:
@@ -121,7 +121,7 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         return to_scene(objects, store.deserialize_cdr(answer.graph, GRAPH))
 
     del player.answers
-    return Answers(take, latencies, player.account, trouble)
+    return Answers(take, latencies, player.counters, trouble)
 
 
 def _use_depth(depths: Mapping[int, bool]) -> str:

@@ -111,8 +111,8 @@ class NodeProcess:
     def error(self, text: str) -> NodeError:
         """`text` with the last lines of the node's log."""
         lines = self.log.read_text(errors="replace").splitlines()[-15:]
-        said = "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
-        return NodeError(f"{text}. The last it said ({self.log}):\n{said}")
+        output = "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
+        return NodeError(f"{text}. Its last output ({self.log}):\n{output}")
 
 
 def find_node() -> Path:

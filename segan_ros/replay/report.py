@@ -34,9 +34,10 @@ COLUMNS = (
 STEP_COLUMNS = ("method", "whole IoU", "visible IoU", "edges changed", "revealed IoU", "recall")
 
 STEP_LEGEND = """\
-Without ground truth, from frame to frame: IoU of an object's whole mask with the one before, beside
-that of its visible mask; share of edges between the same objects that came or went; what was seen
-when an object was taken away, compared with what had been predicted there."""
+Frame to frame, which needs no ground truth. whole IoU, visible IoU: of an object's mask with its
+mask in the frame before. edges changed: share of the edges between the same objects that appeared
+or vanished. revealed: what came into view when an object was removed, compared with what had been
+predicted there."""
 
 
 def report(frames: Sequence[ReplayedFrame], heading: str) -> str:
@@ -102,10 +103,10 @@ def _step_table(steps: Mapping[str, StepSummary]) -> str:
 
 
 def _still_line(steps: StepSummary) -> str:
-    text = f"The camera stood still in {steps.still_steps} of {steps.steps} steps"
+    text = f"The camera was static in {steps.still_steps} of {steps.steps} steps"
     if not steps.still_steps:
-        return f"{text}: nothing can be said of what was revealed."
-    return f"{text}; {steps.revealed} objects came to light behind one that was taken away."
+        return f"{text}, so revealed parts cannot be measured."
+    return f"{text}; {steps.revealed} objects came into view when another was removed."
 
 
 def _totals_line(frames: Sequence[ReplayedFrame], totals: Totals) -> str:

@@ -115,10 +115,10 @@ class Replay:
         if bag_frame.frame is None or answer is None:
             problem = bag_frame.problem or NO_ANSWER
             return ReplayedFrame(bag_frame.index, bag_frame.stamp, None, problem)
-        said = _said(bag_frame, answer)
-        compared = {m: Moment(bag_frame.frame, said[m]) for m in COMPARED if m in said}
+        answers = _answers_of(bag_frame, answer)
+        compared = {m: Moment(bag_frame.frame, answers[m]) for m in COMPARED if m in answers}
         self._before = compared
-        scores = {m: score(bag_frame, said[m]) for m in SCORED if m in said}
+        scores = {m: score(bag_frame, answers[m]) for m in SCORED if m in answers}
         return ReplayedFrame(
             bag_frame.index,
             bag_frame.stamp,
@@ -171,17 +171,17 @@ def score(bag_frame: BagFrame, answer: CompletedScene) -> SceneScore | None:
     return SceneScore((), score_edges(edges, graph.object_ids, answer.graph))
 
 
-def _said(bag_frame: BagFrame, answer: CompletedScene) -> dict[str, CompletedScene]:
+def _answers_of(bag_frame: BagFrame, answer: CompletedScene) -> dict[str, CompletedScene]:
     """The answer, the references' and, where it is known, the truth."""
     frame, rule = bag_frame.frame, EdgeRule()
     assert frame is not None
-    said = {OURS: answer, HULL: convex_hulls(frame, rule), RAW: input_masks(frame, rule)}
+    answers = {OURS: answer, HULL: convex_hulls(frame, rule), RAW: input_masks(frame, rule)}
     if frame.depth is not None:
-        said[FLAT_OURS] = _depth_unused(frame, said[OURS], rule)
-        said[FLAT_HULL] = _depth_unused(frame, said[HULL], rule)
+        answers[FLAT_OURS] = _depth_unused(frame, answers[OURS], rule)
+        answers[FLAT_HULL] = _depth_unused(frame, answers[HULL], rule)
     if bag_frame.truth is not None:
-        said[TRUE] = true_masks(bag_frame.truth, rule)
-    return said
+        answers[TRUE] = true_masks(bag_frame.truth, rule)
+    return answers
 
 
 def _depth_unused(frame: Frame, scene: CompletedScene, rule: EdgeRule) -> CompletedScene:

@@ -102,14 +102,14 @@ class Player:
         rclpy.shutdown(context=self._context)
 
     @property
-    def account(self) -> str:
+    def counters(self) -> str:
         """What the node last counted of the messages it received, answered and dropped."""
         counts = [
             f"{v.key} {v.value}"
             for v in self._status.values
             if v.key.startswith(("image.", "instance_mask.")) and v.value.isdigit()
         ]
-        return ", ".join(counts) or "not heard"
+        return ", ".join(counts) or "no diagnostics received"
 
     def wait_for_node(self, timeout: float) -> str:
         """Wait until the node subscribes to the inputs and offers the outputs.

@@ -1,8 +1,8 @@
-"""What can be said of answers without ground truth, from one frame to the next. Pure functions.
+"""Scores that need no ground truth: an answer beside that of the frame before. Pure functions.
 
 *Stability*: objects keep their ids, so the whole mask and the edges of an object should change no
-more than what is seen of it. *Revealed*: when an object is taken away before a camera that stands
-still, what it hid comes to light; that is compared with what had been predicted. ``docs/replay.md``
+more than what is seen of it. *Revealed*: when an object is removed in front of a static camera,
+what it hid comes into view; that is compared with what had been predicted. ``docs/replay.md``
 defines the numbers.
 """
 

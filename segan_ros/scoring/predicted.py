@@ -37,7 +37,7 @@ class PredictedScores:
 
 
 def noisy_masks(seed: int, noise: MaskNoise = CALIBRATED) -> Segmenter:
-    """A segmenter that spoils the true masks; a scene's masks depend on `seed` and its name."""
+    """True masks with imitated errors; a scene's masks depend on `seed` and its name alone."""
 
     def see(name: str, scene: LabelledScene) -> NDArray[np.int32]:
         rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
@@ -142,9 +142,9 @@ def predicted_section(
         rows.append([f"{method}, predicted SV", *score_cells(summary), number(found)])
     counts = count_masks(p.matching for p in predicted)
     legend = f"""\
-Predicted SV: {source}. {counts.found} of {counts.objects} visible masks were found
-(IoU above 0.5, {counts.iou:.3f} on average); {counts.missed} objects are missing, {counts.merged}
-merged into another; {counts.split} masks are split off, {counts.spurious} of nothing. An object
-without a mask scores SF 0 and SI 0; "SF, found" leaves it out."""
+Predicted SV: {source}. {counts.found} of {counts.objects} objects have a mask (visible IoU above
+0.5, {counts.iou:.3f} on average); {counts.missed} are missed, {counts.merged} merged into another
+one. {counts.split} masks are split off an object, {counts.spurious} match none. An object without a
+mask scores SF 0 and SI 0; "SF, found" leaves it out."""
     table = markdown_table(("method", *SCORE_COLUMNS, "SF, found"), rows)
     return ["### Predicted visible masks", legend, table]

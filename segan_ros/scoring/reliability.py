@@ -131,10 +131,10 @@ def reliability_section(found: Reliability, objects: Iterable[ObjectScore]) -> l
         return number(rank_correlation([o.expected for o in of], [o.sf for o in of]))
 
     text = f"""\
-Hidden pixels: calibration error {number(found.error)}, over {found.pixels.sum()} pixels that were
-given more than {LEAST:.0%}. `score` of an object and its true SF: rank correlation
-{correlation(scored)} over {len(scored)} objects, {correlation(hidden)} over the {len(hidden)}
-partly hidden ones."""
+Expected calibration error of the hidden-pixel probabilities: {number(found.error)}, over
+{found.pixels.sum()} pixels with a probability above {LEAST:.0%}. Rank correlation of `score` with
+the true SF: {correlation(scored)} over {len(scored)} objects, {correlation(hidden)} over the
+{len(hidden)} partly hidden ones."""
     return ["### Probabilities", text]
 
 

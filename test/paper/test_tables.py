@@ -294,12 +294,12 @@ def test_network_that_tells_gets_a_row_of_its_own(scenes, model):
     tables = fill_tables(completer, list(iterate_scenes(scenes)), noisy_masks(1))
     fifth = {row.method: row.cells for row in tables[-1].rows}
     assert fifth["SeGAN, true SV"]["accuracy, %"] == 0  # nothing is completed
-    told = fifth["SeGAN, as it tells, true SV"]
+    told = fifth["SeGAN, learned order head, true SV"]
     assert (told["accuracy, %"], told["strict order"]) == (100, 1)
     silent = fill_tables(
         SceneCompleter(Model(model, "cpu")), list(iterate_scenes(scenes)), noisy_masks(1)
     )
-    assert not any("as it tells" in row.method for row in silent[-1].rows)
+    assert not any("learned order head" in row.method for row in silent[-1].rows)
 
 
 def test_predicted_masks_are_what_the_predicted_rows_see(scenes, model, tmp_path):

@@ -312,5 +312,5 @@ def test_frame_that_the_node_did_not_answer_fails_with_its_counts(bag, model, ca
     assert replay(bag, "--model", model, "--live") == 1
     printed = capsys.readouterr().out
     assert "UNANSWERED: no answer" in printed and "UNANSWERED frames: 2" in printed
-    assert "The node's diagnostics: image.dropped.superseded 1." in printed
+    assert "The node's counters: image.dropped.superseded 1." in printed
     assert "Latency 100 ms (median)" in printed

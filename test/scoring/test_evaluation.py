@@ -88,7 +88,7 @@ def test_tables_and_files_hold_every_method(scenes, model, tmp_path, capsys):
         assert sheet[:128, :128].max() > 100 < sheet[128:, :512].max()
         assert sheet[136:, 640:].max() < 20
     error = json.loads((out / "scores.json").read_text())["calibration_error"]
-    assert f"calibration error {error:.3f}" in printed
+    assert f"hidden-pixel probabilities: {error:.3f}" in printed
     assert (out / "reliability.svg").read_text().startswith("<svg")
 
 

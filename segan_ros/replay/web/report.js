@@ -85,9 +85,9 @@ function drawCards() {
   const scores = [
     ["SI · hidden part", "si", 1, "IoU of the hidden part, objects hidden by 5 – 95 %"],
     ["SF · whole object", "sf", 1, "IoU of the whole object"],
-    ["Hallucination", "hallucination", -1, "predicted hidden over visible area, unhidden objects"],
+    ["Hallucination", "hallucination", -1, "predicted hidden area over visible area, for objects that nothing hides"],
     ["Order accuracy", "order_accuracy", 1, "occluding pairs with the right direction"],
-    ["Edge F1", "edge_f1", 1, "occlusion edges found and not invented"],
+    ["Edge F1", "edge_f1", 1, "harmonic mean of precision and recall of the occlusion edges"],
   ];
   for (const [title, name, better, tip] of now ? scores : []) {
     const was = then.scores.segan && then.scores.segan[name];
@@ -106,7 +106,7 @@ function drawCards() {
   }
   if (steps && steps.revealed) {
     cards.push({title: "Revealed", value: show(steps.revealed_iou), tip:
-      "what came to light when an object was taken away, compared with what was predicted",
+      "what came into view when an object was removed, compared with what had been predicted",
       small: `hull ${show(run.summary.steps["convex hull"].revealed_iou)} · `
         + `${steps.revealed} objects`});
   }

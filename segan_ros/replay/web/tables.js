@@ -38,11 +38,11 @@ function notes(frame) {
   if (!step) return lines;
   lines.push(`Since the frame before: whole masks IoU ${show(step.whole_iou)}, visible ones `
     + `${show(step.visible_iou)}; ${step.changed} of ${step.edges} edges changed; the camera `
-    + (step.still ? "stood still." : "moved."));
-  if (step.removed.length) lines.push(`Gone: ${step.removed.join(", ")}.`);
+    + (step.still ? "was static." : "moved."));
+  if (step.removed.length) lines.push(`Removed: ${step.removed.join(", ")}.`);
   const shown = step.revealed.map((r) =>
     `${r.object_id} behind ${r.removed_id} (IoU ${show(r.iou, 2)}, ${r.actual} pixels)`);
-  if (shown.length) lines.push(`Came to light: ${shown.join(", ")}.`);
+  if (shown.length) lines.push(`Revealed: ${shown.join(", ")}.`);
   return lines;
 }
 
@@ -72,11 +72,11 @@ function drawDetails() {
         + `(SI), ${s.unoccluded_objects} unhidden (halluc.), ${s.true_edges} true edges.`)]);
   }
   if (steps.segan) {
-    const s = steps.segan, still = `The camera stood still in ${s.still_steps} of ${s.steps} steps`;
+    const s = steps.segan, still = `The camera was static in ${s.still_steps} of ${s.steps} steps`;
     parts.push([make("h3", {}, "Without ground truth: from frame to frame"),
       methodTable(STEPS, steps), make("p", {}, s.still_steps
-        ? `${still}; ${s.revealed} objects came to light behind one that was taken away.`
-        : `${still}: nothing can be said of what was revealed, and stability is to be read beside `
+        ? `${still}; ${s.revealed} objects came into view when another was removed.`
+        : `${still}: revealed parts cannot be measured, and stability must be compared with `
           + "that of the visible masks.")]);
   }
   $("details").replaceChildren(...parts.map((part) => make("div", {}, ...part)));
