@@ -6,8 +6,6 @@ import argparse
 import re
 from pathlib import Path
 
-from segan_ros.model.export import export, read_checkpoint
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
@@ -20,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from segan_ros.model.export import export, read_checkpoint
+
     trained = read_checkpoint(args.checkpoint)
     for stage in trained.training["stages"]:
         if re.search(r" \d+ of \d+ steps", stage):

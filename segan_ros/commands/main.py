@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 from segan_ros.resources import resource_path
 
 # The module of a command has its name (`import`, a keyword: import_scenes), and in it
-# add_arguments(parser) and run(args) -> exit code. It is imported when its command is called:
-# `segan complete` must not need torch.
+# add_arguments(parser) and run(args) -> exit code. It is imported when its command is called, and
+# imports torch in run(): neither `segan complete` nor `segan train --help` must need it.
 COMMANDS = {
     "complete": "complete the objects of a photo or of scenes",
     "replay": "run a bag through the method, or the live node, and score it",

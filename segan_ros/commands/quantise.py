@@ -8,7 +8,6 @@ from pathlib import Path
 
 import yaml
 
-from segan_ros.model.quantise import quantise, record
 from segan_ros.runtime.model import model_folder
 from segan_ros.storage.scenes import iterate_scenes
 
@@ -28,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError, OSError: an argument, a scene or the model cannot be used.
     """
+    from segan_ros.model.quantise import quantise, record
+
     if args.limit < 1:
         raise ValueError(f"--limit is {args.limit}; it must be at least 1")
     folder = model_folder(args.model)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from segan_ros.training.config import read_config
-from segan_ros.training.processes import joined
-from segan_ros.training.train import train
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
@@ -36,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from segan_ros.training.config import read_config
+    from segan_ros.training.processes import joined
+    from segan_ros.training.train import train
+
     config = read_config(
         args.config,
         train=args.data,
