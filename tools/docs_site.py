@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mkdocs.structure.files import File, Files
+if TYPE_CHECKING:
+    from mkdocs.structure.files import Files
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 import reference  # noqa: E402
+
+HOST = re.compile(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(?:https?:)?//[^"]+"')
 
 PAGES = {
     "README.md": "index.md",
@@ -28,6 +31,8 @@ PLAIN = {"LICENSE", "CITATION.cff"}
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that do not lie in docs/."""
+    from mkdocs.structure.files import File
+
     for source, page in PAGES.items():
         files.append(File.generated(config, page, content=relinked(source)))
     for name in PLAIN:
@@ -53,3 +58,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         if f"<!-- {name} -->" in markdown:
             markdown = markdown.replace(f"<!-- {name} -->", make())
     return markdown
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Refuse a page that would ask another host for a part of itself: the site works offline."""
+    if found := HOST.search(output):
+        raise ValueError(f"{page.file.src_uri}: {found[0]} is not part of the site")
+    return output

@@ -11,11 +11,12 @@ import argparse
 import ast
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
 from html import escape
 from importlib import import_module
 from pathlib import Path
+
+import tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -41,9 +42,9 @@ def launch_arguments() -> str:
     for name, value in zip(declared.keys, declared.values, strict=True):
         assert name is not None and isinstance(value, ast.Tuple)
         default, text = value.elts
-        # A path is written as SHARE / "config" / "segan.yaml".
-        said = "/".join(n.value for n in ast.walk(default) if isinstance(n, ast.Constant))
-        shown = f"`{'/'.join(reversed(said.split('/')))}`" if said else ""
+        # A path is written SHARE / "config" / "segan.yaml": the walk meets its last part first.
+        parts = [str(n.value) for n in ast.walk(default) if isinstance(n, ast.Constant)]
+        shown = f"`{'/'.join(reversed(parts))}`" if any(parts) else ""
         rows.append((f"`{ast.literal_eval(name)}`", shown, ast.literal_eval(text)))
     return _table(("Argument", "Default", ""), rows)
 
@@ -84,11 +85,13 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _spelling(action: argparse.Action) -> str:
-    metavar = action.metavar or (action.choices is None and action.dest.upper())
-    value = "" if action.nargs == 0 or not metavar else f" {metavar}"
-    if not action.option_strings:
-        return f"`{value.strip()}`"
-    return f"`{', '.join(action.option_strings)}{f' [{value.strip()}]' * (action.nargs == '?') if action.nargs == '?' else value}`"
+    value = str(action.metavar or ("VALUE" if action.choices else action.dest.upper()))
+    names = ", ".join(action.option_strings)
+    if not names:
+        return f"`{value}`"
+    if action.nargs == 0:
+        return f"`{names}`"
+    return f"`{names} [{value}]`" if action.nargs == "?" else f"`{names} {value}`"
 
 
 def _meaning(action: argparse.Action) -> str:
@@ -105,7 +108,10 @@ def messages() -> str:
     parts = []
     for kind in ("msg", "srv"):
         for path in sorted((ROOT / kind).glob(f"*.{kind}")):
-            parts += [f"## {path.stem}", f"```text title=\"{kind}/{path.name}\"\n{path.read_text()}```"]
+            parts += [
+                f"## {path.stem}",
+                f'```text title="{kind}/{path.name}"\n{path.read_text()}```',
+            ]
     return "\n\n".join(parts)
 
 

@@ -316,7 +316,7 @@ def to_settings(values: dict[str, Any]) -> Settings:
 
 
 def markdown_table() -> str:
-    """README's table of the parameters."""
+    """The table in ``docs/parameters.md``."""
     rows = [("Name", "Type", "Default", "Range", "Changes", ""), ("---",) * 6]
     rows += [
         (f"`{p.name}`", p.type_name, f"`{p.default_text}`", p.range_text, p.changes, p.text)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from segan_ros.completion import Settings
-from segan_ros.ros.parameters import BY_NAME, PARAMETERS, START, markdown_table, to_settings
+from segan_ros.ros.parameters import BY_NAME, PARAMETERS, START, to_settings
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {p.name: p.default for p in PARAMETERS}
@@ -28,12 +28,6 @@ def test_config_says_of_each_parameter_what_its_declaration_says():
     for p in PARAMETERS:
         facts = ", ".join(filter(None, (p.type_name, p.range_text)))
         assert comments[p.name] == f"{p.text} {facts}; changes: {p.changes}"
-
-
-def test_readme_holds_the_table_of_parameters():
-    text = (ROOT / "README.md").read_text()
-    table = text.split("<!-- parameters -->")[1].split("<!-- /parameters -->")[0]
-    assert table.strip() == markdown_table()
 
 
 def test_defaults_are_accepted_and_are_those_of_the_method():

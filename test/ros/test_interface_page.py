@@ -1,0 +1,44 @@
+"""docs/interface.md names the topics and services that the node has, with their types."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+ROWS = re.findall(r"^\| `([\w~/]+)` \| `(\w+/\w+)` \|", (DOCS / "interface.md").read_text(), re.M)
+
+
+def table(*names_and_types):
+    """What the page would say: name -> type, of topics or services of the node /segan."""
+    return {
+        name.replace("/segan/", "~/"): types[0].replace("/msg/", "/").replace("/srv/", "/")
+        for name, types in names_and_types
+    }
+
+
+@pytest.mark.ros
+def test_page_has_every_topic_and_service_of_a_running_node(start_node):
+    node = start_node().node
+    own = node.get_name(), node.get_namespace()
+    inputs = table(*node.get_subscriber_names_and_types_by_node(*own))
+    outputs = table(*node.get_publisher_names_and_types_by_node(*own))
+    services = table(*node.get_service_names_and_types_by_node(*own))
+
+    def ours(found):
+        """Without what every (lifecycle) node of ROS has."""
+        of_ros = ("rcl_interfaces/", "lifecycle_msgs/", "type_description_interfaces/", "rosgraph")
+        return {n: t for n, t in found.items() if not t.startswith(of_ros)}
+
+    relative = {n.removeprefix("/"): t for n, t in ours(inputs).items()}
+    assert dict(ROWS) == {**relative, **ours(outputs), **ours(services)}
+
+
+@pytest.mark.ros
+def test_drawing_says_what_is_published_before_the_painter():
+    from segan_ros.ros.outputs import BEFORE_PAINTING, TYPES
+
+    text = (DOCS / "how_it_works.md").read_text()
+    first, then = re.findall(r'class="published"><strong>[\w ]+</strong> ([\w, ]+)</div>', text)
+    assert set(first.split(", ")) == BEFORE_PAINTING
+    assert set(then.split(", ")) == TYPES.keys() - BEFORE_PAINTING
