@@ -36,9 +36,11 @@ def test_page_has_every_topic_and_service_of_a_running_node(start_node):
 
 @pytest.mark.ros
 def test_drawing_says_what_is_published_before_the_painter():
-    from segan_ros.ros.outputs import BEFORE_PAINTING, TYPES
+    from segan_ros.ros.interface import OUTPUTS
+    from segan_ros.ros.outputs import BEFORE_PAINTING
 
+    names = {each.name.removeprefix("~/") for each in OUTPUTS}
     text = (DOCS / "how_it_works.md").read_text()
     first, then = re.findall(r'class="published"><strong>[\w ]+</strong> ([\w, ]+)</div>', text)
     assert set(first.split(", ")) == BEFORE_PAINTING
-    assert set(then.split(", ")) == TYPES.keys() - BEFORE_PAINTING
+    assert set(then.split(", ")) == names - BEFORE_PAINTING
