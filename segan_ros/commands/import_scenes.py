@@ -65,4 +65,6 @@ def run(args: argparse.Namespace) -> int:
         f"{count} scenes with {objects} objects in {args.out} ({hidden} without a visible pixel,"
         f" {bare} without appearance); {problems.count} entries skipped"
     )
+    for kind, left in problems.left_out.most_common():
+        print(f"  left out {left} {kind}")
     return 1 if problems.count or not count else 0

@@ -122,7 +122,7 @@ def read_scene_frame(folder: str | ScenePath) -> Frame:
 def read_description(folder: ScenePath) -> dict[str, Any]:
     """What ``scene.json`` says, without a look at any picture; empty when there is none."""
     path = folder / "scene.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    return json.loads(path.read_bytes()) if path.exists() else {}
 
 
 def _read_truth(folder: ScenePath, frame: Frame) -> LabelledScene:

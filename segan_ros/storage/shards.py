@@ -42,10 +42,6 @@ class PackedFile:
             file.seek(offset)
             return file.read(length)
 
-    def read_text(self) -> str:
-        """Its content as UTF-8."""
-        return self.read_bytes().decode()
-
     def __str__(self) -> str:
         return f"{self.shard}/{self.name}"
 

@@ -291,6 +291,7 @@ def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
     good, *bad = cocoa(True)[0]["regions"]
     bad[0]["visible_mask"]["size"] = [9, 9]
     bad[1] = {"name": "line", "segmentation": [1, 2, 3, 4]}
+    odd = {"name": "odd", "segmentation": [1, 2, 3, 4, 5, 6, 7]}
     broken = {"name": "broken", "segmentation": {"size": list(SIZE), "counts": "5z9"}}
     backwards = {"size": list(SIZE), "counts": [-5, SIZE[0] * SIZE[1] + 5]}
     backwards = {"name": "backwards", "segmentation": backwards}
@@ -298,21 +299,22 @@ def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
     bad[2] = {"name": "nothing"}
     missing = {"id": 6, "image_id": 12345, "regions": []}
     path = coco(
-        [{"id": 5, "image_id": 77, "regions": [good, *bad, broken, words, backwards]}, missing]
+        [{"id": 5, "image_id": 77, "regions": [good, *bad, broken, words, backwards, odd]}, missing]
     )
     assert run_coco(path) == 1
     said = capsys.readouterr()
     for needle in (
         "annotation 5, object 2: RLE of size [9, 9]",
-        "object 3: polygon of 4 numbers",
+        "object 3: segmentation covers no pixel of the picture",
         "object 4: no mask of the whole object",
         "object 5: RLE of",
-        "object 6: polygon",
+        "object 6: a polygon holds something other than numbers",
         "object 7: RLE of",
+        "object 8: a polygon of 7 numbers; each x needs its y",
         "annotation 6: image_id 12345 is not among the images",
     ):
         assert needle in said.err
-    assert "1 scenes with 1 objects" in said.out and "7 entries skipped" in said.out
+    assert "1 scenes with 1 objects" in said.out and "8 entries skipped" in said.out
     shutil.rmtree(path.parent / "out")
     assert run_coco(path, "--strict") == 2
     assert "annotation 5, object 2: RLE of size [9, 9]" in capsys.readouterr().err
@@ -371,7 +373,7 @@ def test_coordinates_far_outside_are_bad_entries(coco, capsys, bad):
     regions[1]["segmentation"][0] = bad
     path = coco([{"id": 5, "image_id": 77, "regions": regions}])
     assert run_coco(path) == 1
-    assert "object 2: polygon beyond -" in capsys.readouterr().err
+    assert "object 2: a polygon beyond -" in capsys.readouterr().err
     assert len(read_scene(path.parent / "out" / "val_p").objects) == 2
 
 
@@ -394,6 +396,99 @@ def test_picture_of_stuff_alone_is_no_bad_entry(coco, capsys):
     path = coco([*cocoa(True), {"id": 6, "image_id": 77, "regions": [wall]}])
     assert run_coco(path, "--strict") == 0
     assert "1 scenes with 3 objects" in capsys.readouterr().out
+
+
+def lone(mask, **more):
+    """An object that is all visible."""
+    whole = [corners(mask)]
+    return {"image_id": 77, "category_id": 3, "a_segm": whole, "i_segm": whole, **more}
+
+
+@pytest.mark.parametrize("crowd", [1, "1", True])
+def test_crowd_regions_are_left_out_and_counted(coco, capsys, crowd):
+    path = coco([lone(FRONT), lone(BEHIND, iscrowd=crowd), lone(BURIED, iscrowd=0)])
+    assert run_coco(path, "--strict") == 0
+    assert len(read_scene(path.parent / "out" / "val_p").objects) == 2
+    assert "left out 1 crowd regions (iscrowd)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("degenerate", [[], [5, 5], [5, 5, 9, 9]])
+@pytest.mark.parametrize("first", [True, False])
+def test_degenerate_polygon_beside_a_good_one_costs_no_object(coco, capsys, degenerate, first):
+    good = corners(BEHIND)
+    polygons = [degenerate, good] if first else [good, degenerate]
+    path = coco([lone(FRONT), {**lone(BEHIND), "a_segm": polygons}])
+    assert run_coco(path, "--strict") == 0
+    scene = read_scene(path.parent / "out" / "val_p")
+    assert np.array_equal(scene.objects[1].amodal, BEHIND)
+    assert "left out 1 polygons of fewer than 3 corners" in capsys.readouterr().out
+
+
+def test_object_of_degenerate_polygons_alone_is_a_bad_entry(coco, capsys):
+    path = coco([lone(FRONT), {**lone(BEHIND), "a_segm": [[5, 5, 9, 9]]}])
+    assert run_coco(path) == 1
+    assert "object 2: a_segm covers no pixel of the picture" in capsys.readouterr().err
+
+
+def test_stuff_and_pictures_without_annotations_are_counted(coco, capsys):
+    pictures = [{"id": i, "file_name": "val/p.jpg"} for i in (77, 78, 79)]
+    path = coco(cocoa(True), images=pictures)
+    assert run_coco(path, "--strict") == 0
+    said = capsys.readouterr().out
+    assert "left out 1 regions of stuff (isStuff)" in said
+    assert "left out 2 pictures without annotations" in said
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_annotations_with_a_byte_order_mark_are_read(coco, encoding):
+    path = coco(cocoa(True))
+    path.write_text(path.read_text(), encoding=encoding)
+    assert run_coco(path) == 0
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"file_name": "val\\p.jpg"},
+        {"coco_url": "http://images.cocodataset.org/val/p.jpg"},
+        {"coco_url": "http://images.cocodataset.org/val2017/p.jpg", "inside": "val"},
+    ],
+)
+def test_pictures_are_found_however_they_are_named(coco, named):
+    path = coco(cocoa(True), images=[{"id": 77, **named}])
+    images = path.parent / "photos" / named.get("inside", "")
+    out = path.parent / "out"
+    arguments = [str(path), "--images", str(images), "--out", str(out), "--strict"]
+    assert cli.main(["import", "coco-amodal", *arguments]) == 0
+    assert [f.name for f in iterate_scenes(out)] == ["p" if "inside" in named else "val_p"]
+
+
+def test_picture_without_a_name_is_a_bad_entry(coco, capsys):
+    assert run_coco(coco(cocoa(True), images=[{"id": 77}])) == 1
+    assert "image 77 has neither file_name nor coco_url" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("image", "stated"), [("77", 77), (77, "77")])
+def test_ids_match_whether_written_as_numbers_or_text(coco, image, stated):
+    path = coco([lone(FRONT, image_id=stated)], images=[{"id": image, "file_name": "val/p.jpg"}])
+    assert run_coco(path, "--strict") == 0
+
+
+def test_annotations_of_visible_masks_alone_are_warned_of(coco, caplog):
+    plain = {"image_id": 77, "category_id": 3, "segmentation": [corners(FRONT)]}
+    path = coco([plain])
+    assert run_coco(path) == 0
+    assert "no object has a visible mask beside that of the whole object" in caplog.text
+    caplog.clear()
+    shutil.rmtree(path.parent / "out")
+    assert run_coco(coco([plain, lone(BEHIND)])) == 0
+    assert not caplog.text
+
+
+def test_list_with_a_byte_order_mark_is_read(dyce, tmp_path):
+    names = dyce / "annotations" / "test.txt"
+    names.write_text(names.read_text(), encoding="utf-8-sig")
+    assert run_dyce(dyce, tmp_path / "out", "--strict") == 0
 
 
 def test_nothing_left_to_import_is_a_failure(dyce, tmp_path, capsys):

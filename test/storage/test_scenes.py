@@ -288,6 +288,13 @@ def test_scene_says_which_way_is_up_and_what_a_lift_disturbs(tmp_path):
     assert again.harm == {2: (300,), 300: ()} and again.extra == {"seed": 7}
 
 
+def test_description_with_a_byte_order_mark_is_read(tmp_path):
+    write_scene(tmp_path / "scene", labelled_scene())
+    path = tmp_path / "scene" / "scene.json"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert len(read_scene(tmp_path / "scene").objects) == 2
+
+
 def test_scene_without_lifts_says_nothing_of_them(tmp_path):
     write_scene(tmp_path / "scene", labelled_scene())
     again = read_scene(tmp_path / "scene")

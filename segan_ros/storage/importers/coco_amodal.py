@@ -8,21 +8,25 @@ annotation is an object.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from segan_ros.frame import Mask
+from segan_ros.storage.importers.coco_masks import decoded
 from segan_ros.storage.importers.collect import Item, Problems, free_name, gathered, read_picture
 from segan_ros.truth import LabelledScene
+
+LOG = logging.getLogger(__name__)
 
 WHOLE = ("amodal_segm", "a_segm", "segmentation")
 """Keys of the whole mask, the first one there counts."""
 
 VISIBLE = ("inmodal_seg", "i_segm", "visible_mask")
 """Keys of the visible one."""
+
+CROWD, STUFF = "crowd regions (iscrowd), which are no single object", "regions of stuff (isStuff)"
 
 Json = Mapping[str, Any]
 
@@ -46,50 +50,44 @@ def coco_amodal_scenes(
     import pycocotools.mask  # noqa: F401  (missing: say so before the file is read)
 
     content = _read(path)
-    pictures = _by_id(content["images"])
-    names = {i: c.get("name", "") for i, c in _by_id(content.get("categories")).items()}
+    pictures, names = _by_id(content["images"]), _by_id(content.get("categories"))
+    if not any(_tells_hidden_parts(e) for e in content["annotations"]):
+        LOG.warning(
+            "%s: no object has a visible mask beside that of the whole object; in plain COCO files "
+            "`segmentation` is the visible mask, but here it is taken for the whole one",
+            path,
+        )
     used: set[str] = set()
-    for image_id, place_in_file, objects, order in _pictures(content["annotations"]):
-        picture = pictures.get(image_id) if isinstance(image_id, int | str) else None
-        where = f"{path}, {place_in_file}"
-        if picture is None:
-            problems.skip(where, f"image_id {image_id} is not among the images")
-            continue
+    bare = set(pictures)
+    for image_id, entry, objects, order in _pictures(content["annotations"]):
+        where = f"{path}, {entry}"
+        key = _key(image_id)
+        bare.discard(key)
         try:
-            height, width = picture.get("height"), picture.get("width")
-            size = (height, width) if height and width else None
-            rgb = read_picture(images / str(picture.get("file_name")), size)
-        except ValueError as error:
-            problems.skip(where, error)
-            continue
-        if objects and not stuff and all(_is_stuff(entry) for entry in objects):
-            continue
-        items: list[Item] = []
-        numbers: dict[int, int] = {}
-        for place, entry in enumerate(objects, start=1):
-            try:
-                if not isinstance(entry, dict):
-                    raise ValueError(f"{entry!r} is no object")
-                if _is_stuff(entry) and not stuff:
-                    continue
-                items.append(_item(entry, rgb.shape[:2], names))
-                numbers[place] = len(items)
-            except (KeyError, TypeError, ValueError) as error:
-                problems.skip(f"{where}, object {place}", error)
-        try:
-            pairs = _stated_order(order, numbers)
-            extra = {"source": path.name, "image": picture["file_name"]}
-            scene = gathered(rgb, items, {**extra, "stated_order": pairs} if pairs else extra)
+            if key not in pictures:
+                raise ValueError(f"image_id {image_id} is not among the images")
+            wanted = _wanted(objects, problems, stuff)
+            if objects and not wanted:
+                continue
+            name = _file_name(images, pictures[key])
+            rgb = read_picture(images / name, _stated_size(pictures[key]))
+            items = _items(wanted, rgb.shape[:2], names, problems, where)
+            scene = gathered(rgb, list(items.values()), {"source": path.name, "image": name})
+            numbers = {place: number for number, place in enumerate(items, start=1)}
+            if pairs := _stated_order(order, numbers):
+                scene.extra["stated_order"] = pairs
         except ValueError as error:
             problems.skip(where, error)
             continue
         # One picture may be annotated by several people: each is a scene of its own.
-        yield free_name(str(picture["file_name"]), used), scene
+        yield free_name(name, used), scene
+    for _ in bare:
+        problems.leave_out("pictures without annotations")
 
 
 def _read(path: Path) -> Json:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())  # which may begin with a byte order mark
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not readable as JSON: {error}") from None
     for key in ("images", "annotations"):
@@ -98,12 +96,25 @@ def _read(path: Path) -> Json:
     return content
 
 
-def _by_id(entries: Any) -> dict[int | str, Json]:
-    """The entries of a list that have an id."""
+def _tells_hidden_parts(annotation: Any) -> bool:
+    """Whether visible and whole masks are told apart, of a region at least."""
+    if not isinstance(annotation, dict):
+        return False
+    regions = annotation.get("regions")
+    entries = [annotation, *(regions if isinstance(regions, list) else [])]
+    keys = {*VISIBLE, "invisible_mask", *WHOLE} - {"segmentation"}
+    return any(isinstance(e, dict) and not keys.isdisjoint(e) for e in entries)
+
+
+def _by_id(entries: Any) -> dict[str, Json]:
+    """The entries of a list that have an id, by that: some tools write 7, some "7"."""
     entries = entries if isinstance(entries, list) else []
-    return {
-        e["id"]: e for e in entries if isinstance(e, dict) and isinstance(e.get("id"), int | str)
-    }
+    return {key: e for e in entries if isinstance(e, dict) and (key := _key(e.get("id")))}
+
+
+def _key(number: Any) -> str:
+    """An id as text, empty if it is none."""
+    return str(number) if isinstance(number, int | str) else ""
 
 
 def _pictures(annotations: list[Json]) -> Iterator[tuple[Any, str, list[Any], str]]:
@@ -116,92 +127,85 @@ def _pictures(annotations: list[Json]) -> Iterator[tuple[Any, str, list[Any], st
             yield entry.get("image_id"), where, regions, str(entry.get("depth_constraint") or "")
         else:
             image_id = entry.get("image_id") if isinstance(entry, dict) else None
-            _, objects = single.setdefault(repr(image_id), (image_id, []))
+            _, objects = single.setdefault(_key(image_id) or repr(image_id), (image_id, []))
             objects.append(entry)
     for image_id, objects in single.values():
         yield image_id, f"image {image_id}", objects, ""
 
 
-def _is_stuff(entry: Any) -> bool:
-    return isinstance(entry, dict) and bool(entry.get("isStuff"))
+def _file_name(images: Path, picture: Json) -> str:
+    """Where below `images` the picture lies.
+
+    Raises:
+        ValueError: the entry does not name its file.
+    """
+    if name := picture.get("file_name"):
+        names = [str(name), str(name).replace("\\", "/")]  # of Windows
+    elif url := picture.get("coco_url"):  # LVIS
+        folder, last = str(url).split("/")[-2:]
+        names = [f"{folder}/{last}", last]
+    else:
+        raise ValueError(f"image {picture.get('id')} has neither file_name nor coco_url")
+    return next((n for n in names if (images / n).is_file()), names[-1])
 
 
-def _item(entry: Json, size: tuple[int, ...], names: Mapping[Any, str]) -> Item:
+def _stated_size(picture: Json) -> tuple[int, int] | None:
+    height, width = picture.get("height"), picture.get("width")
+    return (height, width) if height and width else None
+
+
+def _wanted(objects: list[Any], problems: Problems, stuff: bool) -> dict[int, Any]:
+    """The objects that are to be imported, by their place among all, from 1."""
+    wanted = {}
+    for place, entry in enumerate(objects, start=1):
+        if isinstance(entry, dict) and entry.get("iscrowd") in (1, "1"):
+            problems.leave_out(CROWD)
+        elif isinstance(entry, dict) and entry.get("isStuff") and not stuff:
+            problems.leave_out(STUFF)
+        else:
+            wanted[place] = entry
+    return wanted
+
+
+def _items(
+    objects: Mapping[int, Any],
+    size: tuple[int, ...],
+    names: Mapping[str, Json],
+    problems: Problems,
+    where: str,
+) -> dict[int, Item]:
+    """Those of `objects` that can be used, by place."""
+    items = {}
+    for place, entry in objects.items():
+        try:
+            if not isinstance(entry, dict):
+                raise ValueError(f"{entry!r} is no object")
+            category = names.get(_key(entry.get("category_id")), {})
+            items[place] = _item(entry, size, category.get("name", ""), problems)
+        except (KeyError, TypeError, ValueError) as error:
+            problems.skip(f"{where}, object {place}", error)
+    return items
+
+
+def _item(entry: Json, size: tuple[int, ...], category: Any, problems: Problems) -> Item:
+    def mask(key: str) -> Mask:
+        return decoded(entry[key], size, problems.leave_out)
+
     whole_key = next((k for k in WHOLE if entry.get(k)), None)
     if whole_key is None:
         raise ValueError(f"no mask of the whole object ({', '.join(WHOLE)})")
-    whole = decoded(entry[whole_key], size)
+    whole = mask(whole_key)
     keys = VISIBLE if whole_key == "segmentation" else (*VISIBLE, "segmentation")
     visible_key = next((k for k in keys if entry.get(k) is not None), None)
     if visible_key is not None:
-        # An empty list: nothing of it is seen.
-        visible = decoded(entry[visible_key], size) if entry[visible_key] else np.zeros_like(whole)
+        visible = mask(visible_key)
     elif entry.get("invisible_mask"):
-        visible = whole & ~decoded(entry["invisible_mask"], size)
+        visible = whole & ~mask("invisible_mask")
     else:
         visible = whole
     if not whole.any():
         raise ValueError(f"{whole_key} covers no pixel of the picture")
-    name = entry.get("name") or names.get(entry.get("category_id"), "")
-    return Item(str(name), visible, whole, float(entry.get("order") or 0))
-
-
-def decoded(segmentation: Any, size: tuple[int, ...]) -> Mask:
-    """A COCO segmentation as ``(H, W)`` bool.
-
-    Args:
-        segmentation: ``[x, y, ...]``, a list of such, or RLE ``{"size", "counts"}``, packed or not.
-        size: height and width of the picture.
-
-    Raises:
-        ValueError: it is none of these, or of another picture's size.
-    """
-    from pycocotools import mask as coco
-
-    height, width = size
-    if isinstance(segmentation, Mapping):
-        counts = segmentation.get("counts")
-        if list(segmentation.get("size", ())) != [height, width]:
-            raise ValueError(f"RLE of size {segmentation.get('size')}, picture {[height, width]}")
-        if not isinstance(counts, list | str):
-            raise ValueError("RLE without counts")
-        # The library leaves what a short RLE does not cover as it finds it in memory.
-        runs = counts if isinstance(counts, list) else _runs(counts)
-        if sum(runs) != height * width or min(runs) < 0:
-            raise ValueError(f"RLE of {sum(runs)} pixels for a picture of {height * width}")
-        packed = {"size": [height, width], "counts": counts}
-        if isinstance(counts, list):
-            packed = coco.frPyObjects(packed, height, width)
-        return np.asarray(coco.decode(packed)).astype(bool)
-    if not isinstance(segmentation, list) or not segmentation:
-        raise ValueError(f"{segmentation!r} is neither polygons nor RLE")
-    reach = 10 * max(size)
-    polygons = segmentation if isinstance(segmentation[0], list) else [segmentation]
-    for polygon in polygons:
-        if len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(f"polygon of {len(polygon)} numbers; x, y of three corners at least")
-        if not all(isinstance(value, int | float) for value in polygon):
-            raise ValueError("polygon with something else than numbers")
-        # The library draws what lies outside too, and takes memory for it.
-        if not all(-reach <= value <= reach for value in polygon):
-            raise ValueError(f"polygon beyond {-reach}..{reach} in a picture of {width}x{height}")
-    return np.asarray(coco.decode(coco.merge(coco.frPyObjects(polygons, height, width)))) > 0
-
-
-def _runs(packed: str) -> list[int]:
-    """Run lengths of a packed RLE: 5 bits a character, later runs as steps from two before."""
-    runs: list[int] = []
-    value = bits = 0
-    for character in packed:
-        code = ord(character) - 48
-        value |= (code & 31) << bits
-        bits += 5
-        if not code & 32:
-            if code & 16:
-                value -= 1 << bits
-            runs.append(value + runs[-2] if len(runs) > 2 else value)
-            value = bits = 0
-    return runs
+    return Item(str(entry.get("name") or category), visible, whole, float(entry.get("order") or 0))
 
 
 def _stated_order(text: str, numbers: Mapping[int, int]) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,11 +29,13 @@ class Problems:
         strict: the first one raises ValueError instead.
         say: is told of each.
         count: of those so far.
+        left_out: what is no bad entry but of no use either, by kind.
     """
 
     strict: bool = False
     say: Callable[[str], None] = print
     count: int = field(default=0, init=False)
+    left_out: Counter[str] = field(default_factory=Counter, init=False)
 
     def skip(self, where: str, error: object) -> None:
         """`error` made the entry at `where` unusable."""
@@ -40,6 +43,10 @@ class Problems:
             raise ValueError(f"{where}: {error}")
         self.count += 1
         self.say(f"skipped {where}: {error}")
+
+    def leave_out(self, kind: str) -> None:
+        """Count something that no scene can hold."""
+        self.left_out[kind] += 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,7 +122,7 @@ def dyce_scenes(
 
 def _lines(path: Path, problems: Problems) -> Iterator[Line]:
     try:
-        texts = path.read_text().splitlines()
+        texts = path.read_text("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ValueError(f"{path}: not a text file; DYCE's lists are annotations/*.txt") from None
     for number, text in enumerate(texts, start=1):
