@@ -1,0 +1,58 @@
+"""What an instance segmenter found in one picture: masks that may overlap, with names and scores.
+
+Plain data, between a segmenter's message or file and the label image of a `Frame`, where every
+pixel belongs to one object (`segan_ros.masks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from segan_ros.boxes import Box, paste
+from segan_ros.frame import Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One visible mask.
+
+    Args:
+        box: part of the image that `mask` covers.
+        mask: ``(h, w)`` bool.
+        score: how sure the segmenter is, 0..1; 1 where it does not say.
+        name: of its class; empty where it does not say.
+        track_id: the segmenter's own name for the same object over frames; empty without tracking.
+    """
+
+    box: Box
+    mask: Mask
+    score: float = 1.0
+    name: str = ""
+    track_id: str = ""
+
+    def full_mask(self, size: tuple[int, int]) -> Mask:
+        """``(H, W)`` bool in an image of `size` (height, width)."""
+        full = np.zeros(size, bool)
+        paste(full, self.box, self.mask)
+        return full
+
+
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """All masks of one picture, in the segmenter's order.
+
+    Args:
+        size: height and width of the picture.
+        items: the masks.
+        left_out: how many detections were left out, by reason.
+    """
+
+    size: tuple[int, int]
+    items: tuple[Instance, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Instances({len(self.items)} masks, {self.size[1]}x{self.size[0]})"
