@@ -26,7 +26,5 @@ def foreign_types() -> Typestore:
 def foreign_message(kind: str, **values: Any) -> Any:
     """A message of that type; fields that are not given stay None, as nobody reads them."""
     type_ = foreign_types().types[kind]
-    missing = {
-        f.name: None for f in fields(type_) if f.name != "__msgtype__" and f.default is MISSING
-    }
-    return type_(**{**missing, **values})
+    unset = {f.name: None for f in fields(type_) if f.default is MISSING}
+    return type_(**{**unset, **values})

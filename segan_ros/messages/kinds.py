@@ -10,14 +10,15 @@ from array import array
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-from rosbags.typesys.store import Typestore
 
 from segan_ros.resources import resource_path
+
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Typestore
 
 IMAGE, CAMERA_INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
@@ -44,6 +45,8 @@ def recorded_message(kind: str, **fields: Any) -> Any:
 @cache
 def typestore() -> Typestore:
     """Serialises and deserialises the standard messages and those of this package."""
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore  # the node needs none
+
     store = get_typestore(Stores.LATEST)
     types = {}
     for path in sorted(resource_path("msg").glob("*.msg")):
