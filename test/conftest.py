@@ -1,6 +1,7 @@
 """What tests share: a ROS domain, a model without weights, nodes that go away, a bag."""
 
 import os
+import pwd
 import signal
 
 import pytest
@@ -58,6 +59,17 @@ def robot(ros):
     other = Robot()
     yield other
     other.close()
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user with neither HOME nor an entry in passwd, such as `docker run --user 12345`."""
+
+    def unknown(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from segan_ros.home import expanded
 from segan_ros.runtime.model import model_folder
 from segan_ros.storage.scenes import iterate_scenes
 
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if args.limit < 1:
         raise ValueError(f"--limit is {args.limit}; it must be at least 1")
     folder = model_folder(args.model)
-    if not Path(args.model).expanduser().is_dir():
+    if not expanded(args.model).is_dir():
         raise ValueError(
             f"--model {args.model} is a shipped model, which stays as it is; copy {folder} and "
             "give the copy"

@@ -14,6 +14,7 @@ from segan_ros.frame import CompletedScene
 from segan_ros.messages.answers import to_scene
 from segan_ros.messages.kinds import GRAPH, OBJECTS, typestore
 from segan_ros.replay.node_process import NodeProcess, live_environment
+from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.runtime.model import Model
 from segan_ros.storage.bags import INPUTS, Bag, BagFrame
 
@@ -97,7 +98,7 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         # Builds what is missing: meanwhile the node would answer on something else.
         Model(live.model, live.provider)
     with live_environment() as environment:
-        os.environ.update(environment)
+        os.environ.update(environment | spare_log_folder(os.environ))
         print(f"starting the node in ROS domain {environment['ROS_DOMAIN_ID']}", flush=True)
         with (
             NodeProcess(parameters, {"__node": NODE[1:], **topics}, log) as node,

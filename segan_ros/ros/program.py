@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.signals import SignalHandlerOptions
 
 from segan_ros.ros.command_line import check_arguments, parameter_files
+from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.ros.node import SeganNode
 from segan_ros.ros.parameter_files import mismatch
 from segan_ros.ros.throttled_log import RosHandler
@@ -40,6 +42,7 @@ def main(args: list[str] | None = None) -> int:
 
     try:
         check_arguments(args)
+        os.environ.update(spare_log_folder(os.environ))
         # With rclpy's handlers the context would be gone before the frame in work is published.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:

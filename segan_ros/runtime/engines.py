@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from segan_ros.home import NoHomeError, expanded
 from segan_ros.runtime.gpu import gpu, tensorrt_version
 from segan_ros.runtime.sessions import (
     MAX_BATCH,
@@ -75,7 +76,11 @@ class Engines:
         background: bool = False,
         provider: str = "tensorrt",
     ) -> None:
-        self.folder = Path(folder).expanduser()
+        self._obstacle = ""
+        try:
+            self.folder = expanded(folder)
+        except NoHomeError as error:  # which only matters if an engine is to be kept
+            self.folder, self._obstacle = Path(folder), str(error)
         self.background, self.provider = background, provider
         self._spare: tempfile.TemporaryDirectory[str] | None = None
 
@@ -159,11 +164,14 @@ class Engines:
         return key
 
     def _places(self) -> list[Path]:
-        return [self.folder] + ([Path(self._spare.name)] if self._spare else [])
+        kept = [] if self._obstacle else [self.folder]
+        return kept + ([Path(self._spare.name)] if self._spare else [])
 
     def _writable(self, room: int, key: dict[str, Any], name: str) -> Path:
         """The cache, or a folder that goes away with the process."""
         try:
+            if self._obstacle:
+                raise OSError(self._obstacle)
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder):
                 pass

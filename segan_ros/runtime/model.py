@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 
 from segan_ros.frame import Planes
+from segan_ros.home import NoHomeError, expanded
 from segan_ros.resources import resource_path
 from segan_ros.runtime.build import EngineBuild
 from segan_ros.runtime.engines import EngineError, Engines, Watch, check_unchanged
@@ -41,7 +42,10 @@ def model_folder(model: str | Path) -> Path:
     Raises:
         ModelError: no model of that name is shipped.
     """
-    path = Path(model).expanduser()
+    try:
+        path = expanded(model)
+    except NoHomeError as error:
+        raise ModelError(str(error)) from None
     if path.is_absolute() or len(path.parts) != 1 or (path / "model.yaml").is_file():
         return path
     try:

@@ -64,6 +64,14 @@ def test_live_replay_that_is_ended_leaves_no_node(bag, dummy_model, tmp_path, ha
     wait_until(lambda: not runs(nodes[0]))
 
 
+def test_live_replay_needs_no_home(bag, dummy_model, tmp_path, monkeypatch):
+    for name in ("HOME", "ROS_LOG_DIR", "ROS_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    done = replay_live(bag, "--model", dummy_model, "--provider", "cpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 frames answered" in done.stdout
+
+
 def test_live_replay_answers_as_the_method_does(bag, dummy_model, tmp_path):
     done = replay_live(bag, "--model", dummy_model, "--provider", "cpu", "--out", tmp_path / "live")
     assert done.returncode == 0, done.stdout + done.stderr

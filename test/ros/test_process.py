@@ -183,6 +183,25 @@ def test_log_folder_that_cannot_be_made_is_one_line(start_process):
     assert "ROS cannot start" in said and "/dev/null/log" in said and "Traceback" not in said
 
 
+def test_user_without_home_and_passwd_entry_needs_neither(start_process, robot):
+    process = start_process(
+        before="""
+import os, pwd
+
+def unknown(uid):
+    raise KeyError(uid)
+
+pwd.getpwuid = unknown
+del os.environ["HOME"]
+os.environ.pop("ROS_LOG_DIR", None)
+"""
+    )
+    wait_for(process, "active")
+    process.send_signal(signal.SIGINT)
+    robot.wait(lambda: process.poll() is not None, "its end")
+    assert process.returncode == 0
+
+
 def run(*arguments):
     if not EXECUTABLE.exists():
         pytest.skip(f"{EXECUTABLE} is not installed")

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -249,6 +250,19 @@ def test_a_full_disk_is_noticed_before_the_build(cache, painter, caplog, monkeyp
     assert not built.is_relative_to(cache.folder)
     assert "MB are needed" in caplog.text
     assert "free space" in caplog.text
+
+
+def test_a_model_that_keeps_no_engines_needs_no_home(homeless, folder):
+    assert Model(folder, "cpu").provider == "cpu"
+
+
+@COMPILES
+def test_without_a_home_engines_live_until_the_process_ends(homeless, painter, caplog):
+    cache = Engines(provider="openvino")
+    built = cache.build(painter, "fp32")
+    assert cache.find(painter, "fp32") == built and not list(Path().glob("~*"))
+    assert "engine_cache ~/.cache/segan_ros/engines cannot be used" in caplog.text
+    assert "HOME is not set" in caplog.text
 
 
 def test_a_failed_build_says_why_and_leaves_nothing(tmp_path, painter):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from segan_ros.frame import Image
+from segan_ros.home import expanded
 from segan_ros.synthesis.assets.catalogue import Entry, meshes, read_manifest
 from segan_ros.synthesis.assets.things import DAMAGE, draw, load_thing
 from segan_ros.synthesis.shapes import Family, Shape
@@ -23,11 +24,15 @@ VERSION = 1
 
 
 def cache_folder(cache: Path | None = None) -> Path:
-    """Where the assets lie: `cache`, else ``$XDG_CACHE_HOME/segan_ros/assets``."""
+    """Where the assets lie: `cache`, else ``$XDG_CACHE_HOME/segan_ros/assets``.
+
+    Raises:
+        NoHomeError: neither says, and there is no home folder.
+    """
     if cache is not None:
         return cache
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache").absolute() / "segan_ros" / "assets"
+    above = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    return above.absolute() / "segan_ros" / "assets"
 
 
 def load_objects(split: str, cache: Path | None = None) -> tuple[Family, ...]:
