@@ -1,0 +1,152 @@
+"""Overlapping masks -> one label image, by one rule.
+
+Segmenters give masks that overlap: the same object twice, a part beside its whole, a tray drawn as
+one polygon under what lies on it. In a label image every pixel belongs to one object. In this order:
+
+1. Masks of ignored classes and below the least score are left out.
+2. Of two masks that are nearly the same (IoU of at least `DUPLICATE`) the one with the lower score is
+   left out.
+3. A mask that lies inside another one (by at least `INSIDE`) is a part of it and left out, unless
+   the segmenter names classes and the two differ: then it is an object in front.
+4. Where masks still overlap, the smaller one is in front.
+5. A mask of which less than `LEAST_SHARE` or `LEAST_PIXELS` remains is left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.boxes import crop, intersection, translate
+from segan_ros.instances import Instance, Instances
+
+DUPLICATE, INSIDE = 0.85, 0.9
+LEAST_SHARE, LEAST_PIXELS = 0.1, 16
+
+IGNORED, UNSURE, TWICE, PART, COVERED = (
+    "ignored class",
+    "low score",
+    "duplicate",
+    "part of another",
+    "covered by others",
+)
+"""Why a mask is left out."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which masks count.
+
+    Args:
+        ignored: names of classes that are no objects, such as ``dining table``.
+        min_score: masks below this score are left out, 0..1.
+    """
+
+    ignored: Collection[str] = ()
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Layered:
+    """A label image and what is known of its objects.
+
+    Args:
+        labels: ``(H, W)`` int32, 0 where there is no object.
+        instances: by id, the mask that it came from.
+        left_out: how many masks were left out, by reason; those of the message included.
+    """
+
+    labels: NDArray[np.int32]
+    instances: Mapping[int, Instance] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class name by id, where there is one."""
+        return {i: found.name for i, found in self.instances.items() if found.name}
+
+
+def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
+    """The label image of `found` by the rule above.
+
+    The ids are the segmenter's track ids where all masks have one and these are different positive
+    numbers; else 1, 2, ... in the segmenter's order.
+    """
+    choice = choice or Choice()
+    left_out = Counter(found.left_out)
+    kept: list[Instance] = []
+    for item in found.items:
+        reason = ""
+        if item.name in choice.ignored:
+            reason = IGNORED
+        elif item.score < choice.min_score:
+            reason = UNSURE
+        if reason:
+            left_out[reason] += 1
+        else:
+            kept.append(item)
+    areas = [int(np.count_nonzero(item.mask)) for item in kept]
+    dropped = _twice_or_inside(kept, areas)
+    left_out.update(dropped.values())
+    order = sorted(set(range(len(kept))) - dropped.keys(), key=lambda i: -areas[i])
+    numbers = np.zeros(found.size, np.int32)
+    for i in order:
+        crop(numbers, kept[i].box)[kept[i].mask] = i + 1
+    remaining = np.bincount(numbers.ravel(), minlength=len(kept) + 1)[1:]
+    ids = _ids([kept[i] for i in sorted(order)])
+    id_of = np.zeros(len(kept) + 1, np.int32)
+    instances = {}
+    for i, object_id in zip(sorted(order), ids, strict=True):
+        if remaining[i] < max(LEAST_PIXELS, LEAST_SHARE * areas[i]):
+            left_out[COVERED] += 1
+            continue
+        id_of[i + 1] = object_id
+        instances[object_id] = kept[i]
+    return Layered(id_of[numbers], instances, left_out)
+
+
+def _twice_or_inside(kept: Sequence[Instance], areas: Sequence[int]) -> dict[int, str]:
+    """Places in `kept` of duplicates and parts, with the reason."""
+    dropped: dict[int, str] = {}
+    # The surest first, the larger of equals: what is nearly the same as one of them goes.
+    order = sorted(range(len(kept)), key=lambda i: (-kept[i].score, -areas[i], i))
+    for place, i in enumerate(order):
+        for j in order[:place]:
+            if j in dropped:
+                continue
+            shared = _shared(kept[i], kept[j])
+            if shared and shared >= DUPLICATE * (areas[i] + areas[j] - shared):
+                dropped[i] = TWICE
+                break
+    for i, part in enumerate(kept):
+        for j, whole in enumerate(kept):
+            if i == j or i in dropped or j in dropped or areas[i] >= areas[j]:
+                continue
+            differ = part.name and whole.name and part.name != whole.name
+            if not differ and _shared(part, whole) >= INSIDE * areas[i]:
+                dropped[i] = PART
+    return dropped
+
+
+def _shared(a: Instance, b: Instance) -> int:
+    """Pixels of both masks."""
+    common = intersection(a.box, b.box)
+    if common[0] >= common[2] or common[1] >= common[3]:
+        return 0
+    first, second = (
+        crop(item.mask, translate(common, -item.box[0], -item.box[1])) for item in (a, b)
+    )
+    return int(np.count_nonzero(first & second))
+
+
+def _ids(items: Sequence[Instance]) -> list[int]:
+    tracks = [item.track_id for item in items]
+    if len(set(tracks)) == len(tracks) and all(
+        t.isdecimal() and 0 < int(t) < 2**31 for t in tracks
+    ):
+        return [int(t) for t in tracks]
+    return list(range(1, len(items) + 1))

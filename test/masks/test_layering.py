@@ -1,0 +1,83 @@
+"""Overlapping masks become one label image by the stated rule; what is left out is counted."""
+
+import numpy as np
+import pytest
+
+from segan_ros.instances import Instance, Instances
+from segan_ros.masks.layering import COVERED, IGNORED, PART, TWICE, UNSURE, Choice, to_labels
+
+SIZE = 60, 80
+
+
+def rectangle(x0, y0, x1, y1, score=1.0, name="", track=""):
+    return Instance((x0, y0, x1, y1), np.ones((y1 - y0, x1 - x0), bool), score, name, track)
+
+
+def layered(*items, **choice):
+    return to_labels(Instances(SIZE, items), Choice(**choice))
+
+
+def boxes(found):
+    return {i: item.box for i, item in found.instances.items()}
+
+
+def test_separate_masks_are_numbered_in_order():
+    found = layered(rectangle(0, 0, 10, 10), rectangle(20, 0, 40, 10))
+    assert boxes(found) == {1: (0, 0, 10, 10), 2: (20, 0, 40, 10)}
+    assert found.labels.dtype == np.int32 and (found.labels[:10, 20:40] == 2).all()
+    assert np.count_nonzero(found.labels) == 300 and not found.left_out
+
+
+def test_of_duplicates_the_surer_stays():
+    found = layered(rectangle(0, 0, 20, 20, 0.6), rectangle(0, 0, 20, 21, 0.9))
+    assert boxes(found) == {1: (0, 0, 20, 21)} and found.left_out == {TWICE: 1}
+
+
+@pytest.mark.parametrize("names", [("", ""), ("cup", "cup"), ("cup", "")])
+def test_part_of_another_is_left_out(names):
+    found = layered(rectangle(0, 0, 40, 40, name=names[0]), rectangle(5, 5, 15, 15, name=names[1]))
+    assert boxes(found) == {1: (0, 0, 40, 40)} and found.left_out == {PART: 1}
+
+
+def test_object_of_another_class_inside_lies_in_front():
+    found = layered(rectangle(5, 5, 15, 15, name="cup"), rectangle(0, 0, 40, 40, name="tray"))
+    assert found.names == {1: "cup", 2: "tray"} and not found.left_out
+    assert (found.labels[5:15, 5:15] == 1).all() and found.labels[0, 0] == 2
+
+
+def test_contested_pixels_go_to_the_smaller_mask():
+    found = layered(rectangle(0, 0, 40, 20), rectangle(30, 0, 50, 20))
+    assert (found.labels[:20, 30:50] == 2).all() and (found.labels[:20, :30] == 1).all()
+
+
+def test_ignored_classes_and_low_scores_are_left_out():
+    found = layered(
+        rectangle(0, 0, 10, 10, 0.9, "dining table"),
+        rectangle(20, 0, 30, 10, 0.1, "cup"),
+        rectangle(40, 0, 50, 10, 0.9, "cup"),
+        ignored=["dining table"],
+        min_score=0.25,
+    )
+    assert found.left_out == {IGNORED: 1, UNSURE: 1} and boxes(found) == {1: (40, 0, 50, 10)}
+
+
+def test_mask_that_others_cover_is_left_out():
+    found = layered(
+        rectangle(0, 0, 40, 10, name="tray"),
+        rectangle(0, 0, 19, 10, name="cup"),
+        rectangle(19, 0, 40, 10, name="can"),
+    )
+    assert found.left_out == {COVERED: 1} and set(found.names.values()) == {"cup", "can"}
+
+
+def test_track_ids_are_the_ids_where_they_can_be():
+    items = rectangle(0, 0, 10, 10, track="12"), rectangle(20, 0, 30, 10, track="7")
+    assert set(layered(*items).instances) == {12, 7}
+    for other in ("12", "", "cup", "0", str(2**31)):
+        mixed = items[0], rectangle(20, 0, 30, 10, track=other)
+        assert set(layered(*mixed).instances) == {1, 2}
+
+
+def test_nothing_found_is_an_empty_label_image():
+    found = to_labels(Instances(SIZE, left_out={"no mask": 3}))
+    assert not found.labels.any() and found.left_out == {"no mask": 3} and not found.instances
