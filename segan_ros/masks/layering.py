@@ -1,11 +1,12 @@
 """Overlapping masks -> one label image, by one rule.
 
 Segmenters give masks that overlap: the same object twice, a part beside its whole, a tray drawn as
-one polygon under what lies on it. In a label image every pixel belongs to one object. In this order:
+one polygon under what lies on it. In a label image every pixel belongs to one object. In this
+order:
 
 1. Masks of ignored classes and below the least score are left out.
-2. Of two masks that are nearly the same (IoU of at least `DUPLICATE`) the one with the lower score is
-   left out.
+2. Of two masks that are nearly the same (IoU of at least `DUPLICATE`) the one with the lower score
+   is left out.
 3. A mask that lies inside another one (by at least `INSIDE`) is a part of it and left out, unless
    the segmenter names classes and the two differ: then it is an object in front.
 4. Where masks still overlap, the smaller one is in front.
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import crop, intersection, translate
+from segan_ros.boxes import crop, intersection, relative
 from segan_ros.instances import Instance, Instances
 
 DUPLICATE, INSIDE = 0.85, 0.9
@@ -137,16 +138,11 @@ def _shared(a: Instance, b: Instance) -> int:
     common = intersection(a.box, b.box)
     if common[0] >= common[2] or common[1] >= common[3]:
         return 0
-    first, second = (
-        crop(item.mask, translate(common, -item.box[0], -item.box[1])) for item in (a, b)
-    )
+    first, second = (crop(item.mask, relative(common, item.box)) for item in (a, b))
     return int(np.count_nonzero(first & second))
 
 
 def _ids(items: Sequence[Instance]) -> list[int]:
     tracks = [item.track_id for item in items]
-    if len(set(tracks)) == len(tracks) and all(
-        t.isdecimal() and 0 < int(t) < 2**31 for t in tracks
-    ):
-        return [int(t) for t in tracks]
-    return list(range(1, len(items) + 1))
+    numbers = [int(t) for t in tracks if t.isdecimal() and 0 < int(t) < 2**31]
+    return numbers if len(set(numbers)) == len(items) else list(range(1, len(items) + 1))

@@ -9,8 +9,8 @@ from segan_ros.masks.layering import COVERED, IGNORED, PART, TWICE, UNSURE, Choi
 SIZE = 60, 80
 
 
-def rectangle(x0, y0, x1, y1, score=1.0, name="", track=""):
-    return Instance((x0, y0, x1, y1), np.ones((y1 - y0, x1 - x0), bool), score, name, track)
+def rectangle(x0, y0, x1, y1, **about):
+    return Instance((x0, y0, x1, y1), np.ones((y1 - y0, x1 - x0), bool), **about)
 
 
 def layered(*items, **choice):
@@ -29,7 +29,7 @@ def test_separate_masks_are_numbered_in_order():
 
 
 def test_of_duplicates_the_surer_stays():
-    found = layered(rectangle(0, 0, 20, 20, 0.6), rectangle(0, 0, 20, 21, 0.9))
+    found = layered(rectangle(0, 0, 20, 20, score=0.6), rectangle(0, 0, 20, 21, score=0.9))
     assert boxes(found) == {1: (0, 0, 20, 21)} and found.left_out == {TWICE: 1}
 
 
@@ -52,9 +52,9 @@ def test_contested_pixels_go_to_the_smaller_mask():
 
 def test_ignored_classes_and_low_scores_are_left_out():
     found = layered(
-        rectangle(0, 0, 10, 10, 0.9, "dining table"),
-        rectangle(20, 0, 30, 10, 0.1, "cup"),
-        rectangle(40, 0, 50, 10, 0.9, "cup"),
+        rectangle(0, 0, 10, 10, score=0.9, name="dining table"),
+        rectangle(20, 0, 30, 10, score=0.1, name="cup"),
+        rectangle(40, 0, 50, 10, score=0.9, name="cup"),
         ignored=["dining table"],
         min_score=0.25,
     )
@@ -71,10 +71,10 @@ def test_mask_that_others_cover_is_left_out():
 
 
 def test_track_ids_are_the_ids_where_they_can_be():
-    items = rectangle(0, 0, 10, 10, track="12"), rectangle(20, 0, 30, 10, track="7")
+    items = rectangle(0, 0, 10, 10, track_id="12"), rectangle(20, 0, 30, 10, track_id="7")
     assert set(layered(*items).instances) == {12, 7}
     for other in ("12", "", "cup", "0", str(2**31)):
-        mixed = items[0], rectangle(20, 0, 30, 10, track=other)
+        mixed = items[0], rectangle(20, 0, 30, 10, track_id=other)
         assert set(layered(*mixed).instances) == {1, 2}
 
 
