@@ -26,6 +26,7 @@ def shared_files(*folders: str) -> list[tuple[str, list[str]]]:
 setup(
     version=ElementTree.parse(ROOT / "package.xml").findtext("version"),
     package_data={
+        "segan_ros": ["py.typed"],
         "segan_ros.drawing": ["templates/*"],
         "segan_ros.replay": ["web/*"],
         "segan_ros.synthesis.assets": ["objects.tsv"],

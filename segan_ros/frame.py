@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import IntFlag
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from segan_ros.boxes import Box, paste
+from segan_ros.reprs import ShortRepr
 
 Mask = NDArray[np.bool_]
 Image = NDArray[np.uint8]
@@ -30,25 +31,32 @@ class Evidence(IntFlag):
 COEFFICIENTS = (4, 5, 8, 12, 14)
 """How many distortion coefficients OpenCV takes."""
 
+UNIT_TOLERANCE = 1e-3
+"""By how much the length of a unit vector may differ from 1."""
 
-@dataclass(frozen=True, eq=False)
-class Frame:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Frame(ShortRepr):
     """One picture with the visible instance masks of its objects: the input of the method.
+
+    The arrays must have these very dtypes; `Frame.from_arrays` converts others.
 
     Args:
         rgb: ``(H, W, 3)`` uint8.
-        labels: ``(H, W)`` integers; every value > 0 is the visible mask of the object of that id,
-            the rest is background. Ids need not be contiguous.
+        labels: ``(H, W)`` int32; every value > 0 is the visible mask of the object of that id, the
+            rest is background. Ids need not be contiguous.
         depth: ``(H, W)`` float32 in metres along the optical axis, NaN where unknown; or None.
         camera_matrix: ``(3, 3)`` float64 intrinsics K in pixels; or None.
         distortion: ``(n,)`` float64 coefficients k1 k2 p1 p2 k3 ... of the lens as OpenCV has them,
             n one of 4, 5, 8, 12, 14; or None without distortion.
-        up: ``(3,)`` float64, the unit vector against gravity in the camera's optical frame (x
-            right, y down, z ahead); or None where it is not known.
         stamp: acquisition time in nanoseconds.
+        up: ``(3,)`` float64 unit vector against gravity in the camera's optical frame (x right,
+            y down, z ahead), ``[0, -1, 0]`` for a level camera; or None where it is not known.
+        names: by id, what an object is; ids may be missing. None where nothing is known.
 
     Raises:
-        ValueError: an array has another shape or kind than stated, or the sizes differ.
+        ValueError: an array has another shape or dtype than stated, the sizes differ, `up` is no
+            unit vector, or `names` holds something else than ids and texts.
     """
 
     rgb: Image
@@ -58,25 +66,70 @@ class Frame:
     stamp: int = 0
     distortion: NDArray[np.float64] | None = None
     up: NDArray[np.float64] | None = None
+    names: Mapping[int, str] | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        rgb: Image,
+        labels: ArrayLike,
+        depth: ArrayLike | None = None,
+        camera_matrix: ArrayLike | None = None,
+        *,
+        distortion: ArrayLike | None = None,
+        up: ArrayLike | None = None,
+        names: Mapping[int, str] | None = None,
+        stamp: int = 0,
+    ) -> Frame:
+        """A frame from arrays of any dtype, or lists: labels of any integer type, K as a list.
+
+        Args:
+            rgb, labels, depth, camera_matrix, distortion, up, names, stamp: as of `Frame`. Metres
+                and pixels are taken as they are; `rgb` must be uint8.
+
+        Raises:
+            ValueError: as of `Frame`; or an id does not fit into 31 bits.
+        """
+        ids = np.asarray(labels)
+        if not np.issubdtype(ids.dtype, np.integer):
+            raise ValueError(f"labels must be (H, W) integers, got {_describe(ids)}")
+        if ids.size and ids.max() > np.iinfo(np.int32).max:
+            raise ValueError(f"labels hold the id {ids.max()}; ids must be below 2^31")
+        matrix, coefficients, against_gravity = (
+            None if a is None else np.asarray(a, np.float64)
+            for a in (camera_matrix, distortion, up)
+        )
+        return cls(
+            np.asarray(rgb),
+            # Background may be any value below 1, also one that int32 would turn into an id.
+            ids if ids.dtype == np.int32 else ids.clip(min=0).astype(np.int32),
+            None if depth is None else np.asarray(depth, np.float32),
+            matrix,
+            stamp,
+            coefficients,
+            against_gravity,
+            names,
+        )
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
             raise ValueError(f"rgb must be (H, W, 3) uint8, got {_describe(self.rgb)}")
         if min(self.rgb.shape[:2]) < 1:
             raise ValueError(f"rgb has no pixels: {_describe(self.rgb)}")
-        if self.labels.ndim != 2 or not np.issubdtype(self.labels.dtype, np.integer):
-            raise ValueError(f"labels must be (H, W) integers, got {_describe(self.labels)}")
-        if self.labels.size and self.labels.max() > np.iinfo(np.int32).max:
-            raise ValueError(f"labels hold the id {self.labels.max()}; ids must be below 2^31")
-        if self.labels.dtype != np.int32:
-            object.__setattr__(self, "labels", self.labels.astype(np.int32))
+        if self.labels.ndim != 2 or self.labels.dtype != np.int32:
+            raise ValueError(
+                f"labels must be (H, W) int32, got {_describe(self.labels)}; Frame.from_arrays "
+                "takes every integer dtype"
+            )
         _same_size("labels", self.labels, self.rgb)
         if self.depth is not None:
             if self.depth.ndim != 2 or not np.issubdtype(self.depth.dtype, np.floating):
                 raise ValueError(f"depth must be (H, W) float, got {_describe(self.depth)}")
             _same_size("depth", self.depth, self.rgb)
-        if self.camera_matrix is not None and self.camera_matrix.shape != (3, 3):
-            raise ValueError(f"camera_matrix must be (3, 3), got {self.camera_matrix.shape}")
+        if self.camera_matrix is not None and _kind(self.camera_matrix) != ((3, 3), "float64"):
+            raise ValueError(
+                f"camera_matrix must be (3, 3) float64, got {_describe(self.camera_matrix)}"
+            )
         if self.distortion is not None and self.distortion.shape not in [
             (n,) for n in COEFFICIENTS
         ]:
@@ -84,10 +137,17 @@ class Frame:
                 f"distortion must have {', '.join(map(str, COEFFICIENTS))} coefficients, got "
                 f"{self.distortion.shape}"
             )
-        if self.up is not None and not (
-            self.up.shape == (3,) and abs(np.linalg.norm(self.up) - 1) < 1e-3
-        ):
-            raise ValueError(f"up must be a unit vector of 3 numbers, got {self.up}")
+        if self.up is not None:
+            if _kind(self.up) != ((3,), "float64"):
+                raise ValueError(f"up must be (3,) float64, got {_describe(self.up)}")
+            length = float(np.linalg.norm(self.up))
+            if not abs(length - 1) <= UNIT_TOLERANCE:
+                raise ValueError(
+                    f"up must be a unit vector, its length is {length:g}; divide it by that"
+                )
+        for i, name in (self.names or {}).items():
+            if not isinstance(i, int) or not isinstance(name, str):
+                raise ValueError(f"names must map ids to texts, got {i!r}: {name!r}")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -100,8 +160,8 @@ class Frame:
         return [int(i) for i in np.unique(self.labels) if i > 0]
 
 
-@dataclass(frozen=True, eq=False)
-class AmodalObject:
+@dataclass(frozen=True, eq=False, repr=False)
+class AmodalObject(ShortRepr):
     """One object, completed. All its arrays cover the same `box` of the source image.
 
     Args:
@@ -113,7 +173,7 @@ class AmodalObject:
         appearance: ``(h, w, 3)`` uint8 RGB of the whole object, meaningful inside `amodal`; or
             None.
         score: expected IoU of `amodal` with the true whole mask, 0..1.
-        layer: 0 when nothing lies in front, else 1 + the largest layer of its occluders.
+        layer: 0 when nothing occludes it, else 1 + the largest layer of its occluders.
         truncated: the amodal mask touches the image border.
         depth_median: median depth of the visible pixels in metres, NaN when unknown.
         in_front: by id, how likely an object seen around this one hides a part of it, 0..1; None
@@ -181,16 +241,16 @@ class OcclusionEdge:
     evidence: Evidence = Evidence.AMODAL
 
 
-@dataclass(frozen=True)
-class OcclusionGraph:
-    """Who hides whom, and what can be lifted first.
+@dataclass(frozen=True, repr=False)
+class OcclusionGraph(ShortRepr):
+    """What occludes what, and what can be lifted first.
 
     Args:
         object_ids: every object once, ascending.
         layers: layer of each of `object_ids`; 0 has nothing in front.
         edges: all edges, those that were set aside for the order too.
-        is_acyclic: False when objects hide each other; the order then ignores the weakest edge of
-            each cycle.
+        is_acyclic: False when objects occlude each other; the order then ignores the weakest edge
+            of each cycle.
         removal_order: every id once, front to back.
     """
 
@@ -202,21 +262,26 @@ class OcclusionGraph:
 
     @property
     def free(self) -> frozenset[int]:
-        """Objects that nothing hides. Others of layer 0 are hidden by edges that were set aside."""
+        """Objects that nothing occludes. Others of layer 0 are occluded by edges that were set
+        aside for the order."""
         return frozenset(self.object_ids) - {e.occludee_id for e in self.edges}
 
 
-@dataclass(frozen=True, eq=False)
-class CompletedScene:
-    """Everything said about one frame: its objects (ascending ids), its graph, the time it took.
+@dataclass(frozen=True, eq=False, repr=False)
+class CompletedScene(ShortRepr):
+    """Everything said about one frame.
 
-    `timings` maps a stage (``segment``, ``paint``, ``graph``, ...) to seconds.
+    Args:
+        size: height and width of the image.
+        objects: ascending by id.
+        graph: what occludes what, and in which order to lift.
+        timings: seconds by stage (``crop``, ``segment``, ``graph``, ``paint``).
     """
 
     size: tuple[int, int]
     objects: tuple[AmodalObject, ...]
     graph: OcclusionGraph
-    timings: dict[str, float] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
 
     def object(self, object_id: int) -> AmodalObject:
         """The object of that id. Raises KeyError when there is none."""
@@ -230,6 +295,10 @@ class CompletedScene:
     def unpainted(self) -> CompletedScene:
         """This scene without appearances."""
         return replace(self, objects=tuple(replace(o, appearance=None) for o in self.objects))
+
+
+def _kind(array: NDArray) -> tuple[tuple[int, ...], str]:
+    return array.shape, array.dtype.name
 
 
 def _describe(array: NDArray) -> str:

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 
 def resource_path(name: str) -> Path:
@@ -16,6 +17,12 @@ def resource_path(name: str) -> Path:
     if not path.exists():
         raise FileNotFoundError(f"{name} does not belong to this installation ({_root()})")
     return path
+
+
+@cache
+def version() -> str:
+    """Of this package, as ``package.xml`` has it."""
+    return ElementTree.parse(resource_path("package.xml")).findtext("version", "unknown")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What is true of a frame: whole objects, what hides what. Plain data."""
+"""Ground truth of a frame: whole objects and what occludes what. Plain data."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import Box, tight_box
 from segan_ros.frame import Frame, Image, Mask
+from segan_ros.reprs import ShortRepr
 
 
-@dataclass(frozen=True, eq=False)
-class TrueObject:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrueObject(ShortRepr):
     """Ground truth of one object of a scene.
 
     Args:
@@ -41,8 +42,8 @@ class TrueObject:
         return tight_box(self.amodal)
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledScene:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelledScene(ShortRepr):
     """A frame with its ground truth.
 
     Args:
@@ -69,7 +70,8 @@ class LabelledScene:
 def true_occlusions(
     labels: NDArray[np.int32], objects: Sequence[TrueObject]
 ) -> tuple[tuple[int, int, int], ...]:
-    """Who hides whom by how many pixels, worked out from visible labels and whole masks."""
+    """What occludes what by how many pixels, from visible labels and whole masks:
+    ``(occluder, occludee, pixels)``."""
     found = []
     for hidden in objects:
         over = labels[hidden.amodal]

@@ -192,14 +192,14 @@ def level_and_text(node: NodeUnderTest) -> tuple[bytes, str]:
 
 def hold_the_networks(node):
     """Completion waits: an event that tells when it is entered, and one that lets it go on."""
-    scene, entered, go_on = node._completion.scene, Event(), Event()
+    segment, entered, go_on = node._completion.segment, Event(), Event()
 
     def slow(*args):
         entered.set()
         assert go_on.wait(TIMEOUT)
-        return scene(*args)
+        return segment(*args)
 
-    node._completion.scene = slow
+    node._completion.segment = slow
     return entered, go_on
 
 

@@ -39,8 +39,8 @@ def check(frame, scene):
 
 def test_nothing_is_painted_where_nothing_is_asked_for(model):
     frame, completer = frame_of(overlapping()), SceneCompleter(model)
-    scene = completer.complete(frame, paint=False)
-    assert completer.painted(frame, scene, paint=False) == scene
+    scene = completer.segment(frame)
+    assert completer.paint(frame, scene, paint=False) is scene
     assert all(o.appearance is None for o in scene.objects)
 
 
@@ -190,7 +190,7 @@ def test_same_frame_same_answer(model):
     frame = frame_of(many_objects())
     completer = SceneCompleter(model)
     first, second = completer.complete(frame), completer.complete(frame)
-    assert repr(first.graph) == repr(second.graph)  # nan != nan
+    assert repr(first.graph.edges) == repr(second.graph.edges)  # nan != nan
     for a, b in zip(first.objects, second.objects, strict=True):
         np.testing.assert_array_equal(a.amodal, b.amodal)
         np.testing.assert_array_equal(a.appearance, b.appearance)
@@ -297,7 +297,7 @@ def test_who_lies_in_front_is_the_mean_over_what_is_seen_of_each(model):
     labels = np.zeros((40, 100), np.int32)
     labels[10:30, 40:60], labels[10:30, 34:40], labels[10:30, 60:66] = 1, 2, 3
     completer = SceneCompleter(Teller(model.spec), Settings(edges=EdgeRule("learned")))
-    scene = completer.complete(frame_of(labels), paint=False)
+    scene = completer.segment(frame_of(labels))
     assert scene.object(1).in_front == pytest.approx({2: 0.9, 3: 0.2})
     assert {(e.occluder_id, e.occludee_id) for e in scene.graph.edges if e.occludee_id == 1} == {
         (2, 1)
@@ -308,7 +308,7 @@ def test_who_lies_in_front_is_open_where_the_model_does_not_tell_or_no_rule_asks
     frame = frame_of(overlapping())
     learned = Settings(edges=EdgeRule("learned"))
     for completer in (SceneCompleter(model, learned), SceneCompleter(Teller(model.spec))):
-        scene = completer.complete(frame, paint=False)
+        scene = completer.segment(frame)
         assert scene.objects and all(o.in_front is None for o in scene.objects)
     told = SceneCompleter(Teller(model.spec), learned).complete(frame, paint=False)
     assert any(o.in_front for o in told.objects)

@@ -4,9 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from xml.etree import ElementTree
 
-from segan_ros.resources import resource_path
+from segan_ros.resources import version
 
 # The module of a command has its name (`import`, a keyword: import_scenes), and in it
 # add_arguments(parser) and run(args) -> exit code. It is imported when its command is called, and
@@ -74,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser(command: str) -> argparse.ArgumentParser:
     """The parser of everything; only `command` is imported and has its arguments filled in."""
     parser = argparse.ArgumentParser(prog="segan", description="Amodal completion of objects.")
-    parser.add_argument("--version", action="version", version=f"segan {_version()}")
+    parser.add_argument("--version", action="version", version=f"segan {version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
@@ -102,7 +101,3 @@ def _message(command: str, error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)
-
-
-def _version() -> str:
-    return ElementTree.parse(resource_path("package.xml")).findtext("version", "unknown")

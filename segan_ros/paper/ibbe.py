@@ -23,13 +23,13 @@ def by_expansion(completer: SceneCompleter, frame: Frame) -> CompletedScene:
     is that of `completer`.
     """
     rois = {i: START.around(box, frame.size) for i, box in boxes_of(frame.labels).items()}
-    scene = completer.complete(frame, paint=False, rois=rois)
+    scene = completer.segment(frame, rois)
     for _ in range(ROUNDS - 1):
         grown = {o.id: expanded(rois[o.id], o.box, frame.size) for o in scene.objects}
         if grown == rois:
             break
         rois = grown
-        scene = completer.complete(frame, paint=False, rois=rois)
+        scene = completer.segment(frame, rois)
     return scene
 
 

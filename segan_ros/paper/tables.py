@@ -125,13 +125,13 @@ def fill_tables(
         **_mended(others.refiner, completer),
         HULL: lambda f: convex_hulls(f, rule),
         IBBE: lambda f: by_expansion(completer, f),
-        **{name: _unpainted(other) for name, other in others.segmentors.items()},
-        OURS: lambda f: _with_edges(asking.complete(f, paint=False), f, rule),
+        **{name: other.segment for name, other in others.segmentors.items()},
+        OURS: lambda f: _with_edges(asking.segment(f), f, rule),
     }
     painters: dict[str, Painter] = {
         TELEA: painted_by_telea,
-        **{name: _painted(other) for name, other in others.painters.items()},
-        OURS: _painted(completer),
+        **{name: other.paint for name, other in others.painters.items()},
+        OURS: completer.paint,
     }
     # By row, in the order in which they are met.
     masks: defaultdict[str, _Tally] = defaultdict(_Tally)
@@ -189,16 +189,8 @@ def _mended(refiner: SceneCompleter | None, completer: SceneCompleter) -> dict[s
         return {}
     return {
         REFINED: lambda f: input_masks(refined(refiner, f), completer.settings.edges),
-        AFTER: lambda f: completer.complete(refined(refiner, f), paint=False),
+        AFTER: lambda f: completer.segment(refined(refiner, f)),
     }
-
-
-def _unpainted(completer: SceneCompleter) -> Method:
-    return lambda frame: completer.complete(frame, paint=False)
-
-
-def _painted(completer: SceneCompleter) -> Painter:
-    return lambda frame, scene: replace(scene, objects=tuple(completer.paint(frame, scene.objects)))
 
 
 def _full_masks(answer: CompletedScene, frame: Frame) -> dict[int, Mask]:

@@ -8,8 +8,8 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from segan_ros.ros.answers import Completion
 from segan_ros.ros.live_parameters import LiveParameters
-from segan_ros.ros.snapshots import Completion
 from segan_ros.runtime.engines import Engines
 from segan_ros.runtime.model import Model, model_folder
 

@@ -13,6 +13,7 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 
+from segan_ros.ros.answers import Completion
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.diagnostics import Diagnostics, Report
 from segan_ros.ros.inputs import Inputs
@@ -23,7 +24,6 @@ from segan_ros.ros.outputs import SPATIAL, Outputs
 from segan_ros.ros.pipeline import Pipeline
 from segan_ros.ros.qos import unused_overrides, with_overrides
 from segan_ros.ros.services import Refused, Services, Wait
-from segan_ros.ros.snapshots import Completion
 from segan_ros.ros.synchronizer import STREAMS
 from segan_ros.ros.throttled_log import ThrottledLog
 

@@ -49,11 +49,16 @@ class Outputs:
         return frozenset(n for n, p in self._publishers.items() if p.get_subscription_count() > 0)
 
     def publish(
-        self, names: Collection[str], frame: Frame, scene: CompletedScene, header: Header
+        self,
+        names: Collection[str],
+        frame: Frame,
+        scene: CompletedScene,
+        header: Header,
+        timings: dict[str, float],
     ) -> None:
         """Publish the outputs `names` of one frame, the most urgent first.
 
-        The seconds of the stages ``encode`` and ``publish`` are added to the scene's timings.
+        The seconds of the stages ``encode`` and ``publish`` are added to `timings`.
         """
         boxes = cache(lambda: oriented_boxes(frame, scene))
         makers: dict[str, Callable[[], Any]] = {
@@ -67,9 +72,9 @@ class Outputs:
         }
         for name, make in makers.items():
             if name in names:
-                with timed(scene.timings, "encode"):
+                with timed(timings, "encode"):
                     message = make()
-                with timed(scene.timings, "publish"):
+                with timed(timings, "publish"):
                     self._publishers[name].publish(message)
 
     def close(self) -> None:

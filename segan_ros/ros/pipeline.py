@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
 from rclpy.node import Node
 
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.messages.images import MessageError
+from segan_ros.ros.answers import Completion, Paint
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.outputs import BEFORE_PAINTING, Outputs
 from segan_ros.ros.parameters import to_settings
-from segan_ros.ros.snapshots import Completion, Paint, Snapshot
+from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.synchronizer import IMAGE
 from segan_ros.ros.worker import Worker
 
@@ -108,9 +108,13 @@ class Pipeline:
         Raises:
             WorkerStopped, OverflowError: see `Worker.call`.
         """
-        return self._worker.call(
-            lambda: answer(*self._completion.scene(snapshot, self._settings, paint))
-        )
+
+        def work() -> Any:
+            completion = self._completion
+            found = completion.paint(completion.segment(snapshot, self._settings), paint)
+            return answer(found.frame, found.scene)
+
+        return self._worker.call(work)
 
     def age(self, snapshot: Snapshot) -> float:
         """Seconds since the snapshot's stamp, by the node's clock."""
@@ -132,21 +136,23 @@ class Pipeline:
             self._counters.drop(IMAGE, "no_subscriber")
             return
         started = time.monotonic()
-        # One set of networks and settings for both halves, whatever is set or loaded meanwhile.
-        complete = partial(self._completion.scene, snapshot, self._settings)
-        frame, scene = complete(False, self._reuse_change)
-        self._outputs.publish(wanted & BEFORE_PAINTING, frame, scene, snapshot.header)
+        published: dict[str, float] = {}
+        completion = self._completion  # the same for both halves, whatever is loaded meanwhile
+        answer = completion.segment(snapshot, self._settings, self._reuse_change)
+        early = wanted & BEFORE_PAINTING
+        self._outputs.publish(early, answer.frame, answer.scene, snapshot.header, published)
         self._counters.time("graph_age", self.age(snapshot))
         paint = self._paints and "objects" in wanted
-        frame, scene = complete(paint)
-        if not paint:  # A reused scene may be painted already.
-            scene = scene.unpainted()
-        self._outputs.publish(wanted - BEFORE_PAINTING, frame, scene, snapshot.header)
+        answer = completion.paint(answer, paint)
+        # A reused scene may be painted although nobody asks for it now.
+        scene = answer.scene if paint else answer.scene.unpainted()
+        self._outputs.publish(wanted - early, answer.frame, scene, snapshot.header, published)
         self._counters.finish(IMAGE)
         stages = {
             "wait": snapshot.matched - snapshot.arrived,
             "queue": started - snapshot.matched,
             **scene.timings,
+            **published,
             "total": time.monotonic() - snapshot.arrived,
             "age": self.age(snapshot),
         }

@@ -19,10 +19,11 @@ from segan_ros.messages.camera import camera_problem
 from segan_ros.messages.frames import check_depth
 from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.occlusion.graph import reaches, removal_order
+from segan_ros.ros.answers import Paint
 from segan_ros.ros.interface import COMPLETE, ENABLE, RELOAD, REMOVAL_ORDER
 from segan_ros.ros.loader import Busy
 from segan_ros.ros.pipeline import Pipeline, age_problem
-from segan_ros.ros.snapshots import Paint, Snapshot
+from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
 from segan_ros.ros.worker import WorkerStopped
 

@@ -31,7 +31,7 @@ from segan_ros.runtime.sessions import (
 )
 from segan_ros.runtime.spec import ModelError, ModelSpec
 
-__all__ = ["MAX_BATCH", "PRECISIONS", "PROVIDERS", "Model", "model_folder"]
+__all__ = ["MAX_BATCH", "PRECISIONS", "PROVIDERS", "Model", "load_model", "model_folder"]
 
 LOG = logging.getLogger(__name__)
 
@@ -56,6 +56,25 @@ def model_folder(model: str | Path) -> Path:
         raise ModelError(
             f"model is {str(model)!r} but no such model is shipped; give the path of a model folder"
         ) from None
+
+
+def load_model(
+    model: str | Path = "tabletop",
+    provider: str = "auto",
+    *,
+    threads: int = 0,
+    precision: str = "auto",
+) -> Model:
+    """Networks ready to run.
+
+    Args:
+        model: name of a shipped model, or the path of a model folder.
+        provider, threads, precision: see `Model`.
+
+    Raises:
+        ModelError: the model, the provider or the precision cannot be used.
+    """
+    return Model(model_folder(model), provider, threads, precision)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +144,11 @@ class Model:
                 names += list(PROVIDERS)[list(PROVIDERS).index(name) + 1 :]
         if must_build:
             self._build = EngineBuild(self._change_over)
+
+    def __repr__(self) -> str:
+        running = getattr(self, "_running", None)
+        where = f" on {running.provider} {running.precision}" if running else ""
+        return f"<{type(self).__name__} {self.spec.name}{where}>"
 
     @property
     def provider(self) -> str:

@@ -87,7 +87,7 @@ def evaluate(
         with naming(folder):
             for method, score in score_methods(completer, scene).items():
                 scores[method].append(score)
-            answer = all_pixels.complete(scene.frame, paint=False)
+            answer = all_pixels.segment(scene.frame)
             probabilities += reliability([decided_pixels(scene, answer)])
             if segmenter is not None:
                 seen = segmenter(folder.name, scene)
@@ -104,7 +104,7 @@ def score_methods(completer: SceneCompleter, scene: LabelledScene) -> dict[str, 
     """Scores of all methods on one scene."""
     frame, rule = scene.frame, completer.settings.edges
     ours, perfect = completer.complete(frame), true_masks(scene, rule)
-    painted = replace(perfect, objects=tuple(completer.paint(frame, perfect.objects)))
+    painted = completer.paint(frame, perfect)
     return {
         OURS: score_scene(scene, ours, painted),
         "convex hull": score_scene(scene, convex_hulls(frame, rule)),

@@ -39,6 +39,6 @@ def read_frame(
             millimetres > 0, millimetres.astype(np.float32) / 1000, np.float32(np.nan)
         )
     try:
-        return Frame(picture, ids, metres, camera_matrix, up=up)
+        return Frame.from_arrays(picture, ids, metres, camera_matrix, up=up)
     except ValueError as error:
         raise ValueError(f"{rgb}, {labels}: {error}") from None

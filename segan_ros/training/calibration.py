@@ -25,7 +25,7 @@ def decided(model: Model, folders: Iterable[ScenePath]) -> Iterator[Decided]:
     completer = undecided(SceneCompleter(model))
     for folder in folders:
         scene = read_scene(folder)
-        yield decided_pixels(scene, completer.complete(scene.frame, paint=False))
+        yield decided_pixels(scene, completer.segment(scene.frame))
 
 
 def platt(pixels: Iterable[Decided], rounds: int = 50) -> tuple[float, float]:

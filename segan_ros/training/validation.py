@@ -82,7 +82,7 @@ def strict_scores(
     rows = []
     for folder in folders:
         scene = read_scene(folder)
-        found = {o.id: o for o in completer.complete(scene.frame, paint=False).objects}
+        found = {o.id: o for o in completer.segment(scene.frame).objects}
         for truth in scene.trusted:
             if truth.id in found:
                 visible = scene.frame.labels == truth.id

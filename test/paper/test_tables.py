@@ -132,9 +132,9 @@ class Recorder:
     def __init__(self, completer):
         self.completer, self.windows = completer, []
 
-    def complete(self, frame, paint, rois):
+    def segment(self, frame, rois):
         self.windows.append(rois)
-        return self.completer.complete(frame, paint=paint, rois=rois)
+        return self.completer.segment(frame, rois)
 
 
 def test_expansion_looks_again_until_the_mask_fits(model):

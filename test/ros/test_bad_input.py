@@ -216,7 +216,7 @@ def test_message_error_while_decoding_is_no_internal_error(start_node, robot):
     def refuse(*_):
         raise MessageError("odd", "odd content")
 
-    node.node._completion.scene = refuse
+    node.node._completion.segment = refuse
     robot.send(*image_and_mask())
     robot.wait(lambda: node.tally().dropped == {"odd": 1}, "the frame to be dropped as odd")
 

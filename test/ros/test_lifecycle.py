@@ -69,14 +69,14 @@ def test_shutdown_from_every_state_leaves_nothing(start_node, steps):
 def test_deactivation_waits_for_the_frame_in_work_and_accounts_for_all(start_node, robot):
     node = start_node()
     listen(robot, node, "occlusion_graph")
-    scene, entered, go_on = node.node._completion.scene, threading.Event(), threading.Event()
+    segment, entered, go_on = node.node._completion.segment, threading.Event(), threading.Event()
 
     def slow(*args):
         entered.set()
         assert go_on.wait(TIMEOUT)
-        return scene(*args)
+        return segment(*args)
 
-    node.node._completion.scene = slow
+    node.node._completion.segment = slow
     for n in range(3):
         robot.send(*image_and_mask(START + n * SECOND))
         robot.wait(entered.is_set, "the first frame in work")

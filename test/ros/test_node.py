@@ -69,7 +69,7 @@ def test_visible_pixels_stay_in_the_whole_mask(start_node, robot):
 
 def test_nothing_is_worked_out_while_nobody_listens(start_node, robot):
     node = start_node()
-    node.node._completion.scene = None  # calling it would be an internal error
+    node.node._completion.segment = None  # calling it would be an internal error
     robot.send(*image_and_mask())
     robot.wait(lambda: node.tally().lost, "the frame to be dropped")
     assert node.tally().dropped == {"no_subscriber": 1}
@@ -162,16 +162,16 @@ def test_silence_is_a_warning_that_names_the_topic(start_node):
 def test_error_in_the_worker_is_counted_and_the_node_goes_on(start_node, robot):
     node = start_node()
     (graphs,) = listen(robot, node, "occlusion_graph")
-    scene = node.node._completion.scene
+    segment = node.node._completion.segment
 
     def broken(*_):
         raise RuntimeError("the network is on fire")
 
-    node.node._completion.scene = broken
+    node.node._completion.segment = broken
     robot.send(*image_and_mask(START))
     robot.wait(lambda: node.tally().dropped.get("internal_error"), "the error to be counted")
     level, text = level_and_text(node)
     assert level == b"\x02" and "the network is on fire" in text
-    node.node._completion.scene = scene
+    node.node._completion.segment = segment
     robot.send(*image_and_mask(START + SECOND))
     robot.wait(lambda: graphs, "the next frame")

@@ -144,10 +144,10 @@ def test_error_in_a_request_is_an_answer(fed, robot):
     def broken(*_):
         raise RuntimeError("the network is on fire")
 
-    scene, fed.node._completion.scene = fed.node._completion.scene, broken
+    segment, fed.node._completion.segment = fed.node._completion.segment, broken
     answer = complete(robot, use_latest=True)
     assert not answer.success and "the network is on fire" in answer.message
-    fed.node._completion.scene = scene
+    fed.node._completion.segment = segment
     assert complete(robot, use_latest=True).success
 
 

@@ -115,7 +115,7 @@ def test_model_paints_hidden_parts_of_given_masks(scene):
         segmentor=SimpleNamespace(roi=Roi(0.1)), painter=SimpleNamespace(size=(32, 32))
     )
     completer = SceneCompleter(SimpleNamespace(spec=spec, paint=paint))
-    painted = completer.paint(scene.frame, true_masks(scene, RULE).objects)
+    painted = completer.paint(scene.frame, true_masks(scene, RULE)).objects
     bar = next(o for o in painted if o.id == 5)
     assert bar.appearance is not None
     assert np.all(bar.appearance[bar.visible] == GREEN)
@@ -137,6 +137,6 @@ def test_model_paints_masks_that_leave_the_widened_box():
         segmentor=SimpleNamespace(roi=Roi(0.1)), painter=SimpleNamespace(size=(32, 32))
     )
     model = SimpleNamespace(spec=spec, paint=np.ones_like)
-    _, item = SceneCompleter(model).paint(frame, true_masks(scene, RULE).objects)
+    _, item = SceneCompleter(model).paint(frame, true_masks(scene, RULE)).objects
     assert item.appearance is not None
     assert np.all(item.appearance[item.invisible] == 255)

