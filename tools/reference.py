@@ -95,7 +95,7 @@ def _spelling(action: argparse.Action) -> str:
 
 
 def _meaning(action: argparse.Action) -> str:
-    facts = [action.help or ""]
+    facts = [(action.help or "") % vars(action)]  # as argparse itself fills in %(default)s
     if action.choices:
         facts.append(f"one of {', '.join(map(str, action.choices))}")
     if action.required and action.option_strings:
