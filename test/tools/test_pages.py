@@ -1,9 +1,12 @@
 """README is short, links lead somewhere, and every page can be found."""
 
+import ast
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 
@@ -24,6 +27,19 @@ def test_readme_can_be_read_in_three_minutes():
     text = (ROOT / "README.md").read_text()
     assert text.count("\n") <= 150 and len(text) <= 9000
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    rgb, labels = np.full((60, 80, 3), 90, np.uint8), np.zeros((60, 80), np.uint8)
+    labels[10:40, 10:50], labels[20:55, 40:70] = 3, 7
+    cv2.imwrite(str(tmp_path / "photo.png"), rgb)
+    cv2.imwrite(str(tmp_path / "ids.png"), labels)
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"^```python\n(.+?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    exec(code, {})
+    *objects, order = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in objects] == ["3", "7"]
+    assert sorted(ast.literal_eval(order)) == [3, 7]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
