@@ -83,9 +83,8 @@ class Frame(ShortRepr):
     ) -> Frame:
         """A frame from arrays of any dtype, or lists: labels of any integer type, K as a list.
 
-        Args:
-            rgb, labels, depth, camera_matrix, distortion, up, names, stamp: as of `Frame`. Metres
-                and pixels are taken as they are; `rgb` must be uint8.
+        The arguments are those of `Frame`. Metres and pixels are taken as they are; `rgb` must be
+        uint8.
 
         Raises:
             ValueError: as of `Frame`; or an id does not fit into 31 bits.

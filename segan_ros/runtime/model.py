@@ -69,7 +69,9 @@ def load_model(
 
     Args:
         model: name of a shipped model, or the path of a model folder.
-        provider, threads, precision: see `Model`.
+        provider: see `Model`.
+        threads: see `Model`.
+        precision: see `Model`.
 
     Raises:
         ModelError: the model, the provider or the precision cannot be used.
