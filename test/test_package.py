@@ -1,6 +1,7 @@
 """The package's own papers agree with each other, and it can be installed and called."""
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +28,25 @@ def version() -> str:
 def test_last_release_in_the_changelog_is_the_version_of_package_xml():
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert next(h for h in headings if h != "Unreleased") == version()
+
+
+def test_foreign_pythonpath_does_not_reach_the_installed_command(tmp_path):
+    command = Path(sys.prefix) / "bin" / "segan"
+    template = (ROOT / "tools" / "executable.py.in").read_text()
+    body = template.replace("@module@", "segan_ros.commands.main").partition("\n")[2]
+    if not command.exists() or command.read_text().partition("\n")[2] != body:
+        pytest.skip(f"{command} was not made by ./run")
+    for name in ("numpy", "yaml", "segan_ros"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('of another Python')")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [command, "complete", "--help"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_package_xml_is_accepted_by_catkin_pkg():

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from segan_ros.progress import Progress
 from segan_ros.storage.photographs import (
     photograph_paths,
     read_photographs,
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     }
     with claimed(args.out, identity):
         store = SceneFolders(args.out, args.scenes)
-        for number in tqdm(store.missing(), str(args.out), unit="scene"):
+        for number in Progress(store.missing(), str(args.out), unit="scene"):
             rng = np.random.default_rng((list(TENTHS).index(args.split), args.seed, number))
             scene = collage(cut_outs, grounds[rng.integers(len(grounds))], size, rng)
             store.add(number, scene_files(scene))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-
-from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter, TooManyObjectsError
 from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
+from segan_ros.progress import Progress, say
 from segan_ros.runtime.model import PROVIDERS, Model, model_folder
 from segan_ros.storage.frames import read_frame
 from segan_ros.storage.output import output_folder
@@ -60,18 +58,18 @@ def run(args: argparse.Namespace) -> int:
         refuse_scene_folder(args.out / folder.name)
     completer = SceneCompleter(Model(model_folder(args.model), args.provider))
     failed = 0
-    for folder in tqdm(folders, unit="scene"):
+    for folder in Progress(folders, unit="scene"):
         try:
             frame = read_scene_frame(folder)
         except (FileNotFoundError, ValueError) as error:
             failed += 1
-            tqdm.write(f"segan: error: {error}", file=sys.stderr)
+            say(f"segan: error: {error}", error=True)
             continue
         try:
             _complete(completer, frame, args.out / folder.name)
         except TooManyObjectsError as error:
             failed += 1
-            tqdm.write(f"segan: error: {folder}: {error}", file=sys.stderr)
+            say(f"segan: error: {folder}: {error}", error=True)
     done = len(folders) - failed
     print(f"{done} scenes completed in {args.out} with {completer.model.provider}, {failed} failed")
     return 1 if failed else 0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
+from segan_ros.progress import Progress, say
 from segan_ros.storage.importers.coco_amodal import coco_amodal_scenes
 from segan_ros.storage.importers.collect import Problems
 from segan_ros.storage.importers.dyce import dyce_scenes
@@ -48,13 +46,13 @@ def run(args: argparse.Namespace) -> int:
             f"{args.out}: not empty, scenes of the same name would be replaced; choose another "
             "--out"
         )
-    problems = Problems(args.strict, lambda text: tqdm.write(text, file=sys.stderr))
+    problems = Problems(args.strict, lambda text: say(text, error=True))
     if args.kind == "dyce":
         scenes = dyce_scenes(args.source, args.root, problems, set(args.without))
     else:
         scenes = coco_amodal_scenes(args.source, args.images, problems, args.stuff)
     count = objects = hidden = bare = 0
-    for name, scene in tqdm(scenes, unit="scene"):
+    for name, scene in Progress(scenes, unit="scene"):
         args.out.mkdir(parents=True, exist_ok=True)
         write_scene(args.out / name, scene)
         seen = set(scene.frame.object_ids)

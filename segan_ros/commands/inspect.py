@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
 from segan_ros.drawing.shots import Shot
+from segan_ros.progress import Progress
 from segan_ros.storage.images import encoded
 from segan_ros.storage.scenes import evenly, iterate_scenes, read_scene
 from segan_ros.synthesis.folder import read_note
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--rows is {args.rows}; give at least 1")
     out = args.out or args.folder.absolute().with_name(f"{args.folder.absolute().name}-inspection")
     paths = list(iterate_scenes(args.folder))
-    found = measure_all(tqdm(paths, "counting", unit="scene", leave=False))
+    found = measure_all(Progress(paths, "counting", unit="scene", leave=False))
     chosen = evenly(paths, args.rows)
     rows = [row(read_scene(path)) for path in chosen]
     high = HEADING + sum(pictures[0].shape[0] + GAP for pictures in rows)

@@ -1,6 +1,7 @@
 """`segan COMMAND ...`: finds the command, and says in one line what a user got wrong."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -55,8 +56,21 @@ PIP_NAME_OF = {
 }
 
 
+class _Warnings(logging.Handler):
+    """Warnings of every room as lines like those of errors."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from segan_ros.progress import say
+
+        say(f"segan: {record.levelname.lower()}: {record.getMessage()}", error=True)
+
+
+_WARNINGS = _Warnings(logging.WARNING)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
+    logging.getLogger().addHandler(_WARNINGS)
     command = next((word for word in argv if not word.startswith("-")), "")
     try:
         args = _parser(command).parse_args(argv)

@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter
 from segan_ros.frame import Planes
+from segan_ros.progress import Progress
 from segan_ros.runtime.model import Model
 from segan_ros.storage.scenes import read_scene_frame
 
@@ -31,7 +31,7 @@ def record(folder: Path, scenes: Sequence[Any]) -> dict[str, list[Feed]]:
     """
     recorder = _Recorder(folder)
     completer = SceneCompleter(recorder)
-    for scene in tqdm(scenes, unit="scene"):
+    for scene in Progress(scenes, unit="scene"):
         completer.complete(read_scene_frame(scene))
     for name, feeds in recorder.calls.items():
         if not feeds:

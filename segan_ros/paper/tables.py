@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from segan_ros.boxes import boxes_of
 from segan_ros.completion import SceneCompleter
@@ -32,6 +31,7 @@ from segan_ros.paper.protocol import (
 )
 from segan_ros.paper.refinement import refined
 from segan_ros.paper.table import Row, Table
+from segan_ros.progress import Progress
 from segan_ros.scoring.metrics import NAN, SceneScore, score_scene
 from segan_ros.scoring.predicted import (
     Segmenter,
@@ -138,7 +138,7 @@ def fill_tables(
     painted: defaultdict[str, _Tally] = defaultdict(_Tally)
     order: defaultdict[str, _Tally] = defaultdict(_Tally)
     tells = False
-    for folder in tqdm(folders, unit="scene"):
+    for folder in Progress(folders, unit="scene"):
         with naming(folder):
             scene = read_with_truth(folder)
             labels, whole = scene.frame.labels, whole_masks(scene.trusted, scene.frame.labels)

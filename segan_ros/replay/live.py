@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from segan_ros.frame import CompletedScene
 from segan_ros.messages.answers import to_scene
 from segan_ros.messages.kinds import GRAPH, OBJECTS, typestore
+from segan_ros.progress import Progress
 from segan_ros.replay.node_process import NodeProcess, live_environment
 from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.runtime.model import Model
@@ -77,7 +76,7 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         ValueError: this Python has no ROS 2.
     """
     no_truth = bag.frames(lambda *_: (None, None))
-    frames = tqdm(no_truth, "reading", len(bag.stamps), leave=False, unit="frame")
+    frames = Progress(no_truth, "reading", len(bag.stamps), leave=False, unit="frame")
     depths = {f.stamp: f.frame.depth is not None for f in frames if f.frame is not None}
     use_depth = _use_depth(depths)
     unused = {"depth"} if use_depth == "never" else set()
@@ -106,7 +105,7 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         ):
             if problem := player.wait_for_node(live.start_timeout):
                 raise node.error(problem)
-            with tqdm(total=len(depths), desc="playing", unit="frame") as bar:
+            with Progress(total=len(depths), desc="playing", unit="frame") as bar:
                 player.play(bag.inputs(topics), set(depths), live.rate, live.patience, bar.update)
             trouble = node.stop()
     whole = {stamp: a for stamp, a in player.answers.items() if a.complete}

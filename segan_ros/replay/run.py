@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from segan_ros.completion import TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
+from segan_ros.progress import Progress, say
 from segan_ros.replay.earlier import EarlierRun
 from segan_ros.replay.layers import layers, picture
 from segan_ros.replay.page import Gallery
@@ -88,7 +86,7 @@ class Replay:
     def run(self, answer: Callable[[BagFrame], Answer]) -> list[ReplayedFrame]:
         """Have every frame answered; what became of them, in recorded order."""
         frames = []
-        bar = tqdm(
+        bar = Progress(
             self._bag.frames(self._truth), "scoring", total=len(self._bag.stamps), unit="frame"
         )
         for bag_frame in bar:
@@ -154,7 +152,7 @@ class Replay:
             try:
                 then = self._earlier.scene(bag_frame.stamp, frame)
             except ValueError as error:
-                tqdm.write(f"segan: warning: {error}", file=sys.stderr)
+                say(f"segan: warning: {error}", error=True)
             scenes.append(then and layers(frame, then, bag_frame.truth))
         return {**picture(frame), "scenes": scenes}
 

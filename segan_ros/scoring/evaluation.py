@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from segan_ros.completion import SceneCompleter
 from segan_ros.drawing.tables import markdown_table, number
+from segan_ros.progress import Progress
 from segan_ros.scoring.matching import count_masks
 from segan_ros.scoring.metrics import SceneScore, score_scene
 from segan_ros.scoring.predicted import (
@@ -80,7 +79,7 @@ def evaluate(
     """
     scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
     predicted, probabilities, all_pixels = [], reliability(), undecided(completer)
-    for folder in tqdm(folders, unit="scene"):
+    for folder in Progress(folders, unit="scene"):
         scene = read_with_truth(folder)
         if not use_depth:
             scene = replace(scene, frame=replace(scene.frame, depth=None))

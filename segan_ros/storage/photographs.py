@@ -6,9 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from segan_ros.frame import Image
+from segan_ros.progress import Progress
 from segan_ros.storage.images import read_image
 from segan_ros.storage.scenes import evenly
 
@@ -48,7 +48,7 @@ def read_photographs(folder: str) -> list[Image]:
     Raises:
         ValueError: there is none, or one cannot be read.
     """
-    return [_read(p) for p in tqdm(photograph_paths(folder), desc=f"reading {folder}")]
+    return [_read(p) for p in Progress(photograph_paths(folder), desc=f"reading {folder}")]
 
 
 def _read(path: Path) -> Image:

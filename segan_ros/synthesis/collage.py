@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import Frame, Image, Mask
+from segan_ros.progress import Progress
 from segan_ros.storage.images import read_image
 from segan_ros.storage.photographs import (
     photograph_part,
@@ -89,7 +89,7 @@ def read_cut_outs(folder: str, split: str, longest: int) -> tuple[list[CutOut], 
         raise ValueError(f"{folder}: no such folder")
     found: list[CutOut] = []
     passed_over: Counter[str] = Counter()
-    for path in tqdm(picture_paths(folder, (".png",)), f"reading {folder}", leave=False):
+    for path in Progress(picture_paths(folder, (".png",)), f"reading {folder}", leave=False):
         inside = path.relative_to(folder)
         if tenth(inside.parent.name or inside.stem) not in TENTHS[split]:
             passed_over["of another split, as the name of its folder decides"] += 1

@@ -11,8 +11,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from tqdm import tqdm
-
+from segan_ros.progress import Progress
 from segan_ros.synthesis.folder import SceneFolders, Shards, Store, check_space, claimed
 from segan_ros.synthesis.piles import VIEWS, Job
 from segan_ros.synthesis.tasks import MakePile, identity_of
@@ -43,7 +42,7 @@ def generate(job: Job, out: Path, workforce: Workforce, per_shard: int = 0) -> C
             store = Shards(out, job.scenes, per_shard, job.split)
         check_space(out, job.scenes - store.held(), job.size, loose=not per_shard)
         missing = store.missing()
-        bar = tqdm(
+        bar = Progress(
             total=job.scenes, initial=job.scenes - len(missing), unit="scene", smoothing=0.05
         )
         with closing(store), bar:

@@ -11,8 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
+from segan_ros.progress import Progress
 from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_description
 
 HIDDEN = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -116,7 +115,7 @@ def measure(folder: Path) -> Statistics:
     Raises:
         ValueError: there is none, or one has no ground truth.
     """
-    return measure_all(tqdm(iterate_scenes(folder), "counting", unit="scene", leave=False))
+    return measure_all(Progress(iterate_scenes(folder), "counting", unit="scene", leave=False))
 
 
 def measure_all(scenes: Iterable[ScenePath]) -> Statistics:

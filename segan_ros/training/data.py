@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from segan_ros.boxes import Box, Roi, clip, crop, paste, size_of, tight_box
 from segan_ros.completion import Settings
 from segan_ros.crops import grouped, input_planes, labelled_area, resized, unmarked
 from segan_ros.frame import Image, Mask
+from segan_ros.progress import Progress
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.photographs import photograph_part, read_photographs
@@ -109,7 +109,7 @@ class Library:
         self.pictures: list[Picture] = []
         self.subjects: list[Subject] = []
         paths = [p for f in folders for p in islice(iterate_scenes(f), limit or None)]
-        for path in tqdm(paths, desc=f"reading {', '.join(folders)}", unit="scene"):
+        for path in Progress(paths, desc=f"reading {', '.join(folders)}", unit="scene"):
             scene = read_scene(path)
             labels = scene.frame.labels.astype(np.uint16)
             found = (_subject(scene, item, len(self.pictures)) for item in scene.trusted)

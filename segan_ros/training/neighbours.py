@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import trange
 
 from segan_ros.frame import Planes
 from segan_ros.model.efficientnet import EfficientNetLite0, imagenet_weights
 from segan_ros.model.painter import drawn
 from segan_ros.model.segan import SPECS, canvas
+from segan_ros.progress import Progress
 from segan_ros.runtime.model import Model
 from segan_ros.training.config import Augmentation, Config, Data, Stage
 from segan_ros.training.data import Batch, Batches, Library
@@ -95,5 +95,5 @@ def _batches(folder: str | Path, margin: float, count: int) -> Iterator[Batch]:
     )
     spec = SPECS["tabletop"]
     batches = Batches(Library([str(folder)]), config, 0, spec, spec.segmentor.size)
-    for step in trange(stage.steps, desc="features", unit="batch"):
+    for step in Progress(range(stage.steps), desc="features", unit="batch"):
         yield batches[step]

@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from segan_ros.frame import Image
 from segan_ros.model.losses import (
@@ -33,6 +32,7 @@ from segan_ros.model.losses import (
     total_loss,
 )
 from segan_ros.model.segan import SeGAN, canvas
+from segan_ros.progress import Progress, say
 from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config, Stage
@@ -98,7 +98,7 @@ def train(
         photographs=data.photographs,
     )
     if processes.leads and (bare := len(library.subjects) - len(library.painted)):
-        tqdm.write(
+        say(
             f"{bare} of {len(library.subjects)} objects have no appearance: no painter "
             "learns from them"
         )
@@ -117,7 +117,7 @@ def train(
                 return checkpoint
             if stage.trains in ("segmentor", "joint") and processes.leads:
                 state.scores, state.outdated = asdict(_validate(state)), False
-                tqdm.write(f"{stage.trains}: {state.scores}")
+                say(f"{stage.trains}: {state.scores}")
             state.stage, state.step, state.optimisers = state.stage + 1, 0, None
             save(state, checkpoint)
     return checkpoint
@@ -165,13 +165,13 @@ def _train_stage(
         model.segmentor.eval()
     saved = started = time.monotonic()
     before = state.seconds
-    bar = tqdm(
+    bar = Progress(
         loader,
         stage.trains,
         stage.steps,
         initial=state.step,
         unit="step",
-        disable=not state.processes.leads,
+        disable=None if state.processes.leads else True,
     )
     for arrays in bar:
         batch = Batch(*(t.to(device(), non_blocking=True).float() for t in arrays))
@@ -192,7 +192,7 @@ def _train_stage(
         state.outdated |= stage.trains != "painter"
         now = time.monotonic()
         state.seconds = before + now - started
-        bar.set_postfix({k: f"{v:.3f}" for k, v in losses.items()}, refresh=False)
+        bar.set_postfix_str(_in_words(losses), refresh=False)
         if curves is None:
             continue
         curves.add(state, rate, losses)
@@ -201,6 +201,12 @@ def _train_stage(
         if now - saved > 60 * config.checkpoint_minutes:
             save(state, state.folder / "last.pt")
             saved = now
+            if bar.disable:  # a line in the log instead
+                say(f"{stage.trains}: step {state.step} of {stage.steps}, {_in_words(losses)}")
+
+
+def _in_words(losses: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
 
 
 def _step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:

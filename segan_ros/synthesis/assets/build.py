@@ -12,8 +12,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
+from segan_ros.progress import Progress
 from segan_ros.synthesis.assets.catalogue import SPLITS, Entry
 from segan_ros.synthesis.assets.packages import TEXTURES, fetch, reader
 from segan_ros.synthesis.assets.store import surfaces_path, thing_path
@@ -68,12 +68,12 @@ def prepare_one(package: Path, path: Path, entry: Entry) -> tuple[str, str]:
 
 def _work(tasks: Sequence[tuple[Path, Path, Entry]], workers: int) -> Iterator[tuple[str, str]]:
     if workers <= 1:
-        yield from (prepare_one(*task) for task in tqdm(tasks, unit="object"))
+        yield from (prepare_one(*task) for task in Progress(tasks, unit="object"))
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), _one_core) as pool:
         waiting = [pool.submit(prepare_one, *task) for task in tasks]
         try:
-            for future in tqdm(as_completed(waiting), total=len(waiting), unit="object"):
+            for future in Progress(as_completed(waiting), total=len(waiting), unit="object"):
                 yield future.result()
         except BrokenProcessPool:
             raise OSError("a worker died, out of memory? what is done is kept: run again") from None
