@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objects", default="families", help="families, or all: assets too (families)"
     )
+    parser.add_argument(
+        "--lifts",
+        action="store_true",
+        help="lift every object in turn, write which others that disturbs; one scene per pile",
+    )
     parser.add_argument("--shards", type=int, metavar="K", help="pack K scenes in a tar file")
     parser.add_argument("--workers", type=int, default=0, metavar="W", help="processes (all cores)")
     parser.add_argument("--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, HOST:PORT")
@@ -64,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.out and (args.scenes is not None or not wants_stats):
         scenes = 100 if args.scenes is None else args.scenes
-        job = Job(args.split, args.seed, size, scenes, args.objects)
+        job = Job(args.split, args.seed, size, scenes, args.objects, args.lifts)
         rejected = generate(job, args.out, _workforce(args), _per_shard(args))
         print(f"{args.out}: {job.scenes} {job.split} scenes of seed {job.seed} are there")
         for reason, count in rejected.most_common():
@@ -92,6 +97,7 @@ def _refuse_with_bag(args: argparse.Namespace) -> None:
         "--scenes": args.scenes is not None,
         "--split": args.split != "train",
         "--objects": args.objects != "families",
+        "--lifts": args.lifts,
         "--shards": args.shards is not None,
         "--ray": args.ray is not None,
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from segan_ros.progress import Progress
 from segan_ros.synthesis.folder import SceneFolders, Shards, Store, check_space, claimed
-from segan_ros.synthesis.piles import VIEWS, Job
+from segan_ros.synthesis.piles import Job
 from segan_ros.synthesis.tasks import MakePile, identity_of
 from segan_ros.synthesis.workforce import Workforce
 
@@ -47,13 +47,13 @@ def generate(job: Job, out: Path, workforce: Workforce, per_shard: int = 0) -> C
         )
         with closing(store), bar:
             objects, wanted = 0, set(missing)
-            piles = sorted({number // VIEWS for number in missing})
+            piles = sorted({number // job.views for number in missing})
             for pile, made in workforce.in_order(MakePile(job, identity), piles):
                 rejected.update(made.rejected)
-                for number, files in enumerate(made.scenes, pile * VIEWS):
+                for number, files in enumerate(made.scenes, pile * job.views):
                     if number in wanted:
                         store.add(number, files)
-                        objects += made.objects[number % VIEWS]
+                        objects += made.objects[number % job.views]
                         bar.update()
                 elapsed = bar.format_dict["elapsed"]
                 bar.set_postfix_str(f"{objects / max(elapsed, 1e-3):.1f} objects/s", refresh=False)

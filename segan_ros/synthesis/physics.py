@@ -6,10 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.synthesis.gl import mujoco
-from segan_ros.synthesis.world import FUNNEL, Layout, World
+from segan_ros.synthesis.world import FUNNEL, Layout, Poses, World
 
 STILL = 0.012
 """Metres (and a tenth of radians) per second below which an object counts as at rest."""
+
+QUIET_WINDOW, QUIET_WINDOWS = 1.0, 8
+"""Seconds in which nothing may creep, and how many such windows are waited for."""
+
+CREPT, TURNED = 0.001, 1.0
+"""Metres and degrees in `QUIET_WINDOW` from which on an object counts as creeping."""
 
 DEEP = 0.004
 """Metres that two things may sink into each other: more is seen."""
@@ -22,6 +28,28 @@ def settle(world: World) -> bool:
     walls = [g for g in range(model.ngeom) if model.geom(g).name.startswith(FUNNEL)]
     model.geom_contype[walls] = model.geom_conaffinity[walls] = 0
     return _run(world, 5.0)
+
+
+def rest(world: World) -> bool:
+    """Wait on after `settle` until nothing creeps any more. True when all is truly at rest.
+
+    Friction as a cone, not a pyramid, from here on: things on a pyramid creep for good.
+    """
+    model, data = world.model, world.data
+    model.opt.cone, model.opt.impratio = mujoco.mjtCone.mjCONE_ELLIPTIC, 10
+    for _ in range(QUIET_WINDOWS):
+        before = world.poses()
+        mujoco.mj_step(model, data, round(QUIET_WINDOW / model.opt.timestep))
+        moved, turned = displacement(before, world.poses())
+        if moved.max() < CREPT and turned.max() < TURNED:
+            return True
+    return False
+
+
+def displacement(before: Poses, after: Poses) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far each object has moved, metres, and turned, degrees."""
+    cosine = np.abs((before[1] * after[1]).sum(axis=1)).clip(0, 1)
+    return np.linalg.norm(after[0] - before[0], axis=1), np.degrees(2 * np.arccos(cosine))
 
 
 def is_sound(world: World, objects: NDArray[np.int64]) -> bool:

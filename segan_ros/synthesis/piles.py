@@ -15,8 +15,9 @@ from segan_ros.synthesis import assets
 from segan_ros.synthesis.cameras import Camera, draw_camera
 from segan_ros.synthesis.families import TEST, TRAIN, VAL
 from segan_ros.synthesis.grippers import approach, draw_gripper, pose
+from segan_ros.synthesis.lifting import find_harm
 from segan_ros.synthesis.lights import draw_lights, draw_look
-from segan_ros.synthesis.physics import hand_is_free, is_sound, on_table, settle
+from segan_ros.synthesis.physics import hand_is_free, is_sound, on_table, rest, settle
 from segan_ros.synthesis.render import Renderer
 from segan_ros.synthesis.settings import draw_setting
 from segan_ros.synthesis.shapes import Family
@@ -36,7 +37,7 @@ VERSION = 4
 """Raised whenever the same seed would give other scenes."""
 
 VIEWS = 3
-"""Scenes (cameras and lights) per settled pile."""
+"""Scenes (cameras and lights) per settled pile, see `Job.views`."""
 
 SPLITS: dict[str, tuple[Family, ...]] = {"train": TRAIN, "val": VAL, "test": TEST}
 """Split: its families, which no other split has."""
@@ -64,6 +65,8 @@ class Job:
         size: height and width in pixels.
         scenes: how many.
         objects: one of `OBJECTS`.
+        lifts: say which objects a lift of each would disturb. Piles are then given more time to
+            come to rest, and each is seen once.
 
     Raises:
         ValueError: a value is unknown or out of range.
@@ -74,6 +77,12 @@ class Job:
     size: tuple[int, int]
     scenes: int
     objects: str = "families"
+    lifts: bool = False
+
+    @property
+    def views(self) -> int:
+        """Scenes per pile: lifts are counted by piles, and cost more than pictures."""
+        return 1 if self.lifts else VIEWS
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -87,7 +96,7 @@ class Job:
 
 
 def heap(job: Job, pile: int, attempt: int, count: int | None = None) -> list[LabelledScene]:
-    """Settle one pile and take its `VIEWS` scenes. Every attempt at it has its own random stream.
+    """Settle one pile and take its scenes. Every attempt at it has its own random stream.
 
     Args:
         job: what to make.
@@ -103,17 +112,23 @@ def heap(job: Job, pile: int, attempt: int, count: int | None = None) -> list[La
     rng = np.random.default_rng([*key, 0])
     count = count or 3 + round(17 * rng.beta(1.8, 1.65))
     world, layout = lay_out(job, count, rng)
-    present = come_to_rest(world, layout)
+    present = come_to_rest(world, layout, job.lifts)
     about = {"split": job.split, "seed": job.seed, "pile": pile, "attempt": attempt}
     about["setting"] = layout.setting.name
     with Renderer(world) as renderer:
-        return [
+        scenes = [
             _picture(
                 renderer, layout, present, np.random.default_rng([*key, 1 + view]),
                 {**about, "view": view},
             )
-            for view in range(VIEWS)
+            for view in range(job.views)
         ]  # fmt: skip
+    if job.lifts:
+        harm = find_harm(world, layout, present)
+        for scene in scenes:
+            scene.extra["up"] = scene.extra["camera_rotation"][2]
+            scene.extra["harm"] = harm
+    return scenes
 
 
 def lay_out(job: Job, count: int, rng: Generator) -> tuple[World, Layout]:
@@ -131,14 +146,21 @@ def lay_out(job: Job, count: int, rng: Generator) -> tuple[World, Layout]:
     return build(shapes, layout, rng, job.size), layout
 
 
-def come_to_rest(world: World, layout: Layout) -> list[int]:
+def come_to_rest(world: World, layout: Layout, wait: bool = False) -> list[int]:
     """Let everything fall; labels of the objects that lie on the table.
+
+    Args:
+        world: the table with its objects above it.
+        layout: how it is arranged.
+        wait: until nothing creeps, too.
 
     Raises:
         Rejected: not all is at rest, or too little is left, or it could not lie so.
     """
     if not settle(world):
         raise Rejected("did not come to rest")
+    if wait and not rest(world):
+        raise Rejected("an object creeps")
     on_it = np.flatnonzero(on_table(world, layout))
     if len(on_it) < 3:
         raise Rejected("most objects left the table")

@@ -97,6 +97,7 @@ def identity_of(job: Job) -> dict[str, Any]:
         "objects": job.objects,
         "assets": _digest() if job.objects == "all" else "",
         "mujoco": mujoco.__version__,
+        **({"lifts": True} if job.lifts else {}),
     }
 
 

@@ -29,6 +29,10 @@ SCREEN = -1
 """Label of what may hide objects and is none: walls of bins, bystanders, a gripper."""
 
 
+Poses = tuple[Array, Array]
+"""Positions ``(n, 3)`` in metres and quaternions ``(n, 4)``, w first."""
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """How a scene is arranged.
@@ -86,6 +90,11 @@ class World:
         """Position in metres and quaternion (w first) of an object in the world."""
         body = self.bodies[label - 1]
         return self.data.xpos[body].copy(), self.data.xquat[body].copy()
+
+    def poses(self) -> Poses:
+        """Of all objects, as `pose` has them."""
+        bodies = list(self.bodies)
+        return self.data.xpos[bodies].copy(), self.data.xquat[bodies].copy()
 
     def vertices(self, label: int) -> Array:
         """``(V, 3)`` points of the surface of an object in the world."""
