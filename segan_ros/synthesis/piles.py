@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -123,12 +123,10 @@ def heap(job: Job, pile: int, attempt: int, count: int | None = None) -> list[La
             )
             for view in range(job.views)
         ]  # fmt: skip
-    if job.lifts:
-        harm = find_harm(world, layout, present)
-        for scene in scenes:
-            scene.extra["up"] = scene.extra["camera_rotation"][2]
-            scene.extra["harm"] = harm
-    return scenes
+    if not job.lifts:
+        return scenes
+    harm = find_harm(world, layout, present)
+    return [_with_lifts(scene, harm) for scene in scenes]
 
 
 def lay_out(job: Job, count: int, rng: Generator) -> tuple[World, Layout]:
@@ -167,6 +165,14 @@ def come_to_rest(world: World, layout: Layout, wait: bool = False) -> list[int]:
     if not is_sound(world, on_it):
         raise Rejected("an object floats or is inside another")
     return [int(i) + 1 for i in on_it]
+
+
+def _with_lifts(scene: LabelledScene, harm: Mapping[int, Sequence[int]]) -> LabelledScene:
+    """`scene` with up, and with what each lift disturbs of the objects in the picture."""
+    shown = {o.id for o in scene.objects}
+    frame = replace(scene.frame, up=np.array(scene.extra["camera_rotation"][2]))
+    hit = {i: tuple(j for j in others if j in shown) for i, others in harm.items() if i in shown}
+    return replace(scene, frame=frame, harm=hit)
 
 
 def _pools(job: Job, count: int, rng: Generator) -> list[Sequence[Family]]:
