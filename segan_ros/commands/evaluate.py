@@ -15,7 +15,7 @@ from segan_ros.scoring.predicted import (
     masks_of,
     noisy_masks,
 )
-from segan_ros.scoring.sheet import object_sheet, ranked_pairs
+from segan_ros.scoring.sheet import object_sheet, ranked_objects
 from segan_ros.storage.images import write_image
 from segan_ros.storage.output import output_folder
 from segan_ros.storage.scenes import iterate_scenes
@@ -89,8 +89,8 @@ def run(args: argparse.Namespace) -> int:
         write(args.out, evaluation, text)
         scores = [s.objects for s in evaluation.scores[OURS]]
         for name, worst in (("worst", True), ("objects", False)):
-            pairs = ranked_pairs(completer, folders, scores, PICTURED, worst)
-            write_image(args.out / f"{name}.jpg", object_sheet(pairs, columns=2))
+            shown = ranked_objects(completer, folders, scores, PICTURED, worst)
+            write_image(args.out / f"{name}.jpg", object_sheet(shown, columns=2))
     return 0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from segan_ros.completion import SceneCompleter
 from segan_ros.frame import Image
 from segan_ros.runtime.model import Model
-from segan_ros.scoring.sheet import Pair, object_sheet
+from segan_ros.scoring.sheet import Shown, identity, object_sheet
 from segan_ros.storage.scenes import ScenePath, read_scene
 
 
@@ -25,10 +25,10 @@ def validation_sheet(
         count: rows at most.
         side: pixels of a cell.
     """
-    return object_sheet(islice(_pairs(SceneCompleter(model), folders), count), side)
+    return object_sheet(islice(_objects(SceneCompleter(model), folders), count), side)
 
 
-def _pairs(completer: SceneCompleter, folders: Sequence[ScenePath]) -> Iterator[Pair]:
+def _objects(completer: SceneCompleter, folders: Sequence[ScenePath]) -> Iterator[Shown]:
     for folder in folders:
         scene = read_scene(folder)
         found = {o.id: o for o in completer.complete(scene.frame).objects}
@@ -38,4 +38,4 @@ def _pairs(completer: SceneCompleter, folders: Sequence[ScenePath]) -> Iterator[
             if o.id in found and np.mean(scene.frame.labels[o.amodal] == o.id) < 0.9
         ]
         # Two of a scene: many scenes say more than many objects of one.
-        yield from ((scene, o, found[o.id]) for o in hidden[:2])
+        yield from (Shown(scene, o, found[o.id], identity(folder, o)) for o in hidden[:2])
