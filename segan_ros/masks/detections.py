@@ -1,0 +1,83 @@
+"""Detections of the Supervision library (``sv.Detections``) -> frames, and completed scenes back.
+
+Nothing of the library is imported: anything with its fields will do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.boxes import crop, tight_box
+from segan_ros.frame import CompletedScene, Frame, Image
+from segan_ros.instances import Instance, Instances
+from segan_ros.masks.layering import Choice, Layered, to_labels
+
+
+def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Layered:
+    """One label image of masks that may overlap, with their names and scores by id.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8.
+        detections: with ``mask`` ``(N, H, W)`` bool and, optional, ``confidence`` ``(N,)``,
+            ``tracker_id`` ``(N,)`` and ``data["class_name"]`` ``(N,)``.
+        choice: which of them count; see `Choice`.
+
+    Raises:
+        ValueError: there are detections without masks, or masks of another size than the image.
+    """
+    size = rgb.shape[0], rgb.shape[1]
+    count = len(detections.xyxy)
+    if count and detections.mask is None:
+        raise ValueError(f"{count} detections without masks; use a segmentation model")
+    masks = np.zeros((0, *size), bool) if not count else np.asarray(detections.mask, bool)
+    if masks.shape != (count, *size):
+        raise ValueError(
+            f"masks are {masks.shape} but the image has {size[1]}x{size[0]} pixels and there are "
+            f"{count} detections: (N, H, W) is wanted"
+        )
+    names = (detections.data or {}).get("class_name", [""] * count)
+    scores = [1.0] * count if detections.confidence is None else detections.confidence
+    tracks = [""] * count if detections.tracker_id is None else detections.tracker_id
+    items = []
+    for mask, name, score, track in zip(masks, names, scores, tracks, strict=True):
+        if (box := tight_box(mask)) != (0, 0, 0, 0):
+            items.append(Instance(box, crop(mask, box), float(score), str(name), str(track)))
+    empty = {"empty": count - len(items)} if count > len(items) else {}
+    return to_labels(Instances(size, tuple(items), empty), choice)
+
+
+def frame_from_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Frame:
+    """The frame to complete: `rgb` with the label image of `layered_detections`."""
+    found = layered_detections(rgb, detections, choice)
+    return Frame(rgb, found.labels, names=found.names)
+
+
+def to_detections(scene: CompletedScene) -> dict[str, Any]:
+    """The whole masks of `scene`, for ``sv.Detections(**to_detections(scene))``.
+
+    Returns:
+        ``xyxy`` ``(N, 4)`` float32, ``mask`` ``(N, H, W)`` bool, ``confidence`` ``(N,)`` float32,
+        ``class_id`` ``(N,)`` zeros, ``tracker_id`` ``(N,)`` int32 ids, and ``data`` with ``visible_mask`` ``(N, H, W)`` bool,
+        ``layer`` and ``occlusion_ratio`` ``(N,)``.
+    """
+    count = len(scene.objects)
+    whole, visible = (np.zeros((count, *scene.size), bool) for _ in range(2))
+    for i, item in enumerate(scene.objects):
+        crop(whole[i], item.box)[:] = item.amodal
+        crop(visible[i], item.box)[:] = item.visible
+    boxes: NDArray[np.float32] = np.array([tight_box(m) for m in whole], np.float32)
+    return {
+        "xyxy": boxes.reshape(count, 4),
+        "mask": whole,
+        "confidence": np.array([o.score for o in scene.objects], np.float32),
+        "class_id": np.zeros(count, np.int32),  # annotators colour by it unless told otherwise
+        "tracker_id": np.array([o.id for o in scene.objects], np.int32),
+        "data": {
+            "visible_mask": visible,
+            "layer": np.array([o.layer for o in scene.objects], np.int32),
+            "occlusion_ratio": np.array([o.occlusion_ratio for o in scene.objects], np.float32),
+        },
+    }

@@ -1,0 +1,90 @@
+"""Masks of one photo: a folder of mask images, COCO JSON."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segan_ros.storage.images import write_image
+from segan_ros.storage.mask_files import CROWD, EMPTY, read_instances
+
+SIZE = 60, 80
+PHOTO = Path("shots/photo.jpg")
+
+
+def rectangle(x0, y0, x1, y1, value=255):
+    mask = np.zeros(SIZE, np.uint8)
+    mask[y0:y1, x0:x1] = value
+    return mask
+
+
+def test_folder_of_masks_in_the_order_of_their_names(tmp_path):
+    write_image(tmp_path / "cup_02.png", rectangle(30, 10, 50, 20))
+    write_image(tmp_path / "cup_01.png", rectangle(0, 0, 10, 10))
+    write_image(tmp_path / "7.png", rectangle(60, 0, 70, 10, value=1))  # looks black
+    write_image(tmp_path / "none.png", rectangle(0, 0, 0, 0))
+    (tmp_path / "notes.txt").write_text("no mask")
+    found = read_instances(tmp_path, PHOTO, SIZE)
+    assert [(i.name, i.box) for i in found.items] == [
+        ("", (60, 0, 70, 10)),
+        ("cup", (0, 0, 10, 10)),
+        ("cup", (30, 10, 50, 20)),
+    ]
+    assert found.left_out == {EMPTY: 1}
+
+
+def test_folder_without_masks_or_with_one_of_another_size_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no mask images"):
+        read_instances(tmp_path, PHOTO, SIZE)
+    write_image(tmp_path / "a.png", np.zeros((30, 40), np.uint8))
+    with pytest.raises(ValueError, match=r"a\.png is 40x30 but the image is 80x60"):
+        read_instances(tmp_path, PHOTO, SIZE)
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        read_instances(tmp_path / "missing", PHOTO, SIZE)
+
+
+def coco(folder, **changes):
+    content = {
+        "images": [
+            {"id": 1, "file_name": "other.jpg"},
+            {"id": 2, "file_name": "a\\b\\photo.jpg"},
+        ],
+        "categories": [{"id": 3, "name": "mug"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "segmentation": [[0, 0, 5, 0, 5, 5]], "category_id": 3},
+            {
+                **{"id": 2, "image_id": 2, "category_id": 3, "score": 0.5},
+                "segmentation": [[10, 10, 30, 10, 30, 20, 10, 20]],
+            },
+            {"id": 3, "image_id": 2, "iscrowd": 1, "segmentation": {}},
+            {
+                **{"id": 4, "image_id": 2},
+                "segmentation": {"size": [60, 80], "counts": [60 * 40, 60, 60 * 39]},
+            },
+        ],
+        **changes,
+    }
+    path = folder / "masks.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_coco_annotations_of_the_photo_count(tmp_path):
+    pytest.importorskip("pycocotools")
+    found = read_instances(coco(tmp_path), PHOTO, SIZE)
+    mug, column = found.items
+    assert (mug.name, mug.score, mug.box) == ("mug", 0.5, (10, 10, 30, 20))
+    assert (column.name, column.box) == ("", (40, 0, 41, 60)) and found.left_out == {CROWD: 1}
+
+
+def test_coco_file_that_does_not_fit_says_why(tmp_path):
+    pytest.importorskip("pycocotools")
+    with pytest.raises(ValueError, match=r"0 images are called else\.png; it holds other\.jpg"):
+        read_instances(coco(tmp_path), Path("else.png"), SIZE)
+    with pytest.raises(ValueError, match="annotation 2: RLE of size"):
+        wrong = [{"id": 2, "image_id": 2, "segmentation": {"size": [1, 2], "counts": [2]}}]
+        read_instances(coco(tmp_path, annotations=wrong), PHOTO, SIZE)
+    (tmp_path / "x.json").write_text("[]")
+    with pytest.raises(ValueError, match="not COCO JSON with images and annotations"):
+        read_instances(tmp_path / "x.json", PHOTO, SIZE)
