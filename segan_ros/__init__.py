@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         OcclusionEdge,
         OcclusionGraph,
     )
+    from segan_ros.masks.detections import frame_from_detections, to_detections
     from segan_ros.occlusion.edges import EdgeRule
     from segan_ros.runtime.model import Model, load_model
     from segan_ros.runtime.spec import ModelError
@@ -58,7 +59,9 @@ __all__ = [
     "Settings",
     "TooManyObjectsError",
     "__version__",
+    "frame_from_detections",
     "load_model",
+    "to_detections",
 ]
 
 _HOMES = {
@@ -71,6 +74,7 @@ _HOMES = {
         "OcclusionEdge",
         "OcclusionGraph",
     ),
+    "masks.detections": ("frame_from_detections", "to_detections"),
     "occlusion.edges": ("EdgeRule",),
     "runtime.model": ("Model", "load_model"),
     "runtime.spec": ("ModelError",),

@@ -60,8 +60,8 @@ def to_detections(scene: CompletedScene) -> dict[str, Any]:
 
     Returns:
         ``xyxy`` ``(N, 4)`` float32, ``mask`` ``(N, H, W)`` bool, ``confidence`` ``(N,)`` float32,
-        ``class_id`` ``(N,)`` zeros, ``tracker_id`` ``(N,)`` int32 ids, and ``data`` with ``visible_mask`` ``(N, H, W)`` bool,
-        ``layer`` and ``occlusion_ratio`` ``(N,)``.
+        ``class_id`` ``(N,)`` zeros, ``tracker_id`` ``(N,)`` int32 ids, and ``data`` with
+        ``visible_mask`` ``(N, H, W)`` bool, ``layer`` and ``occlusion_ratio`` ``(N,)``.
     """
     count = len(scene.objects)
     whole, visible = (np.zeros((count, *scene.size), bool) for _ in range(2))
