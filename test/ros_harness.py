@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import time
+import weakref
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event, Thread
 from typing import Any
 
@@ -18,7 +19,9 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from segan_ros.ros.diagnostics import Diagnostics
 from segan_ros.ros.interface import OUTPUTS
+from segan_ros.ros.loader import LoadModel, load_model
 from segan_ros.ros.node import SeganNode
 from segan_ros.ros.synchronizer import IMAGE
 
@@ -66,14 +69,26 @@ def image_and_mask(stamp: int = START) -> tuple[Image, Image]:
 class NodeUnderTest:
     """A `SeganNode` in its own executor thread."""
 
-    def __init__(self, **parameters: Any) -> None:
+    def __init__(self, load_model: LoadModel = load_model, **parameters: Any) -> None:
+        self._load_model = load_model
+        self._model: Callable[[], Any] = lambda: None
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-        self.node = SeganNode(parameter_overrides=overrides)
+        self.node = SeganNode(load_model=self._load, parameter_overrides=overrides)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._ended = Event()
         self._thread = Thread(target=self._spin, daemon=True)
         self._thread.start()
+
+    @property
+    def model(self) -> Any:
+        """The model that was loaded last; None once the node has let go of it."""
+        return self._model()
+
+    @property
+    def subscribed(self) -> Any:
+        """Outputs that the node knows a subscriber of."""
+        return self.node.report().subscribed
 
     def do(self, function: Callable[[], Any]) -> Any:
         """Run `function` between two callbacks of the node."""
@@ -98,6 +113,11 @@ class NodeUnderTest:
         # A lifecycle node is part of a reference cycle and stays on the network until collected.
         del self.node
         gc.collect()
+
+    def _load(self, values: Mapping[str, Any]) -> Any:
+        model = self._load_model(values)
+        self._model = weakref.ref(model)
+        return model
 
     def _spin(self) -> None:
         while not self._ended.is_set():
@@ -133,7 +153,17 @@ class Robot:
         """Publish a picture and a mask, through best-effort cameras unless made otherwise."""
         for topic, message in (("image", image), ("instance_mask", mask)):
             if message is not None:
-                (self._publishers.get(topic) or self.camera(topic)).publish(message)
+                self.publish(topic, message)
+
+    def publish(self, topic: str, message: Any) -> None:
+        """Publish through the camera of `topic`, which is made if there is none."""
+        (self._publishers.get(topic) or self.camera(topic, type(message))).publish(message)
+
+    def unplug(self) -> None:
+        """Take all cameras away."""
+        for publisher in self._publishers.values():
+            self.node.destroy_publisher(publisher)
+        self._publishers.clear()
 
     def ask(self, kind: Any, name: str, request: Any, every: float = TIMEOUT) -> Any:
         """The answer of a service.
@@ -174,41 +204,48 @@ def listen(
 ) -> list[list[Any]]:
     """Lists of what comes out under `names`, once the node knows of the listener."""
     heard = [robot.hear(f"/segan/{n}", KINDS[n], reliability) for n in names]
-    robot.wait(lambda: set(names) <= node.node._outputs.wanted, f"listeners of {names}")
+    robot.wait(lambda: set(names) <= set(node.subscribed), f"listeners of {names}")
     return heard
 
 
 def settled(node: NodeUnderTest) -> bool:
     """Whether no frame is on its way, counted from both ends."""
-    inputs, pipeline = node.node._inputs, node.node._pipeline
-    return node.tally().in_flight == 0 == inputs.waiting(IMAGE) + pipeline.load
+    report = node.node.report()
+    return report.tallies[IMAGE].in_flight == 0 == report.waiting[IMAGE] + report.in_work
 
 
 def level_and_text(node: NodeUnderTest) -> tuple[bytes, str]:
-    """What the node would say of itself on /diagnostics."""
-    message = node.node._diagnostics.message("segan", node.node.report())
-    return message.status[0].level, message.status[0].message
+    """What the node would say of itself on /diagnostics, of all that happened since its start."""
+    verdict, _ = Diagnostics().assess("segan", node.node.report())
+    return verdict.level, verdict.text
 
 
-def hold_the_networks(node):
-    """Completion waits: an event that tells when it is entered, and one that lets it go on."""
-    segment, entered, go_on = node._completion.segment, Event(), Event()
+class Gate:
+    """Stands before a network of the node's model: counts its runs, holds them up, breaks them."""
 
-    def slow(*args):
-        entered.set()
-        assert go_on.wait(TIMEOUT)
-        return segment(*args)
+    def __init__(self, node: NodeUnderTest, network: str = "segment", is_open: bool = True) -> None:
+        self.entered, self.open, self.runs = Event(), Event(), 0
+        self.error: Exception | None = None
+        if is_open:
+            self.open.set()
+        model = node.model
+        self._network = getattr(model, network)
+        setattr(model, network, self._run)
 
-    node._completion.segment = slow
-    return entered, go_on
+    def _run(self, *inputs: Any) -> Any:
+        self.runs += 1
+        self.entered.set()
+        assert self.open.wait(TIMEOUT)
+        if self.error is not None:
+            raise self.error
+        return self._network(*inputs)
 
 
-def open_when_told_to_stop(worker, event):
-    """Set `event` once `worker` was told to stop, not before."""
+def open_when_told_to_stop(stopping: Event, event: Event) -> None:
+    """Set `event` once `stopping`, of a pipeline or a worker, is set, not before."""
 
-    def wait():
-        with worker._wake:
-            worker._wake.wait_for(lambda: worker._ends, TIMEOUT)
+    def wait() -> None:
+        stopping.wait(TIMEOUT)
         event.set()
 
     Thread(target=wait).start()

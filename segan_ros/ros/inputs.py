@@ -19,11 +19,11 @@ from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.counters import Counters
-from segan_ros.ros.gaps import Gaps
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.parameters import OTHER, transport_of
 from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.snapshots import Snapshot
+from segan_ros.ros.stream_monitor import Loss, Silence
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
 
 RELIABILITY = {
@@ -54,6 +54,7 @@ class Inputs:
         parameters: QoS and how to match.
         counters: learns of every message.
         deliver: called with each complete snapshot; must not block.
+        changed: called when an input stops, or comes again.
     """
 
     def __init__(
@@ -62,13 +63,14 @@ class Inputs:
         parameters: LiveParameters,
         counters: Counters,
         deliver: Callable[[Snapshot], None],
+        changed: Callable[[], None],
     ) -> None:
         self._node, self._parameters = node, parameters
-        self._counters, self._deliver = counters, deliver
+        self._counters, self._deliver, self._changed = counters, deliver, changed
         self._camera: CameraInfo | None = None
         self._size: Image | None = None
         self._problems: dict[str, str] = {}
-        self.gaps = Gaps()
+        self.loss = Loss()
         self.enabled = True
         self._synchronizer = Synchronizer(
             self._drop, queue=parameters["sync_queue"], depth=parameters["use_depth"]
@@ -97,6 +99,8 @@ class Inputs:
         except Exception:
             self._unsubscribe()
             raise
+        self._silences = {stream: Silence(time.monotonic()) for stream in streams}
+        self._silent = self.silent
         # Waiting is measured in real time: simulated time may stand still.
         self._look_for_depth()
         self._timer = node.create_timer(
@@ -107,6 +111,12 @@ class Inputs:
     def jumps(self) -> int:
         """How often stamps jumped back."""
         return self._synchronizer.jumps
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Inputs that have stopped, or have not begun."""
+        now = time.monotonic()
+        return frozenset(s for s, silence in self._silences.items() if silence.is_silent(now))
 
     @property
     def publishers(self) -> dict[str, int]:
@@ -178,6 +188,9 @@ class Inputs:
     def _on_timer(self) -> None:
         self._look_for_depth()
         self._hand_on(self._synchronizer.poll(time.monotonic()))
+        if (silent := self.silent) != self._silent:
+            self._silent = silent
+            self._changed()
 
     def _look_for_depth(self) -> None:
         """Depth of a triggered camera comes seldom, but it comes: its publisher says so."""
@@ -194,9 +207,10 @@ class Inputs:
 
     def _receive(self, stream: str, message: Any, now: float) -> list[Match]:
         self._counters.receive(stream)
+        self._silences[stream].heard(now)
         if not self.enabled:
             self._counters.drop(stream, "disabled")
-            self.gaps.interrupt()
+            self.loss.interrupt()
             return []
         try:
             if isinstance(message, CompressedImage):
@@ -208,7 +222,7 @@ class Inputs:
             return []
         stamp = stamp_of(message.header)
         if stream == IMAGE:
-            self.gaps.add(stamp)
+            self.loss.add(stamp)
         return self._synchronizer.add(stream, stamp, message, now)
 
     def _match(self, match: Match) -> None:
@@ -263,6 +277,8 @@ class Inputs:
             self._counters.drop(DEPTH, error.reason)
 
     def _on_camera(self, message: CameraInfo) -> None:
+        self._counters.receive(CAMERA)
+        self._counters.finish(CAMERA)
         self._camera = message
         self._look_at_camera_info(message)
 

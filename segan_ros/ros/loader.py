@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from typing import Any
 
 from segan_ros.ros.answers import Completion
 from segan_ros.ros.live_parameters import LiveParameters
@@ -20,15 +21,35 @@ class Busy(RuntimeError):
     """A model is being loaded already."""
 
 
+LoadModel = Callable[[Mapping[str, Any]], Model]
+"""Makes the model that the values of the parameters name."""
+
+
+def load_model(values: Mapping[str, Any]) -> Model:
+    """The model on disk; engines that it needs are built in the background.
+
+    Raises:
+        ModelError, OSError: it cannot be used.
+    """
+    return Model(
+        model_folder(values["model"]),
+        values["provider"],
+        values["threads"],
+        values["precision"],
+        engines=Engines(values["engine_cache"], background=True),
+    )
+
+
 class Loader:
     """Loads models.
 
     Args:
-        parameters: which model, and what runs it. Nobody else names a path.
+        parameters: which model, and what runs it; no request names a path.
+        load_model: makes the model of their values.
     """
 
-    def __init__(self, parameters: LiveParameters) -> None:
-        self._parameters = parameters
+    def __init__(self, parameters: LiveParameters, load_model: LoadModel = load_model) -> None:
+        self._parameters, self._load_model = parameters, load_model
         self._thread: threading.Thread | None = None
         self._retired: weakref.ref[Completion] | None = None
 
@@ -47,16 +68,7 @@ class Loader:
             self.wait()
 
     def _load(self) -> Completion:
-        values = self._parameters.values
-        return Completion(
-            Model(
-                model_folder(values["model"]),
-                values["provider"],
-                values["threads"],
-                values["precision"],
-                engines=Engines(values["engine_cache"], background=True),
-            )
-        )
+        return Completion(self._load_model(self._parameters.values))
 
     def begin(self) -> Future[Completion]:
         """Begin to load a model; the future gives what `load` gives.
@@ -65,7 +77,7 @@ class Loader:
             Busy: one is being loaded.
         """
         if self._thread is not None and self._thread.is_alive():
-            raise Busy("the model is being loaded already; ask again later")
+            raise Busy("a model is being loaded already; try again later")
         future: Future[Completion] = Future()
         self._thread = threading.Thread(
             target=_fulfil, args=(self._load, future), name="segan loader", daemon=True
@@ -79,7 +91,7 @@ class Loader:
         self._retired = weakref.ref(completion)
 
     def tidy(self) -> None:
-        """Give the memory of retired networks back to the system once nobody uses them.
+        """Give the memory of retired networks back to the system once they are no longer used.
 
         The C library would keep it, in pieces that the next networks do not fit into.
         """

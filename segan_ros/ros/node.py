@@ -1,64 +1,43 @@
-"""The lifecycle node `segan`: what is there in which state."""
+"""The lifecycle node `segan`: what exists in which state."""
 
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import QoSProfile
+from rclpy.lifecycle import LifecycleNode, LifecycleState
 
 from segan_ros.ros.answers import Completion
 from segan_ros.ros.counters import Counters
-from segan_ros.ros.diagnostics import Diagnostics, Report
-from segan_ros.ros.inputs import Inputs
-from segan_ros.ros.interface import DIAGNOSTICS
+from segan_ros.ros.diagnostics_publisher import DiagnosticsPublisher
+from segan_ros.ros.inputs import CAMERA, Inputs
 from segan_ros.ros.live_parameters import LiveParameters
-from segan_ros.ros.loader import Loader
-from segan_ros.ros.outputs import SPATIAL, Outputs
+from segan_ros.ros.loader import Loader, LoadModel, load_model
+from segan_ros.ros.outputs import Outputs
 from segan_ros.ros.pipeline import Pipeline
-from segan_ros.ros.qos import unused_overrides, with_overrides
+from segan_ros.ros.qos import unused_overrides
+from segan_ros.ros.report import Report
 from segan_ros.ros.services import Refused, Services, Wait
 from segan_ros.ros.synchronizer import STREAMS
 from segan_ros.ros.throttled_log import ThrottledLog
-
-SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-ERROR = TransitionCallbackReturn.ERROR
-
-HALF_DONE = ("deactivating", "cleaningup")
-"""Transitions that, when they fail, leave less than the state before them needs."""
-
-Transition = Callable[["SeganNode", LifecycleState], None]
-
-
-def transition(change: Transition) -> Callable[..., TransitionCallbackReturn]:
-    """A lifecycle callback that says why it failed; rclpy itself keeps silent."""
-
-    @wraps(change)
-    def callback(self: SeganNode, state: LifecycleState) -> TransitionCallbackReturn:
-        name = change.__name__.removeprefix("on_")
-        try:
-            change(self, state)
-        except (OSError, ValueError) as error:
-            self.fail(f"cannot {name}: {error}")
-        except Exception:
-            self.fail(f"cannot {name}: {traceback.format_exc()}")
-        else:
-            return SUCCESS
-        return ERROR if self.state in HALF_DONE else FAILURE
-
-    return callback
+from segan_ros.ros.transitions import SUCCESS, transition
 
 
 class SeganNode(LifecycleNode):
-    """Completes the objects of every image with a mask, and says who hides whom."""
+    """Completes the objects of every image with an instance mask, and publishes their graph.
 
-    def __init__(self, name: str = "segan", **options: Any) -> None:
+    Args:
+        name: of the node.
+        load_model: makes the model that the parameters name.
+        options: as `rclpy.node.Node` takes them.
+    """
+
+    def __init__(
+        self, name: str = "segan", load_model: LoadModel = load_model, **options: Any
+    ) -> None:
         super().__init__(name, **options)
         self.counters = Counters(ThrottledLog(self.get_logger()))
         self._problem = self._reload_problem = ""
@@ -71,17 +50,12 @@ class SeganNode(LifecycleNode):
         self.parameters = LiveParameters(self, lambda: self.state, self._update)
         for unknown in self.parameters.unknown:
             self.get_logger().warning(f"parameter {unknown!r} is unknown and has no effect")
-        self._loader = Loader(self.parameters)
+        self._loader = Loader(self.parameters, load_model)
         self._offered = Services(self, lambda: self._pipeline, self._enable, self._reload)
-        self._diagnostics = Diagnostics()
-        self._diagnostics_publisher = self.create_publisher(
-            DIAGNOSTICS.kind,
-            DIAGNOSTICS.name,
-            **with_overrides(self, "publisher", DIAGNOSTICS.name, QoSProfile(depth=1)),
-        )
+        self._diagnostics = DiagnosticsPublisher(self, self.counters.throttled)
         self._timer = self.create_timer(
             self.parameters["diagnostics_period"],
-            self._publish_diagnostics,
+            self._on_timer,
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
 
@@ -91,8 +65,13 @@ class SeganNode(LifecycleNode):
         return self._state_machine.current_state[1]
 
     @property
+    def pipeline(self) -> Pipeline | None:
+        """What completes frames, while the node is active."""
+        return self._pipeline
+
+    @property
     def requests(self) -> tuple[int, int]:
-        """How many requests were taken, and how many of them are answered."""
+        """How many requests were received, and how many of them are answered."""
         return self._offered.taken, self._offered.answered
 
     @property
@@ -101,7 +80,7 @@ class SeganNode(LifecycleNode):
         return self._completion.model.provider if self._completion else ""
 
     def start(self, ends: Callable[[], bool] = lambda: False) -> None:
-        """Configure and activate, if `autostart` says so; after a failure, wait to be told.
+        """Configure and activate, if `autostart` says so; a failure leaves the node unconfigured.
 
         Args:
             ends: whether the program was told to end meanwhile.
@@ -114,30 +93,31 @@ class SeganNode(LifecycleNode):
         else:
             name = self.get_fully_qualified_name()
             self.get_logger().error(
-                "not started. Set what is wrong (ros2 param set), then: "
+                "not started; correct the parameter (ros2 param set), then: "
                 f"ros2 lifecycle set {name} configure; ros2 lifecycle set {name} activate"
             )
 
     def fail(self, text: str) -> None:
-        """Say in log and diagnostics why a transition failed."""
+        """Report in log and diagnostics why a transition failed."""
         self.get_logger().error(text)
         self._problem = text.strip().splitlines()[-1]
 
     @transition
-    def on_configure(self, state: LifecycleState) -> None:
+    def on_configure(self, state: LifecycleState) -> str:
         """Load the model and run it once."""
         if self.parameters.problems:
             raise ValueError("; ".join(self.parameters.problems))
         try:
             self._outputs = Outputs(self)
-            self._use(self._loader.load())
+            model = self._use(self._loader.load())
         except Exception:
             self._release()
             raise
         self._problem = ""
+        return f"configured: {model}"
 
     @transition
-    def on_activate(self, state: LifecycleState) -> None:
+    def on_activate(self, state: LifecycleState) -> str:
         """Subscribe and start the worker."""
         assert self._completion is not None and self._outputs is not None
         super().on_activate(state)
@@ -145,7 +125,9 @@ class SeganNode(LifecycleNode):
             self._pipeline = Pipeline(
                 self, self.parameters, self.counters, self._completion, self._outputs
             )
-            self._inputs = Inputs(self, self.parameters, self.counters, self._pipeline.deliver)
+            self._inputs = Inputs(
+                self, self.parameters, self.counters, self._pipeline.deliver, self._on_timer
+            )
         except Exception:
             self._stop()
             super().on_deactivate(state)
@@ -157,31 +139,36 @@ class SeganNode(LifecycleNode):
                 f"parameter {name!r} has no effect: it names no QoS policy of a topic that the "
                 "node subscribes to or publishes; ros2 node info lists them"
             )
-        self.get_logger().info("active, waiting for " + ", ".join(self._inputs.topics.values()))
+        state_of = "active" if self._enabled else "active but disabled (~/enable)"
+        return f"{state_of}, waiting for {', '.join(self._inputs.topics.values())}"
 
     @transition
-    def on_deactivate(self, state: LifecycleState) -> None:
+    def on_deactivate(self, state: LifecycleState) -> str:
         """Unsubscribe, finish the frame in work, end the worker."""
         self._stop()
         super().on_deactivate(state)
+        return "deactivated: no longer subscribed, the model stays loaded"
 
     @transition
-    def on_cleanup(self, state: LifecycleState) -> None:
-        """Forget the model."""
+    def on_cleanup(self, state: LifecycleState) -> str:
+        """Unload the model."""
         self._release()
+        return "cleaned up: the model is unloaded"
 
     @transition
-    def on_shutdown(self, state: LifecycleState) -> None:
-        """Give everything back but the services: open requests are yet to be answered."""
+    def on_shutdown(self, state: LifecycleState) -> str:
+        """Release everything but the services: pending requests are yet to be answered."""
         self._stop()
         self._release()
         self.destroy_timer(self._timer)
+        return "shut down"
 
     @transition
-    def on_error(self, state: LifecycleState) -> None:
+    def on_error(self, state: LifecycleState) -> str:
         """Back to unconfigured."""
         self._stop()
         self._release()
+        return "unconfigured after an error; configure and activate it again"
 
     def _stop(self) -> None:
         if self._inputs is not None:
@@ -217,16 +204,14 @@ class SeganNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.use(completion)
         model = completion.model
-        text = f"model {model.spec.name} {model.digest} ({model.folder}) on {model.provider}"
-        self.get_logger().info(text)
-        return text
+        return f"model {model.spec.name} {model.digest} ({model.folder}) on {model.provider}"
 
     async def _reload(self, wait: Wait) -> str:
-        """Load the model's files anew; the old model serves meanwhile, and goes on if that fails.
+        """Load the model's files again; the old model serves meanwhile, and stays if that fails.
 
         Raises:
-            Refused: the model cannot be used, or there is none to be replaced.
-            Busy: it is being loaded.
+            Refused: the model cannot be used, or there is none to replace.
+            Busy: one is being loaded.
         """
         before = self._completion
         if before is None:
@@ -234,25 +219,27 @@ class SeganNode(LifecycleNode):
         try:
             completion = await wait(self._loader.begin())
         except (OSError, ValueError) as error:
-            self._reload_problem = f"the model was not replaced, the old one goes on: {error}"
+            self._reload_problem = f"the model was not replaced, the old one stays: {error}"
             self.get_logger().error(self._reload_problem)
             raise Refused(self._reload_problem) from None
         if self._completion is not before:
             completion.model.close()
             raise Refused(f"the node became {self.state} meanwhile; configure loads the model")
-        return self._use(completion)
+        replaced = self._use(completion)
+        self.get_logger().info(f"reloaded: {replaced}")
+        return replaced
 
     def _enable(self, enabled: bool) -> str:
         self._enabled = enabled
         if self._inputs is not None:
             self._inputs.enabled = enabled
-        return "enabled" if enabled else "disabled: frames are dropped as they come in"
+        said = "enabled" if enabled else "disabled: frames are dropped until ~/enable is called"
+        self.get_logger().info(said)
+        return said
 
-    def _publish_diagnostics(self) -> None:
+    def _on_timer(self) -> None:
         self._loader.tidy()
-        message = self._diagnostics.message(self.get_fully_qualified_name()[1:], self.report())
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics_publisher.publish(message)
+        self._diagnostics.publish(self.report())
 
     def _of_model(self) -> dict[str, Any]:
         if self._completion is None:
@@ -276,15 +263,18 @@ class SeganNode(LifecycleNode):
             enabled=self._enabled,
             **self._of_model(),
             reload_problem=self._reload_problem,
-            tallies={s: self.counters.tally(s) for s in STREAMS},
+            tallies={s: self.counters.tally(s) for s in (*STREAMS, CAMERA)},
+            waiting={s: inputs.waiting(s) for s in STREAMS} if inputs else {},
+            in_work=self._pipeline.load if self._pipeline else 0,
+            silent=inputs.silent if inputs else (),
             topics=inputs.topics if inputs else {},
             publishers=inputs.publishers if inputs else {},
             elsewhere=inputs.elsewhere if inputs else {},
             parameters=self.parameters.values,
             times=self.counters.percentiles(),
-            spatial=sorted(self._outputs.wanted & SPATIAL) if inputs and self._outputs else [],
+            subscribed=self._outputs.wanted if inputs and self._outputs else (),
             calibrated=inputs.calibrated if inputs else False,
-            lost_share=inputs.gaps.lost_share if inputs else 0.0,
+            lost_share=inputs.loss.share if inputs else 0.0,
             camera_problem=inputs.camera_problem if inputs else "",
             jumps=self._jumps + (inputs.jumps if inputs else 0),
             texts=dict(self.counters.throttled.last),

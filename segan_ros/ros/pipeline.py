@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from threading import Event
 from typing import Any
 
 from rclpy.node import Node
@@ -73,6 +74,11 @@ class Pipeline:
     def load(self) -> int:
         """Frames in the worker's hands."""
         return self._worker.load
+
+    @property
+    def stopping(self) -> Event:
+        """Set once `close` was called."""
+        return self._worker.stopping
 
     @property
     def latest(self) -> Snapshot | None:

@@ -31,14 +31,23 @@ class ThrottledLog:
         if line := self._due(kind, text):
             self._logger.error(line)
 
-    def _due(self, kind: str, text: str) -> str:
+    def remind(self, kind: str, text: str, error: bool = False) -> bool:
+        """Log a lasting condition, once per period; whether it was logged now."""
+        line = self._due(kind, text, repeats=False)
+        if line and error:
+            self._logger.error(line)
+        elif line:
+            self._logger.warning(line)
+        return bool(line)
+
+    def _due(self, kind: str, text: str, repeats: bool = True) -> str:
         """What is to be logged now; empty if nothing is."""
         now = time.monotonic()
         with self._lock:
             self.last[kind] = text.strip().splitlines()[-1]
             when, suppressed = self._logged.get(kind, (-PERIOD, 0))
             if now - when < PERIOD:
-                self._logged[kind] = (when, suppressed + 1)
+                self._logged[kind] = (when, suppressed + repeats)
                 return ""
             self._logged[kind] = (now, 0)
         return f"{text} ({suppressed} similar)" if suppressed else text

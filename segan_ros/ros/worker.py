@@ -1,4 +1,4 @@
-"""One thread that does the heavy work: the newest item only, and calls that wait for an answer."""
+"""One thread for the heavy work: the newest item only, and calls that wait for their result."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class WorkerStopped(RuntimeError):
 class Worker(Generic[T]):
     """Runs `handle` on the newest item, in its own thread, until `stop`.
 
+    `stopping` is set once `stop` was called.
+
     Args:
         handle: called with each item that is not replaced by a newer one first.
         failed: called with item and exception when `handle` raises; the thread lives on.
@@ -34,7 +36,7 @@ class Worker(Generic[T]):
         self._slot: list[T] = []
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._busy = False
-        self._ends = False
+        self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -61,10 +63,10 @@ class Worker(Generic[T]):
         """
         future: Future[T] = Future()
         with self._wake:
-            if self._ends:
-                raise WorkerStopped("the worker does not run")
+            if self.stopping.is_set():
+                raise WorkerStopped("the node was deactivated; activate it, ask again")
             if len(self._calls) >= MAX_CALLS:
-                raise OverflowError(f"{MAX_CALLS} requests wait already; ask again later")
+                raise OverflowError(f"{MAX_CALLS} requests are waiting already; try again later")
             self._calls.append((function, future))
             self._wake.notify()
         return future
@@ -72,11 +74,13 @@ class Worker(Generic[T]):
     def stop(self) -> list[T]:
         """End the thread after the item in work; fail the waiting calls; return unhandled items."""
         with self._wake:
-            self._ends = True
+            self.stopping.set()
             self._wake.notify()
         self._thread.join()
         while self._calls:
-            self._calls.popleft()[1].set_exception(WorkerStopped("the node was deactivated"))
+            self._calls.popleft()[1].set_exception(
+                WorkerStopped("the node was deactivated before it came to this request")
+            )
         left, self._slot = self._slot, []
         return left
 
@@ -84,10 +88,10 @@ class Worker(Generic[T]):
         called = False
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._ends or self._calls or self._slot)
-                if self._ends:
+                self._wake.wait_for(lambda: self.stopping.is_set() or self._calls or self._slot)
+                if self.stopping.is_set():
                     return
-                # A call first, but not after a call: who asks all the time must not stop the items.
+                # A call first, but not after a call: a flood of calls must not starve the items.
                 its_turn = self._calls and not (called and self._slot)
                 call = self._calls.popleft() if its_turn else None
                 item = None if call else self._slot.pop()

@@ -9,6 +9,7 @@ from builtin_interfaces.msg import Time
 from ros_harness import (
     SECOND,
     START,
+    Gate,
     image_and_mask,
     image_message,
     level_and_text,
@@ -169,10 +170,10 @@ def test_depth_of_another_size_is_left_out(start_node, robot):
 def test_camera_info_that_gives_no_rays_costs_no_frame(start_node, robot):
     node = start_node(use_depth="always")
     markers = robot.hear("/segan/markers", MarkerArray)
-    robot.wait(lambda: node.node._outputs.wanted, "a listener")
+    robot.wait(lambda: node.subscribed, "a listener")
     k = [50.0, 0, 40, 0, 0, 30, 0, 0, 1]
     robot.camera("camera_info", CameraInfo).publish(CameraInfo(width=80, height=60, k=k))
-    robot.wait(lambda: node.node._inputs._camera, "camera_info")
+    robot.wait(lambda: node.tally("camera_info").received, "camera_info")
     depth = robot.camera("depth")
     depth.publish(image_message(np.full((60, 80), 1250, np.uint16), "16UC1", START))
     robot.send(*image_and_mask(START))
@@ -212,11 +213,7 @@ def test_frame_that_fails_after_its_graph_is_counted_as_failed(start_node, robot
 def test_message_error_while_decoding_is_no_internal_error(start_node, robot):
     node = start_node()
     listen(robot, node, "occlusion_graph")
-
-    def refuse(*_):
-        raise MessageError("odd", "odd content")
-
-    node.node._completion.segment = refuse
+    Gate(node).error = MessageError("odd", "odd content")
     robot.send(*image_and_mask())
     robot.wait(lambda: node.tally().dropped == {"odd": 1}, "the frame to be dropped as odd")
 

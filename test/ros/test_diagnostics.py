@@ -7,9 +7,11 @@ import pytest
 
 pytest.importorskip("rclpy")
 from segan_ros.ros.counters import Counters, Tally
-from segan_ros.ros.diagnostics import ERROR, OK, WARN, Diagnostics, Report, judge, values
-from segan_ros.ros.gaps import Gaps
+from segan_ros.ros.diagnostics import Diagnostics, values
+from segan_ros.ros.report import Report
+from segan_ros.ros.stream_monitor import Loss, Silence
 from segan_ros.ros.throttled_log import ThrottledLog
+from segan_ros.ros.verdict import ERROR, OK, WARN, judge
 
 pytestmark = pytest.mark.ros
 
@@ -23,7 +25,8 @@ def verdict(image=None, mask=None, depth=None, **report):
     limits = {"sync_slop": 0.01, "sync_timeout": 1.0, "image_transport": "raw"}
     limits |= {"mask_transport": "compressed", "depth_transport": "same"}
     values = {"topics": TOPICS, "tallies": recent, "parameters": limits, "at": 10.0, **report}
-    return judge(Report("active", **values), Report("active"))
+    found = judge(Report("active", **values), Report("active"))
+    return found.level, found.text
 
 
 @pytest.mark.parametrize(
@@ -39,52 +42,63 @@ def verdict(image=None, mask=None, depth=None, **report):
         (
             {"image": Tally(100, 0, {"superseded": 98}), "provider": "cpu"},
             ERROR,
-            "none of 100 frames was finished in 10 s on cpu; choose a faster provider or model",
+            "none of 100 frames was finished within 10 s on cpu; choose a faster provider or model",
         ),
         (
-            {"mask": Tally()},
-            WARN,
-            "nothing comes in on /cam/ids; nobody publishes /cam/ids: start who should, or remap",
+            # Published within these seconds, received before.
+            {"image": Tally(149, 151), "mask": Tally(150, 150)},
+            OK,
+            "151 of 151 frames published",
         ),
         (
-            {"mask": Tally(), "publishers": {"instance_mask": 1}},
+            {"silent": ["instance_mask"]},
             WARN,
-            "it has a publisher: does that publish, and offer what input_reliability asks for?",
+            "nothing received on /cam/ids; no publisher on /cam/ids: start it or remap the topic",
         ),
         (
-            {"image": Tally(), "elsewhere": {"image": "/cam/rgb/compressed"}},
+            {"silent": ["instance_mask"], "publishers": {"instance_mask": 1}},
             WARN,
-            "/cam/rgb/compressed is published: set image_transport to compressed",
+            "its publisher sends nothing, or its QoS does not match input_reliability: ros2 topic "
+            "info -v /cam/ids",
         ),
         (
-            {"mask": Tally(), "elsewhere": {"instance_mask": "/cam/ids"}},
+            {"silent": ["image"], "elsewhere": {"image": "/cam/rgb/compressed"}},
             WARN,
-            "/cam/ids is published: set mask_transport to raw",
+            "/cam/rgb/compressed has a publisher: set image_transport to compressed",
+        ),
+        (
+            {"silent": ["instance_mask"], "elsewhere": {"instance_mask": "/cam/ids"}},
+            WARN,
+            "/cam/ids has a publisher: set mask_transport to raw",
         ),
         (
             {"image": Tally(9, 0, {"no_partner": 9}), "mask": Tally(9, 0, {"no_partner": 9})},
             WARN,
-            "the segmenter must copy its image's stamp, or raise sync_slop (0.01 s); raise "
-            "sync_timeout (1.0 s)",
+            "the segmenter must copy the header of its image; if the stamps differ a little, raise "
+            "sync_slop (0.01 s); if masks come later than sync_timeout (1.0 s), raise it and",
         ),
         (
             {"mask": Tally(100, 80, {"no_partner": 20})},
             WARN,
-            "20 masks came without their image: raise sync_timeout (1.0 s), and sync_queue with "
-            "it, if some come later than that; else images get lost on the way",
+            "20 masks have no image: if masks come later than sync_timeout (1.0 s), raise it and "
+            "sync_queue; otherwise images are lost in transport: start the camera driver, the",
         ),
         (
             {"depth": Tally(9, 0, {"no_partner": 9})},
             WARN,
-            "no depth has the stamp of an image; fix its stamps, raise sync_slop (0.01 s), or set",
+            "no depth image has the stamp of an image: correct its stamps, raise sync_slop (",
         ),
         ({"depth": Tally(9, 5, {"no_partner": 4})}, OK, "100 of 100 frames published"),
-        ({"lost_share": 0.4}, WARN, "about 40% of the images never came"),
-        ({"image": Tally(9, 0, {"no_depth": 9})}, WARN, "no depth on /cam/depth; or set use_depth"),
+        ({"lost_share": 0.4}, WARN, "about 40% of the images were lost in transport: start the"),
+        (
+            {"image": Tally(9, 0, {"no_depth": 9})},
+            WARN,
+            "9 frames dropped: no depth on /cam/depth; publish it, or set use_depth to auto",
+        ),
         (
             {"image": Tally(9, 0, {"no_depth": 9}), "mask": Tally(9, 0, {"no_partner": 9})},
             WARN,
-            "no depth on /cam/depth; or set use_depth",
+            "9 frames dropped: no depth on /cam/depth",
         ),
         (
             {
@@ -114,12 +128,12 @@ def verdict(image=None, mask=None, depth=None, **report):
                 "depth": Tally(60, 60),
             },
             WARN,
-            "images get lost on the way",
+            "images are lost in transport",
         ),
         (
-            {"image": Tally(90, 0, {"queue_full": 60}), "mask": Tally()},
+            {"image": Tally(90, 0, {"queue_full": 60}), "silent": ["instance_mask"]},
             WARN,
-            "nobody publishes /cam/ids",
+            "no publisher on /cam/ids",
         ),
         (
             {
@@ -130,36 +144,37 @@ def verdict(image=None, mask=None, depth=None, **report):
             WARN,
             "60 dropped: more of image wait than sync_queue holds",
         ),
-        ({"jumps": 3}, WARN, "stamps jumped back 3 times; does one input have two publishers"),
+        ({"jumps": 3}, WARN, "stamps jumped back 3 times: one input has two publishers"),
         ({"jumps": 2}, OK, "100 of 100 frames published"),
         ({"camera_problem": "camera_info is for 9x9"}, WARN, "camera_info is for 9x9"),
         (
-            {"depth": Tally(9, 9), "spatial": ["boxes", "markers"]},
+            {"depth": Tally(9, 9), "subscribed": ["objects", "markers", "boxes"]},
             WARN,
-            "boxes and markers stay empty: no calibrated camera_info comes in on camera_info; pub",
+            "boxes and markers stay empty: no calibrated camera_info on camera_info; publish it or",
         ),
-        ({"depth": Tally(9, 9), "spatial": ["boxes"], "calibrated": True}, OK, "100 of 100"),
-        ({"spatial": ["boxes"]}, OK, "100 of 100 frames published"),
+        ({"depth": Tally(9, 9), "subscribed": ["boxes"], "calibrated": True}, OK, "100 of 100"),
+        ({"subscribed": ["boxes"]}, OK, "100 of 100 frames published"),
         (
-            {"publishers": {"depth": 1}},
+            {"publishers": {"depth": 1}, "silent": ["depth"]},
             WARN,
-            "nothing comes in on /cam/depth; it has a publisher: does that publish, and offer what",
+            "nothing received on /cam/depth; its publisher sends nothing, or its QoS does not",
         ),
         (
-            {"elsewhere": {"depth": "/cam/depth/compressedDepth"}},
+            {"elsewhere": {"depth": "/cam/depth/compressedDepth"}, "silent": ["depth"]},
             WARN,
-            "/cam/depth/compressedDepth is published: set depth_transport to compressed",
+            "/cam/depth/compressedDepth has a publisher: set depth_transport to compressed",
         ),
+        ({"silent": ["depth"]}, OK, "100 of 100 frames published"),
         ({"engine": "building 35 s, serving on cuda"}, OK, "100 of 100 frames published"),
         (
             {"engine": "failed: no memory; serving on cuda"},
             WARN,
-            "engine failed: no memory; serving on cuda; mend that and call ~/reload, or choose",
+            "engine failed: no memory; serving on cuda; correct that and call ~/reload, or choose",
         ),
-        ({"reload_problem": "not replaced"}, WARN, "mend its files and call ~/reload again"),
+        ({"reload_problem": "not replaced"}, WARN, "correct its files and call ~/reload again"),
         ({"image": Tally(9, 8, {"internal_error": 1})}, ERROR, "the log has the traceback"),
         ({"problem": "cannot configure: no model"}, ERROR, "cannot configure: no model"),
-        ({"enabled": False, "mask": Tally()}, OK, "disabled through ~/enable"),
+        ({"enabled": False, "silent": ["image"]}, OK, "disabled by ~/enable"),
     ],
 )
 def test_each_situation_has_its_level_and_remedy(situation, level, text):
@@ -178,59 +193,58 @@ def test_rates_are_those_of_the_last_seconds():
     for n in range(30):
         count = 30 * n if n > 15 else 0
         tallies = {"image": Tally(count, count // 2)}
-        message = diagnostics.message("segan", Report("active", tallies=tallies, at=100.0 + n))
-    found = {v.key: v.value for v in message.status[0].values}
+        _, status = diagnostics.assess("segan", Report("active", tallies=tallies, at=100.0 + n))
+    found = {v.key: v.value for v in status.values}
     assert found["image.received.hz"] == "30.0" and found["image.published.hz"] == "15.0"
     assert found["instance_mask.matched.hz"] == "0.0"
 
 
-def said(diagnostics, at, received, **report):
-    tallies = {s: Tally(received, received) for s in ("image", "instance_mask")}
-    report = {"tallies": tallies, "topics": TOPICS, **report}
-    return diagnostics.message("segan", Report("active", at=at, **report)).status[0]
+def silent_spans(arrivals, until, step=0.1):
+    """When an input was called silent: begin and end of each time, seconds."""
+    monitor, waiting, spans = Silence(0.0), sorted(arrivals), []
+    for n in range(round(until / step)):
+        now = n * step
+        while waiting and waiting[0] <= now:
+            monitor.heard(waiting.pop(0))
+        if monitor.is_silent(now):
+            if not spans or spans[-1][1] < now - 1.5 * step:
+                spans.append([now, now])
+            spans[-1][1] = now
+    return spans
 
 
-def test_silence_of_a_triggered_camera_is_no_fault():
-    diagnostics = Diagnostics()
-    there = {"publishers": {"image": 1, "instance_mask": 1}}
-    levels = {}
-    for second in range(200):
-        frames = min(second // 15, 5)  # a frame each 15 s, and none after the fifth
-        levels[second] = said(diagnostics, 100.0 + second, frames + 1, **there).level
-    assert all(levels[s] == OK for s in range(30, 75 + 45))
-    assert levels[75 + 46] == WARN
-    diagnostics = Diagnostics()
-    for second in range(40):
-        status = said(diagnostics, 100.0 + second, min(second // 15, 1) + 1)
-    assert status.level == WARN and "nobody publishes /cam/rgb" in status.message
+def every(period, begin, end):
+    return [begin + n * period for n in range(round((end - begin) / period))]
 
 
-def test_camera_that_hangs_after_an_outage_is_missed_soon():
-    """Neither one outage nor the time before activation is a habit."""
-    diagnostics, there = Diagnostics(), {"publishers": {"image": 1, "instance_mask": 1}}
-    for second in range(600):
-        diagnostics.message("segan", Report("inactive", at=100.0 + second))
-    at, received = 700.0, 0
-    for seconds, rate in ((60, 30), (120, 0), (60, 30), (12, 0)):
-        for _ in range(seconds):
-            at, received = at + 1, received + rate
-            status = said(diagnostics, at, received, **there)
-    assert status.level == WARN and "nothing comes in" in status.message
+@pytest.mark.parametrize(
+    ("period", "patience"), [(1 / 30, 1.0), (0.2, 1.0), (0.5, 1.5), (2.0, 6.0), (15.0, 45.0)]
+)
+def test_dead_camera_is_missed_after_three_periods_or_a_second(period, patience):
+    arrivals = every(period, 5.0, 5.0 + 40 * period)
+    spans = silent_spans(arrivals, arrivals[-1] + 2 * patience + 1)
+    assert spans[0] == [pytest.approx(1.1, abs=0.2), pytest.approx(5.0, abs=0.2)]
+    assert spans[-1][0] == pytest.approx(arrivals[-1] + patience, abs=0.2)
+    # A slow camera shows its period with its second picture.
+    assert len(spans) == (2 if period < 1 else 3)
 
 
-@pytest.mark.parametrize("period", [0.1, 1.0, 10.0, 60.0])
-def test_drops_are_judged_over_seconds_however_often_that_is_said(period):
-    """A camera that dies is reported ten seconds later, or with the next message."""
-    diagnostics = Diagnostics()
-    for n in range(round(200 / period) + 1):
-        at = n * period
-        received = round(10 * min(at, 60.0)) + 1
-        there = {"publishers": {"image": 1, "instance_mask": 1}}
-        level = said(diagnostics, 100.0 + at, received, **there).level
-        if at > 10 + 0.5 and at <= 60 + 9:
-            assert level == OK
-        if at >= 60 + max(10.5, 2 * period):
-            assert level == WARN
+def test_change_of_rate_is_no_silence():
+    arrivals = [*every(1 / 15, 0.1, 10), *every(1 / 5, 10, 20), *every(1 / 2, 20, 30)]
+    assert silent_spans(arrivals, 30.0) == []
+
+
+def test_pauses_of_a_camera_that_is_triggered_are_usual_from_the_third_on():
+    arrivals = [t for n in range(6) for t in every(0.1, 0.1 + 30 * n, 3.0 + 30 * n)]
+    spans = silent_spans(arrivals, 300.0)
+    assert [begin for begin, _ in spans] == pytest.approx([4, 34, 153 + 3 * 27], abs=1)
+
+
+def test_outages_of_a_steady_camera_are_no_habit():
+    """It sent for longer than it paused, each time: the next end is missed as soon."""
+    arrivals = [t for begin in (0.1, 80, 160) for t in every(1 / 30, begin, begin + 60)]
+    spans = silent_spans(arrivals, 240.0)
+    assert [round(begin) for begin, _ in spans] == [61, 141, 221]
 
 
 def test_slow_networks_are_no_error_in_a_short_time():
@@ -241,41 +255,68 @@ def test_slow_networks_are_no_error_in_a_short_time():
             "image": Tally(received, done, {"superseded": received - done}),
             "instance_mask": Tally(received, received),
         }
-        status = diagnostics.message("segan", Report("active", tallies=tallies, at=50 + n / 10))
-        assert status.status[0].level != ERROR
+        verdict, _ = diagnostics.assess("segan", Report("active", tallies=tallies, at=50 + n / 10))
+        assert verdict.level != ERROR
 
 
 def test_a_slow_start_is_no_error_yet():
     tallies = {"image": Tally(9, 0, {"superseded": 8}), "instance_mask": Tally(9, 9)}
-    message = Diagnostics().message("segan", Report("active", tallies=tallies, at=1.0))
-    assert message.status[0].level == OK
+    verdict, _ = Diagnostics().assess("segan", Report("active", tallies=tallies, at=1.0))
+    assert verdict.level == OK
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
 def test_lost_images_are_seen_from_the_stamps_alone(share):
-    gaps, chance = Gaps(window=400), random.Random(1)
+    loss, chance = Loss(window=400), random.Random(1)
     for n in range(400):
         if chance.random() >= share:
-            gaps.add(n * 33_000_000 + chance.randrange(2_000_000))
-    assert gaps.lost_share == pytest.approx(share, abs=0.08)
+            loss.add(n * 33_000_000 + chance.randrange(2_000_000))
+    assert loss.share == pytest.approx(share, abs=0.08)
+
+
+def test_ten_of_32_images_are_enough_to_see_that_the_others_were_lost():
+    loss, chance = Loss(), random.Random(3)
+    for n in sorted(chance.sample(range(32), 11)):
+        loss.add(SECOND + n * 100_000_000 + chance.randrange(2_000_000))
+    assert loss.share > 0.4
+
+
+@pytest.mark.parametrize("rates", [(15, 5), (5, 15), (30, 10, 30), (30, 15, 5), (15, 10), (10, 15)])
+def test_another_rate_is_no_loss_at_any_moment(rates):
+    loss, chance, stamp = Loss(), random.Random(1), SECOND
+    for rate in rates:
+        for _ in range(80):
+            stamp += SECOND // rate
+            loss.add(stamp + chance.randrange(2_000_000))
+            assert loss.share < 0.02
+
+
+def test_losses_are_seen_after_a_change_of_rate():
+    loss, chance = Loss(), random.Random(1)
+    for n in range(60):
+        loss.add(SECOND + n * SECOND // 15)
+    for n in range(60):
+        if chance.random() < 0.6:
+            loss.add(5 * SECOND + n * SECOND // 5)
+    assert loss.share > 0.15
 
 
 def test_camera_that_is_triggered_now_and_then_loses_nothing():
-    gaps, chance, stamp = Gaps(), random.Random(1), SECOND
+    loss, chance, stamp = Loss(), random.Random(1), SECOND
     for _ in range(60):
         stamp += round(chance.uniform(0.05, 0.6) * SECOND)
-        gaps.add(stamp)
-    assert gaps.lost_share == 0
+        loss.add(stamp)
+    assert loss.share == 0
 
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_pause_of_the_camera_is_no_loss(announced):
-    gaps, pause = Gaps(), SECOND // 4 if announced else 60 * SECOND
+    loss, pause = Loss(), SECOND // 4 if announced else 60 * SECOND
     for n in range(30):
-        gaps.add(SECOND + n * SECOND // 30 + (n > 15) * pause)
+        loss.add(SECOND + n * SECOND // 30 + (n > 15) * pause)
         if announced and n == 15:
-            gaps.interrupt()
-    assert gaps.lost_share == 0
+            loss.interrupt()
+    assert loss.share == 0
 
 
 def test_error_after_a_warning_reaches_the_log_of_ros(capfd):

@@ -51,7 +51,7 @@ def test_frames_are_answered_while_engines_are_built(start_node, robot, model, m
     assert report.engine.startswith("building ")
 
     release.set()
-    assert node.node._completion.model._build.wait(60)
+    robot.wait(lambda: node.node.report().engine == "ready", "the engines")
     robot.send(*image_and_mask(START + SECOND))
     robot.wait(lambda: len(graphs) == 2, "an answer of the engines")
     report = node.node.report()
@@ -71,7 +71,7 @@ def test_failed_engines_are_a_warning_with_the_reason(start_node, robot, model, 
 
     monkeypatch.setattr("segan_ros.ros.loader.Engines", partial(NoRoom, provider="openvino"))
     node = start_node(model=str(model), provider="openvino", engine_cache=str(model / "cache"))
-    assert node.node._completion.model._build.wait(60)
+    robot.wait(lambda: node.node.report().engine.startswith("failed"), "the end of the build")
     robot.send(*image_and_mask())
     level, text = level_and_text(node)
     assert level == b"\x01"
@@ -84,7 +84,7 @@ def test_cache_that_cannot_be_written_costs_no_frame(start_node, robot, model, m
     cache = partial(Engines, provider="openvino")
     monkeypatch.setattr("segan_ros.ros.loader.Engines", cache)
     node = start_node(model=str(model), provider="openvino", engine_cache=place)
-    assert node.node._completion.model._build.wait(60)
+    robot.wait(lambda: node.node.report().engine == "ready", "the engines")
     assert f"engine_cache {place} cannot be used" in caplog.text
     (graphs,) = listen(robot, node, "occlusion_graph")
     robot.send(*image_and_mask())

@@ -48,7 +48,7 @@ def run_program(ros):
 def test_pick_next_says_what_is_free(start_node, robot, run_program):
     node = start_node()
     program = run_program("pick_next")
-    robot.wait(lambda: "occlusion_graph" in node.node._outputs.wanted, "pick_next")
+    robot.wait(lambda: "occlusion_graph" in node.subscribed, "pick_next")
     robot.send(*image_and_mask())
     # The dummy model lets 3 hide 7 as well, with less certainty.
     assert "free to pick: 7, partly covered (of 2 objects)" in program.stdout.readline()
@@ -59,7 +59,7 @@ def test_pick_next_says_what_is_free(start_node, robot, run_program):
 def test_what_is_on_top_asks_the_service(start_node, robot, run_program):
     node = start_node()
     graphs = robot.hear("/segan/occlusion_graph", OcclusionGraph)
-    robot.wait(lambda: "occlusion_graph" in node.node._outputs.wanted, "a listener")
+    robot.wait(lambda: "occlusion_graph" in node.subscribed, "a listener")
     robot.send(*image_and_mask())
     robot.wait(lambda: graphs, "a graph")
 

@@ -18,7 +18,7 @@ from ros_harness import (
     SECOND,
     START,
     TIMEOUT,
-    hold_the_networks,
+    Gate,
     image_and_mask,
     image_message,
     level_and_text,
@@ -32,6 +32,7 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
 from segan_ros.messages.images import layout
+from segan_ros.ros.loader import load_model
 
 pytestmark = pytest.mark.ros
 
@@ -61,11 +62,8 @@ class TestCameraThatComesBack:
         objects, pictures = listen(robot, node, "objects", "amodal_labels")
         robot.send(*image_and_mask(START))
         robot.wait(lambda: objects and pictures, "the first camera's answer")
-        for publisher in robot._publishers.values():
-            robot.node.destroy_publisher(publisher)
-        robot._publishers.clear()
-        inputs = node.node._inputs
-        robot.wait(lambda: not any(inputs.publishers.values()), "the camera to go")
+        robot.unplug()
+        robot.wait(lambda: not any(node.node.report().publishers.values()), "the camera to go")
         rgb, mask = (
             cv2.resize(p, size[::-1], interpolation=cv2.INTER_NEAREST) for p in two_boxes()
         )
@@ -83,19 +81,18 @@ class TestCameraThatComesBack:
     def test_camera_info_of_the_old_resolution_is_named(self, start_node, robot):
         node = start_node(use_depth="always")
         markers = robot.hear("/segan/markers", MarkerArray)
-        robot.wait(lambda: node.node._outputs.wanted, "a listener")
+        robot.wait(lambda: node.subscribed, "a listener")
         k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
         info = robot.camera("camera_info", CameraInfo)
         info.publish(CameraInfo(width=640, height=480, k=k))
-        robot.wait(lambda: node.node._inputs._camera, "camera_info")
+        robot.wait(lambda: node.tally("camera_info").received, "camera_info")
         robot.camera("depth").publish(image_message(np.full((60, 80), 900, np.uint16), "16UC1"))
         robot.send(*image_and_mask(START))
         robot.wait(lambda: markers, "markers")
         text = "camera_info is for 640x480 but the image is 80x60, so it is not used; publish that"
         assert text in node.node.report().camera_problem
-        camera = node.node._inputs._camera
         info.publish(CameraInfo(width=640, height=480, k=k))
-        robot.wait(lambda: node.node._inputs._camera is not camera, "the same camera_info again")
+        robot.wait(lambda: node.tally("camera_info").received == 2, "the same camera_info again")
         assert text in node.node.report().camera_problem
         info.publish(CameraInfo(width=80, height=60, k=k))
         robot.wait(lambda: not node.node.report().camera_problem, "the right camera_info")
@@ -106,7 +103,7 @@ class TestCameraThatComesBack:
         node = start_node()
         info = robot.camera("camera_info", CameraInfo)
         info.publish(CameraInfo(width=160, height=120, k=[50.0, 0, 80, 0, 50, 60, 0, 0, 1]))
-        robot.wait(lambda: node.node._inputs._camera, "camera_info")
+        robot.wait(lambda: node.tally("camera_info").received, "camera_info")
         robot.send(*image_and_mask(START))
         robot.wait(lambda: node.node.report().camera_problem, "the complaint")
         rgb, mask = two_boxes((120, 160))
@@ -131,7 +128,7 @@ class TestMasks:
             before = node.tally(topic).received
             cameras[topic].publish(message)
             robot.wait(lambda t=topic, b=before: node.tally(t).received > b, "the message")
-            robot.wait(lambda: not node.node._pipeline.load, "the frame in work")
+            robot.wait(lambda: not node.node.report().in_work, "the frame in work")
         robot.wait(lambda: settled(node), "the queue to empty")
         robot.wait(lambda: len(graphs) == node.tally().done, "all graphs")
         return [
@@ -174,7 +171,9 @@ class TestMasks:
         assert self.play(robot, node, [("instance_mask", 0), ("image", 90)]) == []
         robot.wait(lambda: node.tally("instance_mask").lost, "the mask to be dropped")
         level, text = level_and_text(node)
-        assert level == b"\x01" and "raise sync_timeout (0.3 s), and sync_queue with" in text
+        assert (
+            level == b"\x01" and "later than sync_timeout (0.3 s), raise it and sync_queue" in text
+        )
 
     def test_masks_that_come_after_the_queue_is_full_are_named_with_the_remedy(
         self, start_node, robot
@@ -246,7 +245,7 @@ class TestClock:
             robot.wait(lambda n=n: node.tally().received == n + 1, "the image")
             robot.wait(lambda: settled(node), "the frame")
         level, text = level_and_text(node)
-        assert level == b"\x01" and "stamps jumped back" in text and "two publishers" in text
+        assert level == b"\x01" and "stamps jumped back" in text and "has two publishers" in text
         assert graphs
 
 
@@ -293,12 +292,12 @@ class TestModelReplaced:
             (folder / name).unlink()
         answer = reload(robot)
         assert not answer.success and name in answer.message
-        assert "the model was not replaced, the old one goes on" in answer.message
+        assert "the model was not replaced, the old one stays" in answer.message
         assert self.area(robot, node, objects, START + SECOND) == before
         assert self.digest(node) == digest and node.node.state == "active"
         robot.send(*image_and_mask(START + 2 * SECOND))
         level, text = level_and_text(node)
-        assert level == b"\x01" and text.endswith("mend its files and call ~/reload again")
+        assert level == b"\x01" and text.endswith("correct its files and call ~/reload again")
         (folder / name).write_bytes(content)
         assert reload(robot).success
         assert "~/reload" not in level_and_text(node)[1]
@@ -310,7 +309,7 @@ class TestModelReplaced:
         write_dummy_model(folder, grow=8)
         for step in ("deactivate", "cleanup", "configure", "activate"):
             node.do(getattr(node.node, f"trigger_{step}"))
-        robot.wait(lambda: node.node._outputs.wanted, "the listener")
+        robot.wait(lambda: node.subscribed, "the listener")
         assert self.area(robot, node, objects, START + SECOND) > before
 
     def test_frame_in_work_is_finished_with_the_old_one(self, start_node, robot, folder):
@@ -318,11 +317,11 @@ class TestModelReplaced:
         (objects,) = listen(robot, node, "objects")
         before = self.area(robot, node, objects, START)
         write_dummy_model(folder, grow=8)
-        entered, go_on = hold_the_networks(node.node)
+        segmentor = Gate(node, is_open=False)
         robot.send(*image_and_mask(START + SECOND))
-        robot.wait(entered.is_set, "the frame in work")
+        robot.wait(segmentor.entered.is_set, "the frame in work")
         assert reload(robot).success
-        go_on.set()
+        segmentor.open.set()
         robot.wait(lambda: len(objects) == 2, "the frame in work")
         assert objects[1].objects[0].amodal_area == before
         assert self.area(robot, node, objects, START + 2 * SECOND) > before
@@ -334,7 +333,7 @@ class TestModelReplaced:
         node = start_node(model=str(folder))
         (objects,) = listen(robot, node, "objects")
         self.area(robot, node, objects, START)
-        model = weakref.ref(node.node._completion.model)
+        model = weakref.ref(node.model)
         node.do(node.node.trigger_deactivate)
         node.do(node.node.trigger_activate)
         assert reload(robot).success
@@ -355,21 +354,21 @@ class TestModelReplaced:
         assert reload(robot).success and self.digest(node) != digest
 
     def test_node_that_is_shut_down_meanwhile_answers(self, start_node, robot, folder):
-        node = start_node(model=str(folder))
-        load, go_on = node.node._loader._load, threading.Event()
+        go_on = threading.Event()
+        go_on.set()
 
-        def slow():
+        def load(values):
             assert go_on.wait(TIMEOUT)
-            return load()
+            return load_model(values)
 
-        node.node._loader._load = slow
+        node = start_node(load_model=load, model=str(folder))
+        go_on.clear()
         client = robot.node.create_client(Trigger, "/segan/reload")
         robot.wait(client.service_is_ready, "the service")
         future = client.call_async(Trigger.Request())
         robot.wait(lambda: node.node.requests[0], "the request")
-        wait = node.node._loader.wait
-        node.node._loader.wait = lambda: (go_on.set(), wait())
-        node.do(node.node.trigger_shutdown)
+        # The node is shut down before it can take the model that was loaded.
+        node.do(lambda: (go_on.set(), node.node.trigger_shutdown()))
         robot.wait(future.done, "an answer")
         assert not future.result().success
         assert "the node became finalized meanwhile" in future.result().message
@@ -428,9 +427,10 @@ class TestCompressed:
         node = start_node()
         robot.node.create_publisher(CompressedImage, "image/compressed", 1)
         robot.wait(lambda: node.node.report().elsewhere, "the publisher")
+        robot.wait(lambda: node.node.report().silent, "the silence")
         level, text = level_and_text(node)
         assert level == b"\x01"
-        assert "/image/compressed is published: set image_transport to compressed" in text
+        assert "/image/compressed has a publisher: set image_transport to compressed" in text
 
     def test_damaged_depth_costs_no_frame_that_can_do_without(self, start_node, robot):
         node = start_node(depth_transport="compressed")
@@ -451,7 +451,7 @@ class TestCompressed:
         robot.camera("image/compressed", CompressedImage).publish(picture)
         robot.camera("instance_mask").publish(image_message(labels, "16UC1", START))
         robot.wait(lambda: graphs, "a graph")
-        assert node.node._inputs.topics["depth"] == "/depth/compressedDepth"
+        assert node.node.report().topics["depth"] == "/depth/compressedDepth"
 
     @pytest.mark.parametrize(
         ("transport", "expected"),
@@ -473,7 +473,7 @@ class TestCompressed:
         )
         try:
             node.start()
-            topics = node._inputs.topics
+            topics = node.report().topics
             assert tuple(topics[s] for s in ("image", "instance_mask", "depth")) == expected
             assert set(topics.values()) <= {s.topic_name for s in node.subscriptions}
         finally:

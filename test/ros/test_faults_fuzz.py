@@ -234,7 +234,7 @@ def test_no_message_stops_the_node_or_gets_lost(start_node, robot, transport):
     assert node.node.state == "active"
     for stream in STREAMS:
         tally = node.tally(stream)
-        assert tally.in_flight == node.node._inputs.waiting(stream)
+        assert tally.in_flight == node.node.report().waiting[stream]
         assert "internal_error" not in tally.dropped, node.node.report().texts["internal_error"]
         assert len(tally.dropped) > 3 and tally.done
     assert all(a.message or a.success for a in sender.answers)

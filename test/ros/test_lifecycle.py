@@ -1,14 +1,13 @@
 """In each state there is what belongs to it, and nothing is left of what came before."""
 
 import threading
-import weakref
 from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("rclpy")
 from lifecycle_msgs.srv import ChangeState, GetState
-from ros_harness import SECOND, START, TIMEOUT, image_and_mask, listen, open_when_told_to_stop
+from ros_harness import SECOND, START, Gate, image_and_mask, listen, open_when_told_to_stop
 from sensor_msgs.msg import CameraInfo
 
 from segan_ros.ros.interface import OUTPUTS
@@ -48,10 +47,10 @@ def test_cleanup_gives_the_networks_back(start_node, robot):
     listen(robot, node, "occlusion_graph")
     robot.send(*image_and_mask())
     robot.wait(lambda: node.tally().done, "a frame")
-    model = weakref.ref(node.node._completion.model)
+    assert node.model is not None
     node.do(node.node.trigger_deactivate)
     node.do(node.node.trigger_cleanup)
-    assert model() is None
+    assert node.model is None
 
 
 @pytest.mark.parametrize("steps", [[], ["configure"], ["configure", "activate"]])
@@ -63,27 +62,20 @@ def test_shutdown_from_every_state_leaves_nothing(start_node, steps):
     assert node.node.state == "finalized"
     left = belongings(node.node)
     assert left["threads"] == [] and left["subscriptions"] == 0 and left["timers"] == 0
-    assert node.node._completion is None
+    assert node.node.report().model == ""
 
 
 def test_deactivation_waits_for_the_frame_in_work_and_accounts_for_all(start_node, robot):
     node = start_node()
     listen(robot, node, "occlusion_graph")
-    segment, entered, go_on = node.node._completion.segment, threading.Event(), threading.Event()
-
-    def slow(*args):
-        entered.set()
-        assert go_on.wait(TIMEOUT)
-        return segment(*args)
-
-    node.node._completion.segment = slow
+    segmentor = Gate(node, is_open=False)
     for n in range(3):
         robot.send(*image_and_mask(START + n * SECOND))
-        robot.wait(entered.is_set, "the first frame in work")
+        robot.wait(segmentor.entered.is_set, "the first frame in work")
         robot.wait(lambda n=n: node.tally().received == n + 1, "the frame")
     robot.send(image_and_mask(START + 3 * SECOND)[0], None)
     robot.wait(lambda: node.tally().received == 4, "the image without a mask")
-    open_when_told_to_stop(node.node._pipeline._worker, go_on)
+    open_when_told_to_stop(node.node.pipeline.stopping, segmentor.open)
     node.do(node.node.trigger_deactivate)
     tally = node.tally()
     assert tally.done == 1 and tally.in_flight == 0
@@ -133,7 +125,7 @@ def test_configuration_that_fails_is_undone(start_node, monkeypatch):
     bad = replace(OUTPUTS[1], name="no name of a topic")
     monkeypatch.setattr("segan_ros.ros.outputs.OUTPUTS", (OUTPUTS[0], bad))
     node.do(node.node.trigger_configure)
-    assert node.node.state == "unconfigured" and node.node._completion is None
+    assert node.node.state == "unconfigured" and node.node.report().model == ""
     assert belongings(node.node) == before
 
 
@@ -142,14 +134,14 @@ def test_deactivation_that_fails_leads_to_unconfigured(start_node, monkeypatch):
     node = start_node(active=False)
     before = belongings(node.node)
     node.do(node.node.start)
-    close, broken = node.node._pipeline.close, [OSError("no")]
+    close, broken = node.node.pipeline.close, [OSError("no")]
 
     def once(*arguments):
         if broken:
             raise broken.pop()
         close(*arguments)
 
-    monkeypatch.setattr(node.node._pipeline, "close", once)
+    monkeypatch.setattr(node.node.pipeline, "close", once)
     node.do(node.node.trigger_deactivate)
     assert node.node.state == "unconfigured"
     assert belongings(node.node) == before

@@ -1,7 +1,6 @@
 """The node under load: the graph before the painter, the newest frame, answers given again."""
 
 from contextlib import ExitStack
-from threading import Event
 
 import pytest
 
@@ -13,6 +12,7 @@ from ros_harness import (
     SECOND,
     START,
     TIMEOUT,
+    Gate,
     image_and_mask,
     image_message,
     listen,
@@ -27,24 +27,6 @@ from segan_ros.ros.diagnostics import values
 pytestmark = pytest.mark.ros
 
 
-class Gate:
-    """Lets a network of the node run only when told so, and counts its runs."""
-
-    def __init__(self, node, network, is_open=False):
-        model = node.node._completion.model
-        self.entered, self.open, self.runs = Event(), Event(), 0
-        if is_open:
-            self.open.set()
-        self._network = getattr(model, network)
-        setattr(model, network, self._run)
-
-    def _run(self, *inputs):
-        self.runs += 1
-        self.entered.set()
-        assert self.open.wait(TIMEOUT)
-        return self._network(*inputs)
-
-
 def set_parameter(node, name, value):
     (result,) = node.do(lambda: node.node.set_parameters([Parameter(name, value=value)]))
     assert result.successful, result.reason
@@ -56,7 +38,7 @@ def stamps_of(messages):
 
 def test_graph_does_not_wait_for_the_painter(start_node, robot):
     node = start_node()
-    painter = Gate(node, "paint")
+    painter = Gate(node, "paint", is_open=False)
     soon = listen(robot, node, "occlusion_graph", "amodal_labels", "boxes", "points", "markers")
     (objects,), graphs = listen(robot, node, "objects"), soon[0]
     robot.send(*image_and_mask())
@@ -72,7 +54,7 @@ def test_graph_does_not_wait_for_the_painter(start_node, robot):
 
 def test_newest_frame_waits_for_one_frame_alone(start_node, robot):
     node = start_node()
-    segmentor = Gate(node, "segment")
+    segmentor = Gate(node, is_open=False)
     (graphs,) = listen(robot, node, "occlusion_graph")
     for topic in ("image", "instance_mask"):
         robot.camera(topic, reliability=RELIABLE)
@@ -82,7 +64,7 @@ def test_newest_frame_waits_for_one_frame_alone(start_node, robot):
     for n, stamp in enumerate(stamps[1:]):
         robot.send(*image_and_mask(stamp))
         robot.wait(lambda n=n: node.tally("instance_mask").done == n + 2, "the frame to come in")
-        assert node.node._pipeline.load <= 2
+        assert node.node.report().in_work <= 2
     assert node.tally().dropped == {"superseded": 8}
     segmentor.open.set()
     robot.wait(lambda: stamps[-1] in stamps_of(graphs), "the newest frame")
@@ -116,8 +98,8 @@ def test_answers_are_given_again_while_nothing_changes(
     start_node, robot, reuse_change, views, runs
 ):
     node = start_node(reuse_change=reuse_change)
-    segmentor = Gate(node, "segment", is_open=True)
-    painter = Gate(node, "paint", is_open=True)
+    segmentor = Gate(node)
+    painter = Gate(node, "paint")
     graphs, objects = listen(robot, node, "occlusion_graph", "objects")
     for n, view in enumerate(views):
         image, mask = shown(START + n * SECOND, **view)
@@ -131,7 +113,7 @@ def test_answers_are_given_again_while_nothing_changes(
 
 def test_depth_that_comes_or_goes_ends_the_reuse(start_node, robot):
     node = start_node(reuse_change=2.0, use_depth="auto", sync_timeout=0.2)
-    segmentor = Gate(node, "segment", is_open=True)
+    segmentor = Gate(node)
     (objects,) = listen(robot, node, "objects")
     depth = robot.camera("depth", reliability=RELIABLE)
     came = 0
@@ -161,7 +143,7 @@ def test_reused_answer_has_no_appearance_once_it_is_switched_off(start_node, rob
 
 def test_changed_setting_ends_the_reuse(start_node, robot):
     node = start_node(reuse_change=2.0)
-    segmentor = Gate(node, "segment", is_open=True)
+    segmentor = Gate(node)
     (graphs,) = listen(robot, node, "occlusion_graph")
     robot.send(*shown(START))
     robot.wait(lambda: len(graphs) == 1, "an answer")

@@ -11,6 +11,7 @@ from ros_harness import (
     RELIABLE,
     SECOND,
     START,
+    Gate,
     image_and_mask,
     image_message,
     level_and_text,
@@ -69,23 +70,21 @@ def test_visible_pixels_stay_in_the_whole_mask(start_node, robot):
 
 def test_nothing_is_worked_out_while_nobody_listens(start_node, robot):
     node = start_node()
-    node.node._completion.segment = None  # calling it would be an internal error
+    segmentor = Gate(node)
     robot.send(*image_and_mask())
     robot.wait(lambda: node.tally().lost, "the frame to be dropped")
     assert node.tally().dropped == {"no_subscriber": 1}
-    assert node.tally(MASK).done == 1
+    assert node.tally(MASK).done == 1 and segmentor.runs == 0
 
 
 @pytest.mark.parametrize("names, painted", [(["occlusion_graph"], False), (["objects"], True)])
 def test_appearance_is_painted_only_for_listeners_of_objects(start_node, robot, names, painted):
     node = start_node()
-    asked = []
-    paint = node.node._completion.model.paint
-    node.node._completion.model.paint = lambda canvases: asked.append(1) or paint(canvases)
+    painter = Gate(node, "paint")
     (heard,) = listen(robot, node, *names)
     robot.send(*image_and_mask())
     robot.wait(lambda: heard, "an answer")
-    assert bool(asked) == painted
+    assert bool(painter.runs) == painted
 
 
 def test_appearance_is_not_painted_when_switched_off(start_node, robot):
@@ -153,25 +152,22 @@ def test_diagnostics_tell_what_runs_and_what_was_counted(start_node, robot):
     assert heard[-1].status[0].name == "segan: amodal completion"
 
 
-def test_silence_is_a_warning_that_names_the_topic(start_node):
+def test_silence_is_a_warning_that_names_the_topic(start_node, robot):
     node = start_node()
+    robot.wait(lambda: node.node.report().silent, "the silence")
     level, text = level_and_text(node)
-    assert level == b"\x01" and "nothing comes in on /image and /instance_mask" in text
+    assert level == b"\x01" and "nothing received on /image and /instance_mask" in text
 
 
 def test_error_in_the_worker_is_counted_and_the_node_goes_on(start_node, robot):
     node = start_node()
     (graphs,) = listen(robot, node, "occlusion_graph")
-    segment = node.node._completion.segment
-
-    def broken(*_):
-        raise RuntimeError("the network is on fire")
-
-    node.node._completion.segment = broken
+    segmentor = Gate(node)
+    segmentor.error = RuntimeError("the network is on fire")
     robot.send(*image_and_mask(START))
     robot.wait(lambda: node.tally().dropped.get("internal_error"), "the error to be counted")
     level, text = level_and_text(node)
     assert level == b"\x02" and "the network is on fire" in text
-    node.node._completion.segment = segment
+    segmentor.error = None
     robot.send(*image_and_mask(START + SECOND))
     robot.wait(lambda: graphs, "the next frame")

@@ -106,12 +106,20 @@ class TestOnANode:
         assert result.reason == "occluders is 'some'; choose one of model, labelled, any"
         assert node.node.parameters["occluders"] == "model"
 
-    def test_good_value_at_run_time_holds_from_the_next_frame_on(self, start_node):
+    def test_good_value_at_run_time_holds_from_the_next_frame_on(self, start_node, robot):
+        from ros_harness import SECOND, START, image_and_mask, listen
+
         node = start_node()
-        assert self.set(node, min_overlap_area=77).successful
-        assert node.node._pipeline._settings.edges.min_overlap_area == 77
+        (graphs,) = listen(robot, node, "occlusion_graph")
+        assert self.set(node, min_overlap_area=100_000).successful
+        robot.send(*image_and_mask(START))
+        robot.wait(lambda: graphs, "a graph")
+        assert not graphs[0].edges
+        assert self.set(node, min_overlap_area=15).successful
         assert self.set(node, sync_slop=0.25).successful
-        assert node.node._inputs._synchronizer.slop == 250_000_000
+        robot.send(image_and_mask(START + SECOND)[0], image_and_mask(START + SECOND * 6 // 5)[1])
+        robot.wait(lambda: len(graphs) == 2, "a graph of stamps that differ by 0.2 s")
+        assert graphs[1].edges
 
     def test_all_values_as_they_are_may_be_set_at_any_time(self, start_node):
         """What `ros2 param load` does with the node's own dump."""

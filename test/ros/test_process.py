@@ -316,7 +316,7 @@ def test_node_under_another_name_and_namespace_answers_on_remapped_topics(start_
         for topic, message in zip(
             ("/cam/rgb", "/cam/ids"), image_and_mask(START + n * SECOND // 30), strict=True
         ):
-            robot._publishers[topic].publish(message)
+            robot.publish(topic, message)
         return objects
 
     robot.wait(answered, "objects")

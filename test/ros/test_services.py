@@ -1,7 +1,6 @@
 """Services answer, and say why where they cannot; the node lives on."""
 
 import pytest
-from ros_harness import hold_the_networks
 
 pytest.importorskip("rclpy")
 import numpy as np
@@ -10,6 +9,7 @@ from rclpy.parameter import Parameter
 from ros_harness import (
     SECOND,
     START,
+    Gate,
     image_and_mask,
     image_message,
     listen,
@@ -141,68 +141,63 @@ def test_services_of_an_inactive_node_say_what_to_do(start_node, robot):
 
 
 def test_error_in_a_request_is_an_answer(fed, robot):
-    def broken(*_):
-        raise RuntimeError("the network is on fire")
-
-    segment, fed.node._completion.segment = fed.node._completion.segment, broken
+    segmentor = Gate(fed)
+    segmentor.error = RuntimeError("the network is on fire")
     answer = complete(robot, use_latest=True)
     assert not answer.success and "the network is on fire" in answer.message
-    fed.node._completion.segment = segment
+    segmentor.error = None
     assert complete(robot, use_latest=True).success
 
 
 def test_long_request_does_not_hold_up_the_node(fed, robot):
-    entered, go_on = hold_the_networks(fed.node)
+    segmentor = Gate(fed, is_open=False)
     client = robot.node.create_client(CompleteObjects, "/segan/complete")
     robot.wait(client.service_is_ready, "the service")
     future = client.call_async(CompleteObjects.Request(use_latest=True))
-    robot.wait(entered.is_set, "the request in work")
+    robot.wait(segmentor.entered.is_set, "the request in work")
     assert robot.ask(SetBool, "/segan/enable", SetBool.Request(data=True)).success
     assert not future.done()
-    go_on.set()
+    segmentor.open.set()
     robot.wait(future.done, "the answer")
     assert future.result().success
 
 
 def test_request_in_waiting_is_answered_when_the_node_is_deactivated(fed, robot):
-    entered, go_on = hold_the_networks(fed.node)
+    segmentor = Gate(fed, is_open=False)
     client = robot.node.create_client(CompleteObjects, "/segan/complete")
     robot.wait(client.service_is_ready, "the service")
     futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]
-    robot.wait(entered.is_set, "the first request in work")
-    robot.wait(lambda: fed.node._pipeline._worker._calls, "the second one in waiting")
-    open_when_told_to_stop(fed.node._pipeline._worker, go_on)
+    robot.wait(segmentor.entered.is_set, "the first request in work")
+    robot.wait(lambda: fed.node.requests == (2, 0), "the second one in waiting")
+    open_when_told_to_stop(fed.node.pipeline.stopping, segmentor.open)
     fed.do(fed.node.trigger_deactivate)
     robot.wait(lambda: all(f.done() for f in futures), "both answers")
     assert futures[0].result().success
-    assert futures[1].result().message == "the node was deactivated"
+    assert "the node was deactivated" in futures[1].result().message
 
 
 def test_open_requests_are_answered_when_the_node_is_shut_down(fed, robot):
-    entered, go_on = hold_the_networks(fed.node)
+    segmentor = Gate(fed, is_open=False)
     client = robot.node.create_client(CompleteObjects, "/segan/complete")
     robot.wait(client.service_is_ready, "the service")
     futures = [client.call_async(CompleteObjects.Request(use_latest=True)) for _ in range(2)]
-    robot.wait(entered.is_set, "the first request in work")
-    robot.wait(lambda: fed.node._pipeline._worker._calls, "the second one in waiting")
-    assert fed.node.requests == (2, 0)
-    open_when_told_to_stop(fed.node._pipeline._worker, go_on)
+    robot.wait(segmentor.entered.is_set, "the first request in work")
+    robot.wait(lambda: fed.node.requests == (2, 0), "the second one in waiting")
+    open_when_told_to_stop(fed.node.pipeline.stopping, segmentor.open)
     fed.do(fed.node.trigger_shutdown)
     robot.wait(lambda: all(f.done() for f in futures), "both answers")
     assert futures[0].result().success
-    assert futures[1].result().message == "the node was deactivated"
+    assert "the node was deactivated" in futures[1].result().message
     assert fed.node.requests == (2, 2)
     assert "the node is not active" in complete(robot, use_latest=True).message
 
 
 def test_poll_and_then_appearance_of_one_frame_segment_it_once(fed, robot):
-    model, segmented = fed.node._completion.model, []
-    segment = model.segment
-    model.segment = lambda *args: segmented.append(1) or segment(*args)
+    segmentor = Gate(fed)
     assert removal_order(robot, target_id=3).success
     answer = complete(robot, use_latest=True, with_appearance=True)
     assert all(o.appearance.image.data for o in answer.objects.objects)
-    assert segmented == [1]
+    assert segmentor.runs == 1
 
 
 def test_appearances_of_one_frame_are_asked_for_one_by_one(fed, robot):
@@ -247,7 +242,7 @@ def test_camera_info_that_gives_no_boxes_is_a_remark(node, robot):
 def test_camera_info_of_the_latest_frame_that_gives_no_boxes_is_a_remark(node, robot):
     k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
     robot.camera("camera_info", CameraInfo).publish(CameraInfo(width=1280, height=720, k=k))
-    robot.wait(lambda: node.node._inputs._camera, "camera_info")
+    robot.wait(lambda: node.tally("camera_info").received, "camera_info")
     robot.send(*image_and_mask(START))
     robot.wait(lambda: node.tally().lost, "the frame")
     answer = complete(robot, use_latest=True)

@@ -115,7 +115,7 @@ def test_topics_carry_boxes_and_points_of_each_frame(start_node, robot, monkeypa
     asked = request()
     camera = robot.camera("camera_info", CameraInfo)
     camera.publish(asked.camera_info)
-    robot.wait(lambda: node.node._inputs._camera is not None, "camera_info")
+    robot.wait(lambda: node.tally("camera_info").received, "camera_info")
     robot.camera("depth").publish(asked.depth)
     robot.send(asked.image, asked.labels)
     robot.wait(lambda: boxes and points and markers, "boxes, points and markers")

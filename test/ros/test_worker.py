@@ -88,7 +88,7 @@ def test_too_many_calls_are_refused(gate):
     assert gate.entered.wait(TIMEOUT)
     for _ in range(MAX_CALLS):
         gate.worker.call(lambda: None)
-    with pytest.raises(OverflowError, match="ask again later"):
+    with pytest.raises(OverflowError, match="try again later"):
         gate.worker.call(lambda: None)
 
 
@@ -97,7 +97,7 @@ def test_stop_ends_the_thread_and_hands_back_what_is_left(gate):
     assert gate.entered.wait(TIMEOUT)
     gate.worker.offer(2)
     waiting = gate.worker.call(lambda: None)
-    open_when_told_to_stop(gate.worker, gate.open)
+    open_when_told_to_stop(gate.worker.stopping, gate.open)
     assert gate.worker.stop() == [2]
     assert gate.handled == [1]
     assert not any(t.name == "w" for t in threading.enumerate())

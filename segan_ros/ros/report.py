@@ -1,0 +1,74 @@
+"""The node at one moment, as plain data: what diagnostics, log and tests look at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from segan_ros.ros.counters import Tally
+from segan_ros.ros.synchronizer import STREAMS
+
+
+@dataclass(frozen=True)
+class Report:
+    """The node at one moment.
+
+    Args:
+        state: label of the lifecycle state.
+        problem: why the node could not be configured or activated; empty = nothing wrong.
+        enabled: see the service ``~/enable``.
+        model, digest, provider, precision: what runs; empty while unconfigured.
+        engine: state of the engines that the provider builds; empty where it builds none.
+        reload_problem: why ``~/reload`` did not replace the model; empty = it did.
+        tallies: by input, since the node started.
+        waiting: messages of each input that wait for their partners.
+        in_work: frames in the worker, 0..2.
+        silent: inputs that have stopped, or have not begun.
+        topics: full topic name by input, while active.
+        publishers: how many each of these topics has.
+        elsewhere: published topics of the other image_transport, by input.
+        parameters: values by name.
+        times: stage -> median, 95 %, largest seconds.
+        reused: frames that got the result of an earlier one.
+        subscribed: outputs that have subscribers.
+        calibrated: whether a camera_info with a calibration came in.
+        lost_share: estimated share of images that never came.
+        camera_problem: why camera_info is not used; empty = it is, or there is none.
+        jumps: how often stamps jumped back.
+        texts: last log line by reason.
+        at: seconds of a monotonic clock.
+    """
+
+    state: str
+    problem: str = ""
+    enabled: bool = True
+    model: str = ""
+    digest: str = ""
+    provider: str = ""
+    precision: str = ""
+    engine: str = ""
+    reload_problem: str = ""
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    in_work: int = 0
+    silent: Collection[str] = ()
+    topics: dict[str, str] = field(default_factory=dict)
+    publishers: dict[str, int] = field(default_factory=dict)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    times: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    reused: int = 0
+    subscribed: Collection[str] = ()
+    calibrated: bool = False
+    lost_share: float = 0.0
+    camera_problem: str = ""
+    jumps: int = 0
+    texts: dict[str, str] = field(default_factory=dict)
+    at: float = 0.0
+
+    def since(self, before: Report) -> dict[str, Tally]:
+        """What happened to each input after another report."""
+        return {
+            s: self.tallies.get(s, Tally()).since(before.tallies.get(s, Tally())) for s in STREAMS
+        }
