@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import tensorrt_rtx as trt
 
-MIN, OPT, MAX = 1, 8, 16  # objects per call, as segan_ros.runtime.sessions asks for
+MIN, OPT, MAX = 1, 8, 16  # objects per call, as segan_ros.runtime.network has them
 
 
 class Log(trt.ILogger):

@@ -204,7 +204,8 @@ class SeganNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.use(completion)
         model = completion.model
-        return f"model {model.spec.name} {model.digest} ({model.folder}) on {model.provider}"
+        runs = f"{model.provider} {model.precision}"
+        return f"model {model.spec.name} {model.digest} ({model.folder}) on {runs}"
 
     async def _reload(self, wait: Wait) -> str:
         """Load the model's files again; the old model serves meanwhile, and stays if that fails.

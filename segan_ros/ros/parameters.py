@@ -106,8 +106,9 @@ PARAMETERS = (
     Parameter(
         "precision",
         "auto",
-        "Precision of the networks, where the provider supports it: auto is fp16 on TensorRT and "
-        "fp32 elsewhere; int8 needs quantised files and runs on TensorRT and OpenVINO.",
+        "Precision of the networks, where the provider supports it: auto is fp16 on TensorRT, bf16 "
+        "on OpenVINO where the CPU has it (AVX512_BF16 or AMX), and fp32 elsewhere; int8 needs "
+        "quantised files and runs on TensorRT and OpenVINO.",
         choices=PRECISIONS,
         changes=UNCONFIGURED,
     ),

@@ -2,41 +2,27 @@
 
 A folder of the cache holds one network's engine as ONNX Runtime wrote it, and ``manifest.json``,
 which says what it was built from and for, and how its files must look. A folder appears under its
-name only when it is complete. Building happens in a process of its own: ONNX Runtime holds Python's
-lock meanwhile, which would stop the node, and a builder that dies of memory takes nobody along.
+name only when it is complete.
 """
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import logging
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 
 from segan_ros.home import NoHomeError, expanded
+from segan_ros.runtime.engine_builder import EngineError, Watch, run_builder
 from segan_ros.runtime.gpu import gpu, tensorrt_version
-from segan_ros.runtime.sessions import (
-    MAX_BATCH,
-    USUAL_BATCH,
-    Network,
-    first_line,
-    open_session,
-    provider_options,
-    shapes,
-)
+from segan_ros.runtime.network import MAX_BATCH, USUAL_BATCH, Network, shapes
+from segan_ros.runtime.providers import provider_options
 
 LOG = logging.getLogger(__name__)
 
@@ -46,19 +32,7 @@ UNFINISHED = ".building-"
 ROOM_PER_NETWORK = 3
 """Free space that a build needs, in sizes of the ONNX file."""
 PATIENCE = 6 * 3600
-"""Seconds after which an unfinished folder belongs to nobody any more."""
-REPORT_EVERY = 30
-"""Seconds between two lines of the log while an engine is being built."""
-
-PR_SET_PDEATHSIG = 1
-
-
-Watch = Callable[[subprocess.Popen[bytes]], None]
-"""Called with a builder's process as soon as it runs; whoever kills that ends the build."""
-
-
-class EngineError(Exception):
-    """An engine could not be built."""
+"""Seconds after which an unfinished folder is taken for abandoned."""
 
 
 class Engines:
@@ -121,7 +95,7 @@ class Engines:
         unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=place))
         try:
             options = provider_options(self.provider, network, precision, threads, unfinished)
-            _run_builder(network, self.provider, options, threads, watch)
+            run_builder(network, self.provider, options, threads, watch)
             if not any(unfinished.iterdir()):
                 raise EngineError("ONNX Runtime built the network but wrote no engine")
             check_unchanged(network)
@@ -134,10 +108,8 @@ class Engines:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def renew(self, network: Network, precision: str) -> None:
-        """Accept an engine as it is now, after it was seen to work.
-
-        A runtime that finds an engine stale in its own eyes writes it anew while it loads it.
-        """
+        """Accept an engine as it is now, after it was seen to work: ONNX Runtime may rebuild an
+        engine that it considers stale while it loads it."""
         key = self._key(network, precision)
         for place in self._places():
             folder = place / _name(network, key)
@@ -248,79 +220,3 @@ def _clear(folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
         except FileNotFoundError:
             continue
-
-
-def _run_builder(
-    network: Network,
-    provider: str,
-    options: dict[str, str],
-    threads: int,
-    watch: Watch | None,
-) -> None:
-    order = {
-        "path": str(network.path.absolute()),
-        "inputs": network.inputs,
-        "provider": provider,
-        "options": options,
-        "threads": threads,
-        "parent": os.getpid(),
-    }
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "segan_ros.runtime.engines", json.dumps(order)],
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                # What the runtime prints must not come after the last line, the reason.
-                "PYTHONUNBUFFERED": "1",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: we end it in our own way
-        )
-        if watch is not None:
-            watch(process)
-        code = _waited(process, network.path)
-        said.seek(0)
-        lines = said.read().decode(errors="replace").strip().splitlines()
-    if code < 0:
-        name = signal.Signals(-code).name
-        raise EngineError(f"the builder was ended by {name}; is there too little memory?")
-    if code:
-        raise EngineError(first_line(lines[-1]) if lines else f"the builder ended with {code}")
-
-
-def _waited(process: subprocess.Popen[bytes], path: Path) -> int:
-    """The builder's exit code; a line in the log now and then until it ends."""
-    start = time.monotonic()
-    while True:
-        try:
-            return process.wait(REPORT_EVERY)
-        except subprocess.TimeoutExpired:
-            LOG.info("building the engine of %s: %d s", path, time.monotonic() - start)
-
-
-def _builder(order: dict[str, Any]) -> None:
-    """The builder's process: a session whose options make ONNX Runtime write its engine."""
-    # Whoever kills the node must not leave a builder behind that holds the GPU for minutes.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != order["parent"]:  # it ended before that
-        raise ValueError("whoever wanted this engine is gone")
-    inputs = {name: tuple(shape) for name, shape in order["inputs"].items()}
-    network = Network(Path(order["path"]), inputs)
-    session = open_session(network, order["provider"], order["options"], order["threads"])
-    for count in (1, MAX_BATCH):
-        answers = session.run(None, network.zeros(count))
-        if not all(np.isfinite(answer).all() for answer in answers):
-            raise ValueError(
-                f"the engine of {network.path} answers a black picture with NaN or inf; choose "
-                "precision fp32"
-            )
-
-
-if __name__ == "__main__":
-    try:
-        _builder(json.loads(sys.argv[1]))
-    except Exception as failure:
-        sys.exit(f"{failure}")

@@ -1,4 +1,4 @@
-"""Exported networks at work: a folder of ONNX files in, `segment` and `paint` out."""
+"""A model folder, loaded: `segment` and `paint` with its two networks, on one provider."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ import onnxruntime as ort
 from segan_ros.frame import Planes
 from segan_ros.home import NoHomeError, expanded
 from segan_ros.resources import resource_path
-from segan_ros.runtime.build import EngineBuild
-from segan_ros.runtime.engines import EngineError, Engines, Watch, check_unchanged
-from segan_ros.runtime.sessions import (
-    FIXED_BATCH,
-    MAX_BATCH,
+from segan_ros.runtime.background import EngineBuild
+from segan_ros.runtime.engine_builder import Watch
+from segan_ros.runtime.engines import Engines, check_unchanged
+from segan_ros.runtime.network import MAX_BATCH, Network
+from segan_ros.runtime.providers import (
     PRECISIONS,
     PROVIDERS,
-    Network,
     ProviderError,
     UnavailableError,
-    failure,
-    open_session,
+    choose,
     precision_on,
     provider_options,
     require,
 )
+from segan_ros.runtime.sessions import FIXED_BATCH, failure, open_session
 from segan_ros.runtime.spec import ModelError, ModelSpec
 
 __all__ = ["MAX_BATCH", "PRECISIONS", "PROVIDERS", "Model", "load_model", "model_folder"]
@@ -128,23 +127,8 @@ class Model:
         self._engines = engines or Engines()
         self._build: EngineBuild | None = None
         self._files: dict[str, tuple[Network, Network]] = {}
-        names = list(PROVIDERS) if provider == "auto" else [provider]
-        must_build = False
-        for name in names:
-            try:
-                running = self._begin(name, named=name == provider)
-            except (ProviderError, EngineError) as error:
-                if name == names[-1]:
-                    raise ModelError(f"provider {name}: {error}") from None
-                LOG.info("provider %s skipped: %s", name, error)
-                continue
-            if running is not None:
-                self._running = running
-                break
-            must_build = True
-            if name == names[-1]:
-                names += list(PROVIDERS)[list(PROVIDERS).index(name) + 1 :]
-        if must_build:
+        self._running, waits = choose(provider, lambda n: self._begin(n, named=n == provider))
+        if waits:
             self._build = EngineBuild(self._change_over)
 
     def __repr__(self) -> str:
@@ -159,7 +143,7 @@ class Model:
 
     @property
     def precision(self) -> str:
-        """At what precision: ``fp32``, ``fp16`` or ``int8``."""
+        """At what precision: ``fp32``, ``bf16``, ``fp16`` or ``int8``."""
         return self._running.precision
 
     @property
@@ -173,8 +157,8 @@ class Model:
         one will not do."""
         if precision not in ("auto", self.precision):
             raise ModelError(
-                f"precision is {precision} but {self.provider} would run {self.precision}; choose "
-                "another provider or precision"
+                f"precision is {precision} but {self.provider} would run {self.precision} here; "
+                "choose another provider or precision"
             )
 
     @property

@@ -29,25 +29,29 @@ from dummy_model import (
 from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from segan_ros.runtime import engines as engines_module
-from segan_ros.runtime.build import EngineBuild
-from segan_ros.runtime.engines import MANIFEST, UNFINISHED, EngineError, Engines
+from segan_ros.runtime.background import EngineBuild
+from segan_ros.runtime.engine_builder import EngineError
+from segan_ros.runtime.engines import MANIFEST, UNFINISHED, Engines
 from segan_ros.runtime.model import Model
-from segan_ros.runtime.sessions import (
-    MAX_BATCH,
+from segan_ros.runtime.network import MAX_BATCH, Network
+from segan_ros.runtime.providers import (
     PROVIDERS,
-    Network,
     ProviderError,
     UnavailableError,
-    failure,
     load_cuda,
-    open_session,
-    precision_on,
     provider_options,
     require,
 )
+from segan_ros.runtime.sessions import failure, open_session
 from segan_ros.runtime.spec import ModelError
 
 PAINTER = {"canvas": (3, 32, 32)}
+
+
+@pytest.fixture(autouse=True)
+def a_cpu_without_bf16(monkeypatch):
+    """Engines of OpenVINO answer as the CPU does, to its digits."""
+    monkeypatch.setattr("segan_ros.runtime.providers.computes_bf16", lambda: False)
 
 
 @pytest.fixture
@@ -96,8 +100,8 @@ def test_tensorrt_is_told_the_precision(painter, precision, half, quantised):
 )
 def test_what_tensorrt_lacks_is_said_before_any_build(monkeypatch, gpu, version, message):
     monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
-    monkeypatch.setattr("segan_ros.runtime.sessions.gpu", lambda: gpu)
-    monkeypatch.setattr("segan_ros.runtime.sessions.tensorrt_version", lambda: version)
+    monkeypatch.setattr("segan_ros.runtime.providers.gpu", lambda: gpu)
+    monkeypatch.setattr("segan_ros.runtime.providers.tensorrt_version", lambda: version)
     with pytest.raises(ProviderError, match=message):
         require("tensorrt")
 
@@ -117,20 +121,13 @@ def test_what_tensorrt_lacks_is_said_before_any_build(monkeypatch, gpu, version,
 )
 def test_cuda_that_does_not_load_is_named(monkeypatch, capsys, painter, said, reason):
     monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
-    monkeypatch.setattr("segan_ros.runtime.sessions.gpu", lambda: "a GPU")
+    monkeypatch.setattr("segan_ros.runtime.providers.gpu", lambda: "a GPU")
     monkeypatch.setattr(ort, "preload_dlls", lambda: said and print(said), raising=False)
     load_cuda.cache_clear()
     with pytest.raises(UnavailableError, match=reason):
         open_session(painter, "cuda", {}, 0)
     load_cuda.cache_clear()
     assert capsys.readouterr().out == ""
-
-
-def test_precision_is_what_a_provider_can_do():
-    assert precision_on("tensorrt", "auto") == precision_on("tensorrt", "fp16") == "fp16"
-    assert precision_on("cpu", "auto") == precision_on("cpu", "fp16") == "fp32"
-    assert precision_on("openvino", "int8") == precision_on("tensorrt", "int8") == "int8"
-    assert precision_on("cpu", "int8") == precision_on("cuda", "int8") == "fp32"
 
 
 @COMPILES
@@ -229,7 +226,7 @@ def test_without_a_writable_cache_engines_last_as_long_as_the_process(tmp_path, 
 
 def test_builder_of_a_process_that_is_gone_ends(painter):
     order = {"parent": 1, "path": str(painter.path)}
-    command = [sys.executable, "-m", "segan_ros.runtime.engines", json.dumps(order)]
+    command = [sys.executable, "-m", "segan_ros.runtime.engine_builder", json.dumps(order)]
     builder = subprocess.run(command, capture_output=True, text=True, check=False)
     assert builder.returncode == 1 and "is gone" in builder.stderr
 
@@ -307,7 +304,7 @@ def test_the_model_serves_while_its_engines_are_built_and_changes_over(folder, t
         np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
         assert model._build.wait(60)
     assert (model.provider, model.engine) == ("openvino", "ready")
-    assert "engines ready: now on openvino fp32" in caplog.text
+    assert "engines ready: now on openvino" in caplog.text
     np.testing.assert_allclose(model.paint(canvases()), canvases(), atol=1e-6)
 
     again = Model(folder, "openvino", engines=cache)
@@ -581,5 +578,5 @@ def test_int8_takes_the_quantised_files(folder):
 
 
 def test_unknown_precision_is_refused(folder):
-    with pytest.raises(ModelError, match="precision is 'half'; known are auto, fp32, fp16, int8"):
+    with pytest.raises(ModelError, match="precision is 'half'; known are auto, fp32, bf16, "):
         Model(folder, "cpu", precision="half")

@@ -21,7 +21,7 @@ int cuDeviceGetAttribute(int *value, int which, int device) {
 int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = 61ul << 30; return device != 7; }
 """
 TENSORRT = "int getInferLibVersion(void) { return VERSION; }"
-ASK = "from segan_ros.gpu import gpu, tensorrt_version; print(gpu(), tensorrt_version())"
+ASK = "from segan_ros.runtime.gpu import gpu, tensorrt_version; print(gpu(), tensorrt_version())"
 
 
 def compile_library(path, code):

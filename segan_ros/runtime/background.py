@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from segan_ros.runtime.engines import Watch
+from segan_ros.runtime.engine_builder import Watch
 
 LOG = logging.getLogger(__name__)
 
