@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from segan_ros.commands.depth_scale import add_depth_scale
 from segan_ros.completion import SceneCompleter, TooManyObjectsError
+from segan_ros.depth import MILLIMETRE
 from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import enlarged, overlay
@@ -23,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("input: --rgb with --labels, or --scenes")
     what.add_argument("--rgb", type=Path, help="photo")
     what.add_argument("--labels", type=Path, help="label image, 8 or 16 bit, 0 is background")
-    what.add_argument("--depth", type=Path, help="depth image, 16 bit, millimetres, 0 unknown")
+    what.add_argument("--depth", type=Path, help="depth image, 16 bit, 0 and 65535 unknown")
+    add_depth_scale(what, "--depth")
     what.add_argument("--scenes", type=Path, help="folder of scene folders (or one of them)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
@@ -40,10 +43,12 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("give --rgb with --labels, or --scenes")
     if args.scenes is not None and args.depth is not None:
         raise ValueError("--depth goes with --rgb; a scene folder brings its own, depth_mm.png")
+    if args.depth is None and args.depth_scale != MILLIMETRE:
+        raise ValueError("--depth-scale goes with --depth")
     output_folder(args.out)
     if args.scenes is None:
         refuse_scene_folder(args.out)
-        frame = read_frame(args.rgb, args.labels, args.depth)
+        frame = read_frame(args.rgb, args.labels, args.depth, depth_scale=args.depth_scale)
         completer = SceneCompleter(Model(model_folder(args.model), args.provider))
         _report(args.out, _complete(completer, frame, args.out))
         return 0

@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from segan_ros.commands.depth_scale import add_depth_scale
 from segan_ros.completion import SceneCompleter
+from segan_ros.messages.frames import Reading
 from segan_ros.replay.earlier import EarlierRun, comparison
 from segan_ros.replay.live import Answers, Live, play
 from segan_ros.replay.page import write_page
@@ -21,7 +23,7 @@ from segan_ros.replay.truth import open_truth
 from segan_ros.resources import resource_path
 from segan_ros.runtime.model import PROVIDERS, Model, model_folder
 from segan_ros.storage.bag_frame import BagFrame
-from segan_ros.storage.bags import Bag, Topics, open_bag
+from segan_ros.storage.bags import Topics, open_bag
 from segan_ros.storage.output import output_folder, write_json
 
 DEMO = ("demo/tabletop.mcap", "demo/tabletop")
@@ -59,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Live.patience,
         help="with --live: seconds without an answer after which the missing ones are given up",
     )
+    add_depth_scale(parser, "the bag")
     names = parser.add_argument_group("topics in the bag")
     for field in fields(Topics):
         option = f"--{field.name.replace('_', '-')}-topic"
@@ -81,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         own = replace(topics, true_objects=Topics.true_objects, true_graph=Topics.true_graph)
     answers: Answers | None = None
     with (
-        open_bag(args.bag or _demo(), own) as bag,
+        open_bag(args.bag or _demo(), own, reading=Reading(depth_scale=args.depth_scale)) as bag,
         open_truth(args.truth, topics) as truth,
         TemporaryDirectory() as scratch,
     ):
@@ -96,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         if args.out is not None:
             clear_frames(args.out)
         frames = job.run(answer)
-        heading = _heading(bag, args, model.name)
+        heading = _heading(job, args, model.name)
     text = report(frames, heading)
     if bag.repeated:
         text += (
@@ -162,11 +165,13 @@ def _check(args: argparse.Namespace) -> None:
         output_folder(file.parent, f"--{option}")
 
 
-def _heading(bag: Bag, args: argparse.Namespace, model: str) -> str:
+def _heading(job: Replay, args: argparse.Namespace, model: str) -> str:
     way = "the node" if args.live else "the method"
-    depth = "with" if "depth" in bag.topics else "without"
+    depth = "with depth" if job.with_depth else "without depth"
+    if 0 < job.with_depth < job.usable:
+        depth = f"with depth in {job.with_depth} of {job.usable} frames"
     truth = f", truth {args.truth}" if args.truth else ""
-    return f"{bag.path} through {way}, model {model}, {depth} depth{truth}"
+    return f"{job.bag.path} through {way}, model {model}, {depth}{truth}"
 
 
 def _complete(completer: SceneCompleter, bag_frame: BagFrame) -> Answer:

@@ -15,10 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from transforms3d.quaternions import mat2quat
 
-from segan_ros.messages.images import decode, layout
+from segan_ros.messages.encodings import layout
+from segan_ros.messages.images import decode
 from segan_ros.messages.kinds import IMAGE, ros_message
 
 LOG = logging.getLogger(__name__)
+
+BRIDGED = (
+    *("rgb8", "bgr8", "rgba8", "bgra8", "mono8", "mono16"),
+    *("8UC1", "8UC3", "8UC4", "16UC1", "32SC1", "32FC1"),
+)
+"""Encodings that all versions of cv_bridge know alike."""
 
 
 def to_array(message: Any) -> NDArray[Any]:
@@ -29,7 +36,8 @@ def to_array(message: Any) -> NDArray[Any]:
     bridge = cv_bridge()
     dtype, channels = layout(message.encoding)
     # cv_bridge takes rows for whole pixels and shears the image when they are not.
-    if bridge is None or message.step % (channels * dtype.itemsize):
+    sheared = message.step % (channels * dtype.itemsize)
+    if bridge is None or sheared or message.encoding not in BRIDGED:
         return decode(message)
     return bridge.imgmsg_to_cv2(message, desired_encoding="passthrough")
 

@@ -1,7 +1,8 @@
-"""CameraInfo messages <-> intrinsics, with the reason where one cannot be used."""
+"""CameraInfo messages <-> intrinsics of an image, with what people should know about it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,45 +15,114 @@ DISTORTIONS = ("plumb_bob", "rational_polynomial")
 """Lens models of CameraInfo that are understood."""
 
 
-def to_camera(
-    message: Any | None, image: Any, rectified: bool = False
-) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    """Camera matrix ``(3, 3)`` and distortion ``(n,)`` or None; both None when `camera_problem`
-    says that the message is unusable, or when it says nothing of the camera.
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """What a CameraInfo says of an image.
 
     Args:
-        message: a CameraInfo.
-        image: it is to belong to this one.
+        matrix: ``(3, 3)`` float64 intrinsics in pixels of the image; None if they are not known.
+        distortion: ``(n,)`` float64; None without distortion.
+        remark: why the message is not used, or how it was changed, with the remedy; else empty.
+    """
+
+    matrix: NDArray[np.float64] | None = None
+    distortion: NDArray[np.float64] | None = None
+    remark: str = ""
+
+
+def to_camera(message: Any | None, image: Any | None, rectified: bool = False) -> Camera:
+    """The camera of `image`.
+
+    Args:
+        message: a CameraInfo, whose k and p are of the whole sensor: its binning and region of
+            interest are worked in. All zero is how a driver says that its camera is not calibrated.
+        image: what it is to belong to; None where its size does not matter. Of another size but the
+            same shape, it is taken for a smaller or larger copy, with a remark.
         rectified: the image is: then the matrix is that of P, and nothing is distorted.
     """
-    if message is None or not any(message.k) or camera_problem(message, image, rectified):
-        return None, None
-    bends = not rectified and any(message.d)
-    return _matrix(message, rectified), np.array(message.d, np.float64) if bends else None
-
-
-def camera_problem(message: Any, image: Any | None, rectified: bool = False) -> str:
-    """Why a CameraInfo cannot be used, with the remedy; empty if it can.
-
-    Args:
-        message: all zero is how a driver says that its camera is not calibrated: no problem.
-        image: that it is to belong to; None if it does not matter.
-        rectified: see `to_camera`.
-    """
-    if not any(message.k):
-        return ""
-    if image is not None and (message.width, message.height) != (image.width, image.height):
-        return (
-            f"camera_info is for {message.width}x{message.height} but the image is "
-            f"{image.width}x{image.height}, so it is not used; publish that of this resolution"
-        )
+    if message is None or not any(message.k):
+        return Camera()
     matrix = _matrix(message, rectified)
     if not _makes_rays(matrix):
-        return (
-            f"camera_info has {'p' if rectified else 'k'} = {matrix.tolist()} and is not used; fx "
-            "and fy must be positive, what lies below them 0 and the last 1: calibrate the camera"
+        return Camera(
+            remark=f"camera_info has {'p' if rectified else 'k'} = {matrix.tolist()} and is not "
+            "used; fx and fy must be positive, what lies below them 0 and the last 1: calibrate "
+            "the camera"
         )
-    return _distortion_problem(message) if any(message.d) and not rectified else ""
+    bends = not rectified and any(message.d)
+    if bends and (problem := _distortion_problem(message)):
+        return Camera(remark=problem)
+    remark = ""
+    if image is not None:
+        fitted, remark = _fitted(matrix, message, image)
+        if fitted is None:
+            return Camera(remark=remark)
+        matrix = fitted
+    return Camera(matrix, np.array(message.d, np.float64) if bends else None, remark)
+
+
+def camera_message(frame: Frame, header: Any, make: Make = ros_message) -> Any:
+    """The CameraInfo of a frame whose image is not distorted; all zero without a camera matrix."""
+    matrix = np.zeros((3, 3)) if frame.camera_matrix is None else frame.camera_matrix
+    whole = {"x_offset": 0, "y_offset": 0, "height": 0, "width": 0, "do_rectify": False}
+    return make(
+        CAMERA_INFO,
+        header=header,
+        height=frame.size[0],
+        width=frame.size[1],
+        distortion_model="plumb_bob",
+        d=np.zeros(5),
+        k=matrix.ravel(),
+        r=np.eye(3).ravel(),
+        p=np.c_[matrix, np.zeros(3)].ravel(),
+        binning_x=0,
+        binning_y=0,
+        roi=make("sensor_msgs/msg/RegionOfInterest", **whole),
+    )
+
+
+def _fitted(
+    matrix: NDArray[np.float64], message: Any, image: Any
+) -> tuple[NDArray[np.float64] | None, str]:
+    """The matrix in pixels of `image`, or None; and the remark."""
+    size = image.width, image.height
+    sensor = message.width, message.height
+    read_out = _read_out(message)
+    if size == read_out != sensor:
+        return _read_out_matrix(matrix, message), ""
+    if size == sensor:
+        return matrix, ""
+    if read_out != sensor and 0 not in read_out:
+        sensor, matrix = read_out, _read_out_matrix(matrix, message)
+    both = f"camera_info is for {sensor[0]}x{sensor[1]} but the image is {size[0]}x{size[1]}"
+    if 0 in sensor or size[0] * sensor[1] != size[1] * sensor[0]:
+        return None, f"{both}, so it is not used; publish that of this resolution"
+    ratio = size[0] / sensor[0]
+    return (
+        np.diag([ratio, ratio, 1.0]) @ matrix,
+        f"{both}: it is scaled by {ratio:g}, which is wrong if the image is a crop; publish that "
+        "of this resolution",
+    )
+
+
+def _read_out(message: Any) -> tuple[int, int]:
+    """Width and height of the images, by region of interest and binning."""
+    roi = message.roi
+    x, y = _binning(message)
+    return (roi.width or message.width) // x, (roi.height or message.height) // y
+
+
+def _read_out_matrix(matrix: NDArray[np.float64], message: Any) -> NDArray[np.float64]:
+    """As image_geometry has it: moved to the region of interest, then divided by the binning."""
+    x, y = _binning(message)
+    moved = matrix.copy()
+    moved[:2, 2] -= message.roi.x_offset, message.roi.y_offset
+    return np.diag([1 / x, 1 / y, 1.0]) @ moved
+
+
+def _binning(message: Any) -> tuple[int, int]:
+    """0 means the same as 1."""
+    return max(message.binning_x, 1), max(message.binning_y, 1)
 
 
 def _distortion_problem(message: Any) -> str:
@@ -78,23 +148,3 @@ def _makes_rays(matrix: NDArray[np.float64]) -> bool:
     focal = matrix[0, 0] > 0 and matrix[1, 1] > 0
     below = matrix[1, 0] == matrix[2, 0] == matrix[2, 1] == 0 and matrix[2, 2] == 1
     return bool(np.isfinite(matrix).all() and focal and below)
-
-
-def camera_message(frame: Frame, header: Any, make: Make = ros_message) -> Any:
-    """The CameraInfo of a frame whose image is not distorted; all zero without a camera matrix."""
-    matrix = np.zeros((3, 3)) if frame.camera_matrix is None else frame.camera_matrix
-    whole = {"x_offset": 0, "y_offset": 0, "height": 0, "width": 0, "do_rectify": False}
-    return make(
-        CAMERA_INFO,
-        header=header,
-        height=frame.size[0],
-        width=frame.size[1],
-        distortion_model="plumb_bob",
-        d=np.zeros(5),
-        k=matrix.ravel(),
-        r=np.eye(3).ravel(),
-        p=np.c_[matrix, np.zeros(3)].ravel(),
-        binning_x=0,
-        binning_y=0,
-        roi=make("sensor_msgs/msg/RegionOfInterest", **whole),
-    )

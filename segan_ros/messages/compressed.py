@@ -11,20 +11,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.messages import png
-from segan_ros.messages.images import MAX_SIDE, REMEDIES, MessageError, layout
+from segan_ros.messages import jpeg, png, rvl
+from segan_ros.messages.encodings import MAX_SIDE, REMEDIES, encoding_problem, layout
+from segan_ros.messages.images import MessageError
 from segan_ros.messages.kinds import IMAGE, Make
 
 MAX_PIXELS = 1 << 26
 """Of a compressed image: a few bytes must not grow into gigabytes."""
 
-MAGIC = {"jpeg": b"\xff\xd8\xff", "png": png.SIGNATURE}
-"""How files of each kind begin."""
-
-_END = {"jpeg": b"\xff\xd9", "png": b"IEND"}
+_END = {"jpeg": jpeg.END, "png": b"IEND", "rvl": b""}
 _TAIL = 4096
-_JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _DEPTH_HEADER = struct.Struct("<iff")
+_RVL_SIZE = struct.Struct("<II")
+_MOSAIC, _YUV = "bayer_", ("yuv", "uyvy", "yuyv", "nv12", "nv21", "nv24")
+"""How the encodings begin of which a grey file keeps a mosaic, or no colours."""
 
 
 class CompressedPicture:
@@ -38,39 +38,18 @@ class CompressedPicture:
 
     def __init__(self, message: Any, topic: str, name: str) -> None:
         self.header, self._topic, self._name = message.header, topic, name
-        self._bytes, self._quantization = bytes(message.data), None
-        source, _, transport = message.format.partition(";")
-        plugin = "compressedDepth" if "compressedDepth" in transport else "compressed"
-        if plugin == "compressedDepth":
-            if topic != "depth":
-                raise MessageError(
-                    "bad_encoding", f"{name} is {message.format!r}, which is for depth alone"
-                )
-            if source.strip() == "32FC1":
-                self._quantization = _DEPTH_HEADER.unpack(self._bytes[:12].ljust(12, b"\0"))[1:]
-            self._bytes = self._bytes[_DEPTH_HEADER.size :]
-        kind = next((k for k, magic in MAGIC.items() if self._bytes.startswith(magic)), "")
-        if kind != "png" and (topic != "image" or not kind):
-            raise MessageError(
-                "bad_encoding",
-                f"{name} has format {message.format!r} and holds {kind or 'neither jpeg nor png'}; "
-                + (
-                    "publish it as jpeg or png"
-                    if topic == "image"
-                    else "other formats change the values, publish it as png: the publisher's "
-                    f"parameter {name}.{plugin}.format"
-                ),
-            )
-        if kind == "png":
-            form = png.header(self._bytes)
-            self.width, self.height = form.width, form.height
-        else:
-            self.width, self.height = _jpeg_size(self._bytes)
-            form = png.Header(self.width, self.height, 8, 2)
+        self._format, self._bytes = message.format, bytes(message.data)
+        self._quantization: tuple[float, float] | None = None
+        source, _, self._transport = message.format.partition(";")
+        self._source = source.strip()
+        if "compressedDepth" in self._transport:
+            self._take_off_depth_header()
+        self._kind = self._find_kind()
+        form = self._read_header()
         self._check_size()
         # A frame may do without depth, but not if it is found to be damaged only then.
         damaged = topic == "depth" and not self._is_sound
-        if damaged or _END[kind] not in self._bytes[-_TAIL:]:
+        if damaged or _END[self._kind] not in self._bytes[-_TAIL:]:
             raise self._truncated()
         self.encoding = self._encoding(form)
         dtype, channels = layout(self.encoding)
@@ -107,15 +86,66 @@ class CompressedPicture:
     def _pixels(self) -> NDArray[Any] | None:
         if self._topic == "instance_mask":
             return png.stored_ids(self._bytes)
+        if self._kind == "rvl":
+            stream = self._bytes[_RVL_SIZE.size :]
+            return rvl.decode(stream, self.width * self.height).reshape(self.height, self.width)
         how = cv2.IMREAD_UNCHANGED
         if self._topic == "image":
-            how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+            colour = cv2.IMREAD_COLOR if self.encoding == "bgr8" else cv2.IMREAD_GRAYSCALE
+            how = colour | cv2.IMREAD_IGNORE_ORIENTATION
         return cv2.imdecode(np.frombuffer(self._bytes, np.uint8), how)
+
+    def _take_off_depth_header(self) -> None:
+        """What image_transport's compressedDepth writes before the file."""
+        if self._topic != "depth":
+            raise MessageError(
+                "bad_encoding", f"{self._name} is {self._format!r}, which is for depth alone"
+            )
+        if self._source == "32FC1":
+            start = self._bytes[: _DEPTH_HEADER.size].ljust(_DEPTH_HEADER.size, b"\0")
+            _, scale, offset = _DEPTH_HEADER.unpack(start)
+            self._quantization = scale, offset
+        self._bytes = self._bytes[_DEPTH_HEADER.size :]
+
+    def _find_kind(self) -> str:
+        begins = {"jpeg": jpeg.SIGNATURE, "png": png.SIGNATURE}
+        kind = next((k for k, start in begins.items() if self._bytes.startswith(start)), "")
+        if not kind and self._topic == "depth" and "rvl" in self._transport:
+            return "rvl"
+        if kind == "png" or (kind and self._topic == "image"):
+            return kind
+        found = (
+            f"{self._name} has format {self._format!r} and holds {kind or 'neither jpeg nor png'}"
+        )
+        if self._topic == "image":
+            raise MessageError("bad_encoding", f"{found}; publish it as jpeg or png")
+        plugin, kinds = "compressed", "png"
+        if "compressedDepth" in self._transport:
+            plugin, kinds = "compressedDepth", "png or rvl"
+        raise MessageError(
+            "bad_encoding",
+            f"{found}; other formats change the values, publish it as {kinds}: the publisher's "
+            f"parameter {self._name}.{plugin}.format",
+        )
+
+    def _read_header(self) -> png.Header:
+        """Take over the size; the form of the pixels in the words of png."""
+        if self._kind == "png":
+            form = png.header(self._bytes)
+        elif self._kind == "jpeg":
+            size = jpeg.header(self._bytes)
+            form = png.Header(*size[:2], 8, png.GREY if size.components == 1 else png.COLOUR)
+        else:
+            start = self._bytes[: _RVL_SIZE.size].ljust(_RVL_SIZE.size, b"\0")
+            width, height = _RVL_SIZE.unpack(start)
+            form = png.Header(width, height, 16, png.GREY)
+        self.width, self.height = form.width, form.height
+        return form
 
     @cached_property
     def _is_sound(self) -> bool:
         """False for a png that is damaged; of a jpeg nothing is known before it is decoded."""
-        return not self._bytes.startswith(MAGIC["png"]) or png.is_sound(self._bytes)
+        return not self._bytes.startswith(png.SIGNATURE) or png.is_sound(self._bytes)
 
     def _check_size(self) -> None:
         width, height = self.width, self.height
@@ -130,7 +160,7 @@ class CompressedPicture:
     def _encoding(self, form: png.Header) -> str:
         """What `data` is laid out like."""
         if self._topic == "image":
-            return "bgr8"
+            return self._colour_encoding(form)
         if self._topic == "instance_mask" and form.holds_ids:
             return "16UC1" if form.bits == 16 else "mono8"
         if self._topic == "depth" and (form.bits, form.colour_type) == (16, png.GREY):
@@ -140,6 +170,24 @@ class CompressedPicture:
             "bad_encoding",
             f"{self._name} is {form.kind}; publish it as {wanted} png{REMEDIES[self._topic]}",
         )
+
+    def _colour_encoding(self, form: png.Header) -> str:
+        """A grey file may hold a mosaic, or be all that is left of colours: its source tells."""
+        if not form.is_grey:
+            return "bgr8"
+        source = "mono16" if form.bits > 8 else self._source
+        if source.startswith(_YUV):
+            problem = f"encoding {source!r}, whose colours are lost; publish it as rgb8 or bgr8"
+        elif source.startswith(_MOSAIC) or source in ("mono16", "16UC1", "32FC1"):
+            problem = encoding_problem(source, "image")
+        else:
+            return "bgr8"
+        if problem:
+            raise MessageError(
+                "bad_encoding",
+                f"{self._name} has format {self._format!r} and holds grey made from {problem}",
+            )
+        return source
 
     def _truncated(self) -> MessageError:
         return MessageError(
@@ -152,9 +200,10 @@ class CompressedPicture:
 def decode_compressed(message: Any, topic: str = "image", name: str = "") -> CompressedPicture:
     """What a ``sensor_msgs/CompressedImage`` holds, to be used like a ``sensor_msgs/Image``.
 
-    Colour images are jpeg or png and come out as ``bgr8``. Labels are png, grey or with a palette
-    whose indices are the ids; never jpeg, which changes ids. Depth is grey png of 16 bits, plain or
-    with the header of image_transport's ``compressedDepth``, which may hold 32FC1 as inverse depth.
+    Colour images are jpeg or png and come out as ``bgr8``, mosaics as they are. Labels are png,
+    grey or with a palette whose indices are the ids; never jpeg, which changes ids. Depth is grey
+    png of 16 bits, plain or with the header of image_transport's ``compressedDepth``, which may
+    hold 32FC1 as inverse depth and may be RVL instead of png.
 
     Args:
         message: from outside.
@@ -170,21 +219,6 @@ def decode_compressed(message: Any, topic: str = "image", name: str = "") -> Com
 
 def is_whole(content: bytes) -> bool:
     """False for a jpeg or png that is cut short or, as far as can be told, damaged."""
-    if content.startswith(MAGIC["png"]):
+    if content.startswith(png.SIGNATURE):
         return png.is_sound(content)
-    return not content.startswith(MAGIC["jpeg"]) or _END["jpeg"] in content[-_TAIL:]
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """Width and height; zeros when no frame begins."""
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        kind, length = struct.unpack_from(">BH", data, at + 1)
-        if kind == 0xFF:  # a fill byte
-            at += 1
-        elif kind in _JPEG_SIZES:
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
-        else:
-            at += 2 + length
-    return 0, 0
+    return not content.startswith(jpeg.SIGNATURE) or jpeg.END in content[-_TAIL:]

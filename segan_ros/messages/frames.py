@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.depth import MILLIMETRE, range_problem
 from segan_ros.frame import Frame
 from segan_ros.messages.camera import to_camera
 from segan_ros.messages.images import (
     Decoder,
+    MessageError,
     check,
     check_same_size,
     decode,
@@ -22,6 +28,11 @@ from segan_ros.messages.stamps import stamp_of
 
 LOG = logging.getLogger(__name__)
 
+_told: set[tuple[str, str]] = set()
+
+Tell = Callable[[str, str], None]
+"""Takes an optional input, ``depth`` or ``camera_info``, and what is wrong with it; or nothing."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -29,11 +40,24 @@ class Reading:
 
     Args:
         rectified: image, mask and depth are; see `to_camera`.
+        depth_scale: metres of one step of integer depth.
+        needs_depth: frames whose depth cannot be used are refused, not completed without.
         decoder: makes raw pixels of an image message.
     """
 
     rectified: bool = False
+    depth_scale: float = MILLIMETRE
+    needs_depth: bool = False
     decoder: Decoder = decode
+
+
+def warn_once(of_what: str, problem: str) -> None:
+    """Log a problem, once for all that differ in their numbers alone."""
+    if problem:
+        kind = of_what, re.sub(r"\d+", "#", problem)
+        if kind not in _told:
+            LOG.warning("%s", problem)
+        _told.add(kind)
 
 
 def to_frame(
@@ -42,28 +66,30 @@ def to_frame(
     depth: Any = None,
     camera: Any = None,
     reading: Reading | None = None,
+    *,
+    tell: Tell = warn_once,
 ) -> Frame:
     """A frame from ``sensor_msgs/Image`` messages and a ``CameraInfo``; the last two may be None.
 
-    A camera that is not calibrated or has another resolution is an unknown one.
+    Depth and camera that cannot be used are left out, and `tell` learns why.
 
     Raises:
-        MessageError: a message cannot be used, or sizes differ.
+        MessageError: image or mask cannot be used, or the depth that `reading` needs.
     """
     reading = reading or Reading()
     check(image, "image")
     check(mask, "instance_mask")
+    check_same_size(image, mask, "instance_mask")
+    labels = to_labels(mask, reading.decoder)
+    metres = None
     if depth is not None:
-        check_depth(image, depth)
-    matrix, distortion = to_camera(camera, image, reading.rectified)
-    return Frame(
-        to_rgb(image, reading.decoder),
-        to_labels(mask, reading.decoder),
-        None if depth is None else to_depth(depth, reading.decoder),
-        matrix,
-        stamp_of(image.header),
-        distortion,
-    )
+        metres, problem = _metres(image, depth, labels, reading)
+        tell("depth", problem)
+    found = to_camera(camera, image, reading.rectified)
+    tell("camera_info", found.remark)
+    rgb = to_rgb(image, reading.decoder)
+    stamp = stamp_of(image.header)
+    return Frame(rgb, labels, metres, found.matrix, stamp, found.distortion)
 
 
 def check_depth(image: Any, depth: Any) -> None:
@@ -72,7 +98,15 @@ def check_depth(image: Any, depth: Any) -> None:
     check_same_size(image, depth, "depth")
 
 
-@cache
-def without_depth(reason: str) -> None:
-    """Say, once for each `reason`, that frames are completed without their depth."""
-    LOG.warning("%s; such frames are completed without depth", reason)
+def _metres(
+    image: Any, depth: Any, labels: NDArray[np.int32], reading: Reading
+) -> tuple[NDArray[np.float32] | None, str]:
+    """Depth, or None, and what is wrong with it."""
+    try:
+        check_depth(image, depth)
+        metres = to_depth(depth, reading.decoder, reading.depth_scale)
+    except MessageError as error:
+        if reading.needs_depth:
+            raise
+        return None, f"{error}; such frames are completed without depth"
+    return metres, range_problem(metres, labels)

@@ -9,36 +9,22 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.depth import MILLIMETRE, to_metres
+from segan_ros.messages.encodings import (
+    MAX_SIDE,
+    colours,
+    encoding_problem,
+    has_whole_pixels,
+    layout,
+    rows_of,
+)
 from segan_ros.messages.kinds import IMAGE, Make, ros_message
 
 Decoder = Callable[[Any], NDArray[Any]]
 """Makes the raw pixels of a checked message: `decode`, or cv_bridge where ROS has it."""
-
-COLOUR = ("rgb8", "bgr8", "rgba8", "bgra8", "mono8")
-LABELS = ("mono8", "8UC1", "16UC1", "mono16", "32SC1")
-DEPTH = ("16UC1", "32FC1")
-ENCODINGS = {"image": COLOUR, "instance_mask": LABELS, "depth": DEPTH}
-"""What each input may carry, by topic name."""
-
-REMEDIES = {
-    "image": "",
-    "instance_mask": ", one object id per pixel and 0 or less for background",
-    "depth": ": millimetres in 16UC1, metres in 32FC1",
-}
-
-MAX_SIDE = 16384
-
-
-_TO_RGB = {
-    "bgr8": cv2.COLOR_BGR2RGB,
-    "rgba8": cv2.COLOR_RGBA2RGB,
-    "bgra8": cv2.COLOR_BGRA2RGB,
-    "mono8": cv2.COLOR_GRAY2RGB,
-}
 
 
 class MessageError(ValueError):
@@ -54,26 +40,6 @@ class MessageError(ValueError):
         self.reason = reason
 
 
-_LAYOUTS = {
-    "rgb8": (np.uint8, 3),
-    "bgr8": (np.uint8, 3),
-    "rgba8": (np.uint8, 4),
-    "bgra8": (np.uint8, 4),
-    "mono8": (np.uint8, 1),
-    "8UC1": (np.uint8, 1),
-    "mono16": (np.uint16, 1),
-    "16UC1": (np.uint16, 1),
-    "32SC1": (np.int32, 1),
-    "32FC1": (np.float32, 1),
-}
-
-
-def layout(encoding: str) -> tuple[np.dtype[Any], int]:
-    """Type and number of the values of a pixel. Raises KeyError for an unknown encoding."""
-    kind, channels = _LAYOUTS[encoding]
-    return np.dtype(kind), channels
-
-
 def check(message: Any, topic: str, name: str = "") -> None:
     """Refuse an image that cannot be decoded as what `topic` carries. Costs microseconds.
 
@@ -86,16 +52,16 @@ def check(message: Any, topic: str, name: str = "") -> None:
         MessageError: ``bad_encoding``, ``bad_size`` or ``truncated``.
     """
     name = name or topic
-    if message.encoding not in ENCODINGS[topic]:
-        raise MessageError(
-            "bad_encoding",
-            f"{name} has encoding {message.encoding!r}; publish it as "
-            f"{', '.join(ENCODINGS[topic])}{REMEDIES[topic]}",
-        )
+    if problem := encoding_problem(message.encoding, topic):
+        raise MessageError("bad_encoding", f"{name} has {problem}")
     width, height = message.width, message.height
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise MessageError(
             "bad_size", f"{name} is {width}x{height}; each side must lie in 1..{MAX_SIDE} pixels"
+        )
+    if not has_whole_pixels(message.encoding, width, height):
+        raise MessageError(
+            "bad_size", f"{name} is {width}x{height}; {message.encoding} needs even sides"
         )
     dtype, channels = layout(message.encoding)
     row = width * channels * dtype.itemsize
@@ -105,7 +71,7 @@ def check(message: Any, topic: str, name: str = "") -> None:
             f"{name} has step {message.step} but a row of {width} {message.encoding} pixels "
             f"takes {row} bytes; the publisher must set step",
         )
-    needed = message.step * height
+    needed = message.step * rows_of(message.encoding, height)
     if len(message.data) < needed:
         raise MessageError(
             "truncated",
@@ -135,19 +101,17 @@ def decode(message: Any) -> NDArray[Any]:
     row = message.width * channels * dtype.itemsize
     if bool(message.is_bigendian) != (sys.byteorder == "big"):
         dtype = dtype.newbyteorder()
-    data = np.frombuffer(message.data, np.uint8, message.step * message.height)
-    pixels = data.reshape(message.height, message.step)[:, :row].view(dtype)
+    rows = rows_of(message.encoding, message.height)
+    data = np.frombuffer(message.data, np.uint8, message.step * rows)
+    pixels = data.reshape(rows, message.step)[:, :row].view(dtype)
     if channels > 1:
-        pixels = pixels.reshape(message.height, message.width, channels)
+        pixels = pixels.reshape(rows, message.width, channels)
     return pixels.astype(dtype.newbyteorder("="), copy=False)
 
 
 def to_rgb(message: Any, decoder: Decoder = decode) -> NDArray[np.uint8]:
     """A checked colour image as ``(H, W, 3)`` uint8; may share memory with `message`."""
-    pixels = np.ascontiguousarray(decoder(message))
-    if message.encoding == "rgb8":
-        return pixels
-    return cv2.cvtColor(pixels, _TO_RGB[message.encoding]).astype(np.uint8, copy=False)
+    return colours(decoder(message), message.encoding)
 
 
 def to_labels(message: Any, decoder: Decoder = decode) -> NDArray[np.int32]:
@@ -155,14 +119,11 @@ def to_labels(message: Any, decoder: Decoder = decode) -> NDArray[np.int32]:
     return decoder(message).astype(np.int32)
 
 
-def to_depth(message: Any, decoder: Decoder = decode) -> NDArray[np.float32]:
-    """A checked depth image as ``(H, W)`` float32 metres, NaN where unknown."""
-    pixels = decoder(message)
-    metres = pixels.astype(np.float32)
-    if message.encoding == "16UC1":
-        metres *= np.float32(0.001)
-    metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
-    return metres
+def to_depth(
+    message: Any, decoder: Decoder = decode, scale: float = MILLIMETRE
+) -> NDArray[np.float32]:
+    """A checked depth image as ``(H, W)`` float32 metres, NaN where unknown; see `to_metres`."""
+    return to_metres(decoder(message), scale)
 
 
 def image_message(

@@ -17,10 +17,16 @@ from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-GREY, PALETTE = 0, 3
-"""Colour types whose pixels are one number each."""
+GREY, COLOUR, PALETTE = 0, 2, 3
+_GREY_ALPHA = 4
 
-_KINDS = {GREY: "grey", 2: "colour", PALETTE: "palette", 4: "grey-alpha", 6: "colour-alpha"}
+_KINDS = {
+    GREY: "grey",
+    COLOUR: "colour",
+    PALETTE: "palette",
+    _GREY_ALPHA: "grey-alpha",
+    6: "colour-alpha",
+}
 
 _HEADER = struct.Struct(">IIBB")
 
@@ -42,6 +48,11 @@ class Header(NamedTuple):
     def holds_ids(self) -> bool:
         """Whether each pixel is one number."""
         return self.colour_type in (GREY, PALETTE)
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether it has no colours."""
+        return self.colour_type in (GREY, _GREY_ALPHA)
 
 
 def header(data: bytes) -> Header:

@@ -91,6 +91,7 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         "input_reliability": "reliable",
         "input_depth": "10",
         "use_depth": use_depth,
+        "depth_scale": str(bag.reading.depth_scale),
     }
     player_class = _player_class()
     if live.provider == "tensorrt":

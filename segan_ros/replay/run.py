@@ -60,6 +60,8 @@ class Wanted:
 class Replay:
     """One pass over a bag; afterwards `pictures` holds those for the report, by index.
 
+    `usable` frames had image and mask, `with_depth` of them depth as well.
+
     Args:
         bag: open.
         truth: where ground truth comes from; None for the bag itself.
@@ -73,10 +75,11 @@ class Replay:
     def __init__(
         self, bag: Bag, truth: Truth | None, earlier: EarlierRun | None, wanted: Wanted
     ) -> None:
-        self._bag, self._truth, self._earlier, self._out = bag, truth, earlier, wanted.out
+        self.bag, self._truth, self._earlier, self._out = bag, truth, earlier, wanted.out
         self._gallery = Gallery(len(bag.stamps), wanted.pictures) if wanted.pictures else None
         self._rerun = None if wanted.rrd is None else RerunLog(wanted.rrd)
         self._before: dict[str, Moment] = {}
+        self.usable = self.with_depth = 0
 
     @property
     def pictures(self) -> dict[int, dict[str, Any]]:
@@ -87,9 +90,12 @@ class Replay:
         """Have every frame answered; what became of them, in recorded order."""
         frames = []
         bar = Progress(
-            self._bag.frames(self._truth), "scoring", total=len(self._bag.stamps), unit="frame"
+            self.bag.frames(self._truth), "scoring", total=len(self.bag.stamps), unit="frame"
         )
         for bag_frame in bar:
+            if bag_frame.frame is not None:
+                self.usable += 1
+                self.with_depth += bag_frame.frame.depth is not None
             frames.append(self._replay(bag_frame, answer))
         if self._rerun is not None:
             self._rerun.close()

@@ -10,17 +10,17 @@ from typing import Any
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from segan_ros.messages.camera import camera_problem
+from segan_ros.messages.camera import to_camera
 from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
-from segan_ros.ros.parameters import OTHER, transport_of
+from segan_ros.ros.parameters import OTHER, to_reading, transport_of
 from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.stream_monitor import Loss, Silence
@@ -30,6 +30,11 @@ RELIABILITY = {
     "best_effort": QoSReliabilityPolicy.BEST_EFFORT,
     "reliable": QoSReliabilityPolicy.RELIABLE,
 }
+LATCHED = QoSProfile(
+    depth=1,
+    reliability=QoSReliabilityPolicy.RELIABLE,
+    durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
+)
 CAMERA = "camera_info"
 COMPRESSED_TOPICS = {IMAGE: "compressed", MASK: "compressed", DEPTH: "compressedDepth"}
 """Where image_transport publishes what is compressed, below the topic of the raw images."""
@@ -68,6 +73,7 @@ class Inputs:
         self._node, self._parameters = node, parameters
         self._counters, self._deliver, self._changed = counters, deliver, changed
         self._camera: CameraInfo | None = None
+        self._latched = False
         self._size: Image | None = None
         self._problems: dict[str, str] = {}
         self.loss = Loss()
@@ -88,13 +94,8 @@ class Inputs:
                 subscription = self._subscribe(stream, transport_of(stream, parameters), qos)
                 self._subscriptions.append(subscription)
                 self.topics[stream] = subscription.topic_name
-            camera = node.create_subscription(
-                CameraInfo,
-                CAMERA,
-                self._on_camera,
-                **with_overrides(node, "subscription", CAMERA, qos),
-            )
-            self._subscriptions.append(camera)
+            overridden = with_overrides(node, "subscription", CAMERA, qos)
+            camera = self._listen_to_camera(self._on_camera, **overridden)
             self.topics[CAMERA] = camera.topic_name
         except Exception:
             self._unsubscribe()
@@ -137,8 +138,8 @@ class Inputs:
 
     @property
     def camera_problem(self) -> str:
-        """What is wrong with camera_info, or with the cameras that messages come from."""
-        return "; ".join(self._problems.values())
+        """What is wrong with camera_info or depth, or with the cameras that they come from."""
+        return "; ".join(p for p in tuple(self._problems.values()) if p)
 
     def waiting(self, stream: str) -> int:
         """Messages of `stream` that wait for a partner."""
@@ -171,6 +172,24 @@ class Inputs:
             **with_overrides(self._node, "subscription", topic, qos),
         )
 
+    def _listen_to_camera(self, callback: Callable[[CameraInfo], None], **qos: Any) -> Subscription:
+        subscription = self._node.create_subscription(CameraInfo, CAMERA, callback, **qos)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def _look_for_latched_camera(self) -> None:
+        """Subscribe once more where a calibration was published before, once for all to come.
+
+        Only then: such a subscription makes publishers of other cameras warn that it does not fit.
+        """
+        if self._latched or self._camera is not None:
+            return
+        publishers = self._node.get_publishers_info_by_topic(self.topics[CAMERA])
+        durabilities = {p.qos_profile.durability for p in publishers}
+        if QoSDurabilityPolicy.TRANSIENT_LOCAL in durabilities:
+            self._listen_to_camera(self._on_latched_camera, qos_profile=LATCHED)
+            self._latched = True
+
     def _topic(self, stream: str, transport: str) -> str:
         topic = self._node.resolve_topic_name(stream)
         # Below the remapped name, as image_transport has it.
@@ -187,6 +206,7 @@ class Inputs:
 
     def _on_timer(self) -> None:
         self._look_for_depth()
+        self._look_for_latched_camera()
         self._hand_on(self._synchronizer.poll(time.monotonic()))
         if (silent := self.silent) != self._silent:
             self._silent = silent
@@ -245,10 +265,11 @@ class Inputs:
                 self._counters.finish(DEPTH)
         self._counters.finish(MASK)
         self._look_at_cameras(match.image, depth)
-        rectified = self._parameters["rectified"]
         self._deliver(
             Snapshot(
-                match.image, match.mask, depth, self._camera, match.arrived, rectified=rectified
+                *(match.image, match.mask, depth, self._camera, match.arrived),
+                reading=to_reading(self._parameters),
+                tell=self._tell,
             )
         )
 
@@ -282,18 +303,23 @@ class Inputs:
         self._camera = message
         self._look_at_camera_info(message)
 
+    def _on_latched_camera(self, message: CameraInfo) -> None:
+        """What comes later comes to the ordinary subscription as well."""
+        if self._camera is None:
+            self._on_camera(message)
+
     def _look_at_camera_info(self, camera: CameraInfo) -> None:
         """Alone, and beside the last image."""
-        problem = camera_problem(camera, self._size, self._parameters["rectified"])
-        self._tell(CAMERA, problem)
+        self._tell(CAMERA, to_camera(camera, self._size, self._parameters["rectified"]).remark)
 
     def _tell(self, of_what: str, problem: str) -> None:
-        """Note a problem, or that there is none any more; log it once."""
-        if problem:
+        """Note a problem, or that there is none any more; log it when it changes.
+
+        May be called from the worker's thread, too.
+        """
+        if problem and self._problems.get(of_what) != problem:
             self._counters.throttled.warn(f"bad_{of_what}", problem)
-            self._problems[of_what] = problem
-        else:
-            self._problems.pop(of_what, None)
+        self._problems[of_what] = problem
 
     def _drop(self, stream: str, reason: str) -> None:
         self._counters.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))

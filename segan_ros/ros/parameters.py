@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from segan_ros.completion import Settings
+from segan_ros.depth import MILLIMETRE
+from segan_ros.messages.bridge import to_array
+from segan_ros.messages.frames import Reading
 from segan_ros.occlusion.edges import RULES, EdgeRule
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK
 from segan_ros.runtime.model import PRECISIONS, PROVIDERS
@@ -195,6 +198,14 @@ PARAMETERS = (
         changes=INACTIVE,
     ),
     Parameter(
+        "depth_scale",
+        MILLIMETRE,
+        "Length of one step of integer depth (16UC1, mono16): 0.001 = millimetres, 0.0001 = tenths "
+        "of a millimetre.",
+        limits=(1e-6, 1.0),
+        unit="m",
+    ),
+    Parameter(
         "sync_slop",
         0.01,
         "Maximum difference between the stamps of an image and its mask where none are equal.",
@@ -313,6 +324,13 @@ def to_settings(values: dict[str, Any]) -> Settings:
             min_overlap_area=values["min_overlap_area"],
             depth_step=values["depth_step"],
         ),
+    )
+
+
+def to_reading(values: Any) -> Reading:
+    """How messages are read, by the values of all parameters."""
+    return Reading(
+        values["rectified"], values["depth_scale"], values["use_depth"] == "always", to_array
     )
 
 

@@ -15,8 +15,9 @@ from rclpy.task import Future as RosFuture
 
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.messages.answers import edge_message, graph_message, objects_message
-from segan_ros.messages.camera import camera_problem
-from segan_ros.messages.frames import check_depth
+from segan_ros.messages.bridge import to_array
+from segan_ros.messages.camera import to_camera
+from segan_ros.messages.frames import Reading, check_depth
 from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.occlusion.graph import reaches, removal_order
 from segan_ros.ros.answers import Paint
@@ -94,9 +95,13 @@ class Services:
         if request.use_latest:
             snapshot = self._latest(pipeline, request.max_age)
         else:
-            snapshot = _snapshot_of(request, self.node.get_parameter("rectified").value)
+            rectified, scale = (
+                self.node.get_parameter(n).value for n in ("rectified", "depth_scale")
+            )
+            snapshot = _snapshot_of(request, Reading(rectified, scale, True, to_array))
         if snapshot.camera is not None:
-            response.message = camera_problem(snapshot.camera, snapshot.image, snapshot.rectified)
+            camera = to_camera(snapshot.camera, snapshot.image, snapshot.reading.rectified)
+            response.message = camera.remark
         paint: Paint = (ids or True) if request.with_appearance else False
 
         def answer(frame: Frame, scene: CompletedScene) -> None:
@@ -201,7 +206,7 @@ class Services:
         return future.result()
 
 
-def _snapshot_of(request: Any, rectified: bool) -> Snapshot:
+def _snapshot_of(request: Any, reading: Reading) -> Snapshot:
     """The images of a request, checked."""
     if not request.image.data:
         raise MessageError(
@@ -213,4 +218,4 @@ def _snapshot_of(request: Any, rectified: bool) -> Snapshot:
     depth = request.depth if request.depth.data else None
     if depth is not None:
         check_depth(request.image, depth)
-    return Snapshot(request.image, request.labels, depth, request.camera_info, rectified=rectified)
+    return Snapshot(request.image, request.labels, depth, request.camera_info, reading=reading)

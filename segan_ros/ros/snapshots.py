@@ -9,9 +9,12 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from segan_ros.frame import Frame
-from segan_ros.messages.bridge import to_array
-from segan_ros.messages.frames import Reading, to_frame
+from segan_ros.messages.frames import Reading, Tell, to_frame
 from segan_ros.messages.stamps import stamp_of
+
+
+def _nobody(of_what: str, problem: str) -> None:
+    """Where an answer says itself what it lacks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,8 @@ class Snapshot:
         camera: of the same size, or None.
         arrived: when the image came in, seconds of ``time.monotonic``.
         matched: when the last of them came in, likewise.
-        rectified: see `to_camera`.
+        reading: how to read them.
+        tell: learns from `to_frame` of the optional inputs that cannot be used.
     """
 
     image: Image
@@ -34,7 +38,8 @@ class Snapshot:
     camera: CameraInfo | None = None
     arrived: float = 0.0
     matched: float = field(default_factory=time.monotonic)
-    rectified: bool = False
+    reading: Reading = field(default_factory=Reading)
+    tell: Tell = _nobody
 
     @property
     def header(self) -> Header:
@@ -47,6 +52,7 @@ class Snapshot:
         return stamp_of(self.header)
 
     def to_frame(self) -> Frame:
-        """Decode the messages."""
-        reading = Reading(self.rectified, to_array)
-        return to_frame(self.image, self.mask, self.depth, self.camera, reading)
+        """Decode the messages. Raises MessageError like `messages.frames.to_frame`."""
+        return to_frame(
+            self.image, self.mask, self.depth, self.camera, self.reading, tell=self.tell
+        )

@@ -8,8 +8,7 @@ from typing import Any
 
 from segan_ros.frame import Frame, OcclusionGraph
 from segan_ros.messages.answers import to_graph, to_true_labels, to_truth
-from segan_ros.messages.frames import check_depth, to_frame, without_depth
-from segan_ros.messages.images import MessageError
+from segan_ros.messages.frames import Reading, to_frame
 from segan_ros.truth import LabelledScene
 
 SLOP = 10_000_000
@@ -44,10 +43,10 @@ class BagFrame:
     true_graph: OcclusionGraph | None = None
 
 
-def assemble(index: int, stamp: int, found: Mapping[str, Any], truth: Truth) -> BagFrame:
+def assemble(
+    index: int, stamp: int, found: Mapping[str, Any], truth: Truth, reading: Reading
+) -> BagFrame:
     """The frame of the messages `found`, by field of `bags.Topics`, and its truth.
-
-    Depth that cannot be used is left out, with a warning.
 
     Raises:
         ValueError: a message cannot be used.
@@ -55,14 +54,8 @@ def assemble(index: int, stamp: int, found: Mapping[str, Any], truth: Truth) -> 
     if "instance_mask" not in found:
         problem = f"no instance mask within {SLOP // 1_000_000} ms of the image's stamp"
         return BagFrame(index, stamp, problem=problem)
-    depth = found.get("depth")
-    if depth is not None:
-        try:
-            check_depth(found["image"], depth)
-        except MessageError as error:
-            without_depth(str(error))
-            depth = None
-    frame = to_frame(found["image"], found["instance_mask"], depth, found.get("camera_info"))
+    image, mask = found["image"], found["instance_mask"]
+    frame = to_frame(image, mask, found.get("depth"), found.get("camera_info"), reading)
     return BagFrame(index, stamp, frame, "", *truth(stamp, frame))
 
 

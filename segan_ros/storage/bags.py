@@ -14,7 +14,7 @@ from rosbags.rosbag2 import Reader
 
 from segan_ros.frame import Frame
 from segan_ros.messages.compressed import decode_compressed
-from segan_ros.messages.frames import without_depth
+from segan_ros.messages.frames import Reading, warn_once
 from segan_ros.messages.images import MessageError
 from segan_ros.messages.kinds import (
     CAMERA_INFO,
@@ -93,6 +93,7 @@ class Bag:
         reader: opened.
         topics: where to look; those of the defaults that a bag lacks are only missed if required.
         required: fields of `Topics`.
+        reading: what the messages do not say of themselves.
 
     `repeated` images were left out, as the one just before has their stamp: a sign of a publisher
     that does not set it, not of a bag that was recorded in a loop.
@@ -101,9 +102,14 @@ class Bag:
     repeated: int
 
     def __init__(
-        self, path: Path, reader: Reader, topics: Topics, required: Sequence[str] = REQUIRED
+        self,
+        path: Path,
+        reader: Reader,
+        topics: Topics,
+        required: Sequence[str] = REQUIRED,
+        reading: Reading | None = None,
     ) -> None:
-        self.path = path
+        self.path, self.reading = path, reading or Reading()
         self._reader = reader
         self._connections = self._find(topics, required)
         self._index = self._look_through()
@@ -134,7 +140,7 @@ class Bag:
         for i, stamp in enumerate(self._index["image"]):
             try:
                 found = self._near(stamp, INPUTS)
-                yield assemble(i, stamp, found, truth or self.truth)
+                yield assemble(i, stamp, found, truth or self.truth, self.reading)
             except BagError:
                 raise
             except ValueError as error:
@@ -171,7 +177,7 @@ class Bag:
             except MessageError as error:
                 if name != "depth":
                     raise
-                without_depth(str(error))
+                warn_once(name, f"{error}; such frames are completed without depth")
         return found
 
     def _partner(self, name: str, stamp: int) -> int | None:
@@ -263,7 +269,10 @@ class Bag:
 
 @contextmanager
 def open_bag(
-    path: str | Path, topics: Topics | None = None, required: Sequence[str] = REQUIRED
+    path: str | Path,
+    topics: Topics | None = None,
+    required: Sequence[str] = REQUIRED,
+    reading: Reading | None = None,
 ) -> Iterator[Bag]:
     """Open a bag and look through its stamps.
 
@@ -271,6 +280,7 @@ def open_bag(
         path: a bag folder, an ``.mcap`` or a ``.db3`` file.
         topics: where to look.
         required: fields of `Topics` without which it is of no use; the first needs a message.
+        reading: what the messages do not say of themselves.
 
     Raises:
         BagError: it is not a bag, is damaged, lacks a topic or holds no image.
@@ -286,7 +296,7 @@ def open_bag(
         reader = Reader(path)
         reader.open()
     try:
-        yield Bag(path, reader, topics or Topics(), required)
+        yield Bag(path, reader, topics or Topics(), required, reading)
     finally:
         reader.close()
 

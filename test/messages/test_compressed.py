@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import rvl_stream
 from png_files import chunk, label_files
 
 from segan_ros.messages.compressed import decode_compressed
@@ -13,6 +14,7 @@ from segan_ros.messages.images import (
     MessageError,
     check,
     check_same_size,
+    decode,
     to_depth,
     to_labels,
     to_rgb,
@@ -92,6 +94,71 @@ def test_depth_in_metres_is_inverse_in_compressed_depth():
     np.testing.assert_allclose(found, metres, rtol=1e-3)
 
 
+def rvl_message(pixels, encoding, scale=0.0, offset=0.0):
+    """As compressed_depth_image_transport writes it: its header, the size, the stream."""
+    front = struct.pack("<iffII", 0, scale, offset, pixels.shape[1], pixels.shape[0])
+    data = front + rvl_stream.encode(pixels)
+    return SimpleNamespace(header="header", format=f"{encoding}; compressedDepth rvl", data=data)
+
+
+def test_depth_as_rvl_is_the_image_to_the_bit():
+    picture = decode_compressed(rvl_message(LABELS, "16UC1"), "depth")
+    check(picture, "depth")
+    assert (picture.width, picture.height) == (80, 60)
+    np.testing.assert_array_equal(decode(picture), LABELS)
+
+
+def test_depth_in_metres_may_be_rvl_too():
+    inverse = np.array([[0, 200, 1000]], np.uint16)
+    picture = decode_compressed(rvl_message(inverse, "32FC1", 100.0, 0.0), "depth")
+    np.testing.assert_allclose(to_depth(picture), [[np.nan, 0.5, 0.1]], rtol=1e-6)
+
+
+def test_damaged_rvl_is_found_when_the_pixels_are_asked_for():
+    sent = rvl_message(LABELS, "16UC1")
+    sent.data = sent.data[:200]
+    picture = decode_compressed(sent, "depth")
+    with pytest.raises(MessageError, match="its 188 compressed bytes are damaged") as caught:
+        to_depth(picture)
+    assert caught.value.reason == "truncated"
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_mosaic_in_a_grey_file_gets_its_colours_back(kind):
+    mosaic = np.full((60, 80), 39, np.uint8)
+    mosaic[::2, ::2] = 200
+    picture = decode_compressed(message(mosaic, kind, "bayer_rggb8; jpeg compressed "))
+    check(picture, "image")
+    found = to_rgb(picture)[8:-8, 8:-8].astype(int)
+    assert np.abs(found - [200, 39, 39]).max() <= (0 if kind == "png" else 12)
+
+
+def test_mosaic_that_its_publisher_has_made_colours_of_is_an_ordinary_picture():
+    sent = message(RGB[:, :, ::-1], format="bayer_rggb8; png compressed bgr8")
+    np.testing.assert_array_equal(to_rgb(decode_compressed(sent)), RGB)
+
+
+@pytest.mark.parametrize(
+    "format, pixels, text",
+    [
+        (
+            "yuv422_yuy2; jpeg compressed mono8",
+            RGB[:, :, 0],
+            "image has format 'yuv422_yuy2; jpeg compressed mono8' and holds grey made from "
+            "encoding 'yuv422_yuy2', whose colours are lost; publish it as rgb8 or bgr8",
+        ),
+        ("nv12; png compressed mono8", RGB[:, :, 0], "'nv12', whose colours are lost"),
+        ("bayer_rggb16; png compressed ", RGB[:, :, 0], "run image_proc's DebayerNode"),
+        ("mono16; png compressed mono16", LABELS, "no fixed range: scale it to mono8"),
+        ("16UC1; png compressed ", LABELS, "if that is a depth image, look at the remapping"),
+    ],
+)
+def test_grey_that_is_no_grey_photo_is_refused(format, pixels, text):
+    with pytest.raises(MessageError) as caught:
+        decode_compressed(message(pixels, format=format))
+    assert caught.value.reason == "bad_encoding" and text in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "sent, topic, reason, text",
     [
@@ -103,7 +170,7 @@ def test_depth_in_metres_is_inverse_in_compressed_depth():
             "the publisher's parameter depth.compressed.format",
         ),
         (
-            message(RGB, "bmp", format="16UC1; compressedDepth rvl"),
+            message(RGB, "bmp", format="16UC1; compressedDepth jp2"),
             "depth",
             "bad_encoding",
             "the publisher's parameter depth.compressedDepth.format",
@@ -118,7 +185,7 @@ def test_depth_in_metres_is_inverse_in_compressed_depth():
             message(LABELS.astype(np.uint8)),
             "depth",
             "bad_encoding",
-            "a grey png of 8 bits; publish it as 16-bit grey png: millimetres in 16UC1",
+            "a grey png of 8 bits; publish it as 16-bit grey png: steps of depth_scale",
         ),
         (message(RGB, "bmp"), "image", "bad_encoding", "'bmp' and holds neither jpeg nor png"),
         (
@@ -173,12 +240,15 @@ def test_size_is_known_without_decoding():
 def test_random_bytes_never_cause_another_error():
     rng = np.random.default_rng(0)
     originals = [message(RGB).data, message(RGB, "jpg").data, message(LABELS).data]
+    originals.append(rvl_message(LABELS, "16UC1").data)
     for n in range(2000):
-        data = bytearray(originals[n % 3])
+        data = bytearray(originals[n % 4])
         for at in rng.integers(0, len(data), rng.integers(1, 6)):
             data[at] = rng.integers(256)
         sent = SimpleNamespace(
-            header=None, format="png", data=bytes(data[: rng.integers(len(data))])
+            header=None,
+            format="16UC1; compressedDepth rvl" if n % 4 == 3 else "png",
+            data=bytes(data[: rng.integers(len(data))]),
         )
         for topic in ("image", "instance_mask", "depth"):
             try:

@@ -22,7 +22,7 @@ from small_bag import (
 )
 
 from segan_ros.frame import Frame
-from segan_ros.messages.frames import without_depth
+from segan_ros.messages import frames as reading
 from segan_ros.replay.truth import open_truth
 from segan_ros.storage.bags import BagError, BagFrame, Topics, open_bag
 from segan_ros.storage.scene_writer import write_scene
@@ -116,7 +116,7 @@ def test_depth_that_cannot_be_used_is_left_out_as_at_the_node(tmp_path, caplog, 
         ("/camera/instance_mask", image(scene.frame.labels.astype(np.uint16), "16UC1", HEADER)),
         ("/camera/depth", sent[depth]),
     )
-    without_depth.cache_clear()
+    reading._told.clear()
     with caplog.at_level(logging.WARNING):
         (found,) = frames_of(path)
     assert found.frame is not None and found.frame.depth is None

@@ -51,9 +51,9 @@ def mask(labels=LABELS, encoding="16UC1", **values):
             "instance_mask is 80x30 but the image is 80x60; publish both at the same resolution",
         ),
         (
-            (image(encoding="bayer_rggb8"), None),
+            (image(encoding="yuv444"), None),
             "image.bad_encoding",
-            "image has encoding 'bayer_rggb8'; publish it as rgb8, bgr8",
+            "image has encoding 'yuv444'; publish it as rgb8, bgr8",
         ),
         (
             (None, mask(encoding="32FC1")),

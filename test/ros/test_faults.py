@@ -13,6 +13,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from dummy_model import write_dummy_model
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from ros_harness import (
     RELIABLE,
     SECOND,
@@ -31,7 +32,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
-from segan_ros.messages.images import layout
+from segan_ros.messages.encodings import layout
 from segan_ros.ros.loader import load_model
 
 pytestmark = pytest.mark.ros
@@ -84,18 +85,58 @@ class TestCameraThatComesBack:
         robot.wait(lambda: node.subscribed, "a listener")
         k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
         info = robot.camera("camera_info", CameraInfo)
-        info.publish(CameraInfo(width=640, height=480, k=k))
+        info.publish(CameraInfo(width=640, height=360, k=k))
         robot.wait(lambda: node.tally("camera_info").received, "camera_info")
         robot.camera("depth").publish(image_message(np.full((60, 80), 900, np.uint16), "16UC1"))
         robot.send(*image_and_mask(START))
         robot.wait(lambda: markers, "markers")
-        text = "camera_info is for 640x480 but the image is 80x60, so it is not used; publish that"
+        text = "camera_info is for 640x360 but the image is 80x60, so it is not used; publish that"
         assert text in node.node.report().camera_problem
-        info.publish(CameraInfo(width=640, height=480, k=k))
+        info.publish(CameraInfo(width=640, height=360, k=k))
         robot.wait(lambda: node.tally("camera_info").received == 2, "the same camera_info again")
         assert text in node.node.report().camera_problem
         info.publish(CameraInfo(width=80, height=60, k=k))
         robot.wait(lambda: not node.node.report().camera_problem, "the right camera_info")
+
+    def test_camera_info_that_was_published_once_before_the_node_is_heard(self, start_node, robot):
+        latched = QoSProfile(
+            depth=1,
+            reliability=QoSReliabilityPolicy.RELIABLE,
+            durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
+        )
+        once = robot.node.create_publisher(CameraInfo, "camera_info", latched)
+        k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
+        once.publish(CameraInfo(width=80, height=60, k=k))
+        node = start_node(use_depth="always")
+        robot.wait(lambda: node.node.report().calibrated, "the calibration")
+        (boxes,) = listen(robot, node, "boxes")
+        depth = np.full((60, 80), 900, np.uint16)
+        robot.camera("depth").publish(image_message(depth, "16UC1"))
+        robot.send(*image_and_mask(START))
+        robot.wait(lambda: boxes, "boxes")
+        assert {box.id for box in boxes[0].boxes} == {3, 7}
+        assert node.tally("camera_info").received == 1
+
+    def test_camera_info_of_a_larger_picture_is_scaled_with_one_warning(self, start_node, robot):
+        node = start_node(use_depth="always")
+        (boxes,) = listen(robot, node, "boxes")
+        k = [100.0, 0, 80, 0, 100, 60, 0, 0, 1]
+        robot.camera("camera_info", CameraInfo).publish(CameraInfo(width=160, height=120, k=k))
+        robot.wait(lambda: node.tally("camera_info").received, "camera_info")
+        depth = robot.camera("depth")
+        warned = node.node.counters.throttled
+        for n in range(3):
+            stamp = START + n * SECOND
+            depth.publish(image_message(np.full((60, 80), 1000, np.uint16), "16UC1", stamp))
+            robot.send(*image_and_mask(stamp))
+            robot.wait(lambda n=n: len(boxes) == n + 1, "boxes")
+        # Object 7 has 40x25 pixels: 0.94 m across at 1 m and a focal length of 50 pixels.
+        (wide,) = [b for b in boxes[0].boxes if b.id == 7]
+        assert 0.8 < max(wide.size.x, wide.size.y) < 1
+        text = "camera_info is for 160x120 but the image is 80x60: it is scaled by 0.5, which is"
+        assert text in node.node.report().camera_problem
+        assert text in warned.last["bad_camera_info"]
+        assert warned._logged["bad_camera_info"][1] == 0
 
     def test_camera_that_changes_to_the_resolution_of_its_camera_info_is_fine(
         self, start_node, robot
@@ -110,6 +151,39 @@ class TestCameraThatComesBack:
         stamp = START + SECOND
         robot.send(image_message(rgb, "rgb8", stamp), image_message(mask, "16UC1", stamp))
         robot.wait(lambda: not node.node.report().camera_problem, "the complaint to end")
+
+
+class TestDepth:
+    @pytest.mark.parametrize(
+        "pixels, encoding, scale",
+        [
+            (np.full((60, 80), 7500, np.uint16), "16UC1", 1e-4),
+            (np.full((60, 80), 750, np.uint16), "mono16", 1e-3),
+        ],
+    )
+    def test_steps_are_of_depth_scale(self, start_node, robot, pixels, encoding, scale):
+        node = start_node(use_depth="always", depth_scale=scale)
+        (objects,) = listen(robot, node, "objects")
+        pixels[30:50, 50:60] = 65535  # nothing measured
+        robot.camera("depth").publish(image_message(pixels, encoding))
+        robot.send(*image_and_mask(START))
+        robot.wait(lambda: objects, "objects")
+        assert all(o.depth_median == pytest.approx(0.75) for o in objects[0].objects)
+        assert node.node.report().camera_problem == ""
+
+    def test_range_that_cannot_be_is_a_warning_while_it_lasts(self, start_node, robot):
+        node = start_node(use_depth="always")
+        (objects,) = listen(robot, node, "objects")
+        depth = robot.camera("depth")
+        for n, metres in enumerate((150.0, 0.15)):
+            stamp = START + n * SECOND
+            picture = np.full((60, 80), metres, np.float32)
+            depth.publish(image_message(picture, "32FC1", stamp))
+            robot.send(*image_and_mask(stamp))
+            robot.wait(lambda n=n: len(objects) == n + 1, "objects")
+            said = level_and_text(node)[1]
+            assert ("the objects lie 150 m away by their median depth" in said) == (n == 0)
+        assert "32FC1 must be in metres" in node.node.counters.throttled.last["bad_depth"]
 
 
 class TestMasks:

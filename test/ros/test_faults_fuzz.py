@@ -22,7 +22,7 @@ from ros_harness import two_boxes as picture_and_labels
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from segan_ros.messages.images import ENCODINGS
+from segan_ros.messages.encodings import ENCODINGS
 from segan_ros.srv import CompleteObjects, GetRemovalOrder
 
 pytestmark = pytest.mark.ros

@@ -291,7 +291,7 @@ def test_stamp_that_is_no_time_is_refused_with_its_bag(tmp_path, stamp):
         {"k": np.zeros(9)},
         {"k": np.array([80.0, 0, 40, 0, 0, 30, 0, 0, 1])},
         {"k": np.array([80.0, 0, np.nan, 0, 80, 30, 0, 0, 1])},
-        {"width": 40, "height": 30},
+        {"width": 40, "height": 20},
     ],
     ids=["zeros", "no fy", "NaN", "other resolution"],
 )
