@@ -29,6 +29,9 @@ def test_outdated_table_is_mended_and_missing_marks_are_named():
         reference.brought_up_to_date("no marks", "parameters")
 
 
+every_command = pytest.mark.render  # some are imported with mujoco
+
+
 @pytest.fixture(scope="module")
 def commands():
     """Text of each command on the page."""
@@ -36,10 +39,12 @@ def commands():
     return dict(zip(found[1::2], found[2::2], strict=True))
 
 
+@every_command
 def test_page_has_every_command(commands):
     assert list(commands) == list(cli.COMMANDS)
 
 
+@every_command
 @pytest.mark.parametrize("words", [*([c] for c in cli.COMMANDS), ["import", "dyce"]], ids=" ".join)
 def test_page_has_every_option_that_help_has(commands, words, capsys):
     with pytest.raises(SystemExit, match="0"):
@@ -62,6 +67,7 @@ def test_house_has_every_room_with_its_purpose():
     assert {f"{f}/" for f in folders} <= {name for name, _ in rooms}
 
 
+@every_command
 def test_options_are_read_without_torch():
     """With OpenVINO in one process, importing torch's compiler crashes."""
     code = "import sys; from tools.reference import commands; commands(); "
