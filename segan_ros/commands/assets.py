@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from segan_ros.commands.options import at_least
 from segan_ros.synthesis.assets.build import prepare_all, write_sheet
 from segan_ros.synthesis.assets.catalogue import SPLITS, Entry, meshes, read_manifest
 from segan_ros.synthesis.assets.store import cache_folder, write_note
@@ -15,10 +16,20 @@ from segan_ros.synthesis.assets.store import cache_folder, write_note
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `segan assets`."""
-    parser.add_argument("--workers", type=int, default=0, metavar="W", help="processes (all cores)")
-    parser.add_argument("--skip-broken", action="store_true", help="do without what is broken")
-    parser.add_argument("--list", action="store_true", help="only print the objects")
-    parser.add_argument("--sheet", type=Path, metavar="PNG", help="draw all objects into a picture")
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="processes (0: one per core)"
+    )
+    parser.add_argument(
+        "--skip-broken", action="store_true", help="go on without objects that cannot be prepared"
+    )
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="only print split, name, kind, source, licence and author of each object",
+    )
+    parser.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="draw all objects into a .png or .jpg"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,16 +39,18 @@ def run(args: argparse.Namespace) -> int:
         print_list(entries)
         return 0
     if args.sheet and args.sheet.suffix not in (".png", ".jpg"):
-        raise ValueError(f"--sheet is {args.sheet}; give a file that ends in .png or .jpg")
-    if args.workers < 0:
-        raise ValueError(f"--workers is {args.workers}; give 1 or more, or 0 for one per core")
+        raise ValueError(f"--sheet is {args.sheet}; its name must end in .png or .jpg")
+    at_least(args, workers=0)
     folder = cache_folder()
     wanted = meshes(entries)
     broken = prepare_all(wanted, folder, args.workers or os.cpu_count() or 1)
     for name, reason in sorted(broken.items()):
         print(f"  {name}: {reason}")
     if broken and not args.skip_broken:
-        raise ValueError(f"{len(broken)} of {len(wanted)} objects are broken; see --skip-broken")
+        raise ValueError(
+            f"{len(broken)} of {len(wanted)} objects cannot be prepared; --skip-broken goes on "
+            "without them"
+        )
     note = write_note(folder, wanted, list(broken))
     good = [e for e in wanted if e.name not in broken]
     per_split = Counter(e.split for e in good)

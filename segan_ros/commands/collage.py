@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segan_ros.commands.options import add_out, at_least
 from segan_ros.progress import Progress
 from segan_ros.storage.photographs import (
     photograph_paths,
@@ -30,11 +31,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grounds", required=True, metavar="DIR", help="photographs to put them on"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
-    parser.add_argument("--scenes", type=int, default=100, metavar="N", help="how many (100)")
-    parser.add_argument("--split", default="train", help="train, val or test (train)")
+    add_out(parser, "where to write the scenes", required=True)
+    parser.add_argument(
+        "--scenes", type=int, default=100, metavar="N", help="how many scenes (100)"
+    )
+    parser.add_argument(
+        "--split",
+        default="train",
+        help="train, val or test: use the cut-outs of this split; the name of the folder that one "
+        "lies in, its kind, decides (train)",
+    )
+    parser.add_argument(
+        "--every-cutout",
+        action="store_true",
+        help="use every cut-out for --split; you keep those of other splits in other folders",
+    )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same scenes (0)")
-    parser.add_argument("--size", default="320x240", metavar="WxH", help="pixels (320x240)")
+    parser.add_argument(
+        "--size", default="320x240", metavar="WxH", help="of the pictures, in pixels (320x240)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,14 +60,11 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.split not in TENTHS:
         raise ValueError(f"--split is {args.split!r}; known are {', '.join(TENTHS)}")
-    if args.scenes < 1 or args.seed < 0:
-        raise ValueError(
-            f"--scenes is {args.scenes}, --seed is {args.seed}; at least 1 scene, and a seed of at "
-            "least 0"
-        )
+    at_least(args, scenes=1, seed=0)
     size = parse_size(args.size)
     _refuse_inside(args.out, args.cutouts, args.grounds)
-    cut_outs, passed_over = read_cut_outs(args.cutouts, args.split, longest_side(size))
+    longest = longest_side(size)
+    cut_outs, passed_over = read_cut_outs(args.cutouts, args.split, longest, args.every_cutout)
     grounds = read_photographs(args.grounds)
     identity = {
         "version": VERSION,
@@ -70,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             store.add(number, scene_files(scene))
     print(f"{args.out}: {args.scenes} {args.split} scenes of {len(cut_outs)} cut-outs")
     for reason, count in passed_over.most_common():
-        print(f"  passed over {count} files: {reason}")
+        print(f"  left out {count} files: {reason}")
     return 0
 
 
@@ -86,6 +98,6 @@ def _refuse_inside(out: Path, *inputs: str) -> None:
     for folder in inputs:
         if out.resolve().is_relative_to(Path(folder).resolve()):
             raise ValueError(
-                f"--out is {out}, within {folder}: its scenes would be taken for pictures to use; "
-                "choose a folder outside"
+                f"--out is {out}, inside {folder}: its scenes would be read as pictures to use; "
+                "choose a folder outside it"
             )

@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from segan_ros.commands.depth_scale import add_depth_scale
-from segan_ros.completion import SceneCompleter, TooManyObjectsError
+from segan_ros.commands.options import (
+    add_depth_scale,
+    add_model,
+    add_out,
+    add_scenes,
+    open_model,
+)
+from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.depth import MILLIMETRE
 from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.progress import Progress, say
-from segan_ros.runtime.model import PROVIDERS, Model, model_folder
 from segan_ros.storage.frames import read_frame
-from segan_ros.storage.output import output_folder
+from segan_ros.storage.output import check_output
 from segan_ros.storage.results import refuse_scene_folder, write_result
 from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_scene_frame
 
@@ -23,14 +28,29 @@ from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_scene_frame
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     what = parser.add_argument_group("input: --rgb with --labels, or --scenes")
-    what.add_argument("--rgb", type=Path, help="photo")
-    what.add_argument("--labels", type=Path, help="label image, 8 or 16 bit, 0 is background")
-    what.add_argument("--depth", type=Path, help="depth image, 16 bit, 0 and 65535 unknown")
+    what.add_argument("--rgb", type=Path, metavar="FILE", help="photo")
+    what.add_argument(
+        "--labels", type=Path, metavar="FILE", help="its label image: png, ids, 0 for background"
+    )
+    what.add_argument(
+        "--depth", type=Path, metavar="FILE", help="its depth: 16-bit image, 0 and 65535 unknown"
+    )
     add_depth_scale(what, "--depth")
-    what.add_argument("--scenes", type=Path, help="folder of scene folders (or one of them)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
-    parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
+    add_scenes(what, "labelled pictures")
+    add_out(parser, "where to write the results (NAME-completed, here)")
+    add_model(parser)
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="probability above which a hidden pixel belongs to an object (the model's own)",
+    )
+    parser.add_argument(
+        "--occluders",
+        choices=("labelled", "any"),
+        help="where hidden parts may lie: behind other labelled objects, or anywhere, for scenes "
+        "in which some occluders have no mask (the model's own)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,29 +59,21 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError, OSError: an argument, a file or the model cannot be used.
     """
-    if (args.scenes is None) == (args.rgb is None) or (args.rgb is None) != (args.labels is None):
-        raise ValueError("give --rgb with --labels, or --scenes")
-    if args.scenes is not None and args.depth is not None:
-        raise ValueError("--depth goes with --rgb; a scene folder brings its own, depth_mm.png")
-    if args.depth is None and args.depth_scale != MILLIMETRE:
-        raise ValueError("--depth-scale goes with --depth")
-    output_folder(args.out)
+    _check_input(args)
+    settings = Settings(threshold=args.threshold, occluders=args.occluders)
+    name = args.rgb.stem if args.scenes is None else args.scenes.resolve().stem
+    out = args.out or Path(f"{name}-completed")
+    check_output(out)
     if args.scenes is None:
-        refuse_scene_folder(args.out)
+        refuse_scene_folder(out)
         frame = read_frame(args.rgb, args.labels, args.depth, depth_scale=args.depth_scale)
-        completer = SceneCompleter(Model(model_folder(args.model), args.provider))
-        _report(args.out, _complete(completer, frame, args.out))
+        completer = SceneCompleter(open_model(args), settings)
+        _report(out, _complete(completer, frame, out))
         return 0
-    folders = list(iterate_scenes(args.scenes))
-    seen: dict[str, ScenePath] = {}
+    folders = _of_different_names(list(iterate_scenes(args.scenes)))
     for folder in folders:
-        if (other := seen.setdefault(folder.name, folder)) is not folder:
-            raise ValueError(
-                f"{other} and {folder} have one name: their results would fall together; give one "
-                "shard or folder at a time"
-            )
-        refuse_scene_folder(args.out / folder.name)
-    completer = SceneCompleter(Model(model_folder(args.model), args.provider))
+        refuse_scene_folder(out / folder.name)
+    completer = SceneCompleter(open_model(args), settings)
     failed = 0
     for folder in Progress(folders, unit="scene"):
         try:
@@ -71,13 +83,42 @@ def run(args: argparse.Namespace) -> int:
             say(f"segan: error: {error}", error=True)
             continue
         try:
-            _complete(completer, frame, args.out / folder.name)
+            _complete(completer, frame, out / folder.name)
         except TooManyObjectsError as error:
             failed += 1
             say(f"segan: error: {folder}: {error}", error=True)
     done = len(folders) - failed
-    print(f"{done} scenes completed in {args.out} with {completer.model.provider}, {failed} failed")
+    print(f"{done} scenes completed in {out} with {completer.model.provider}, {failed} failed")
     return 1 if failed else 0
+
+
+def _check_input(args: argparse.Namespace) -> None:
+    """Raise ValueError where it is not clear what to complete."""
+    photo = {"--rgb": args.rgb, "--labels": args.labels, "--depth": args.depth}
+    given = [option for option, value in photo.items() if value is not None]
+    if args.scenes is not None:
+        if given:
+            raise ValueError(f"--scenes goes without {', '.join(given)}: scene folders hold all")
+    elif not given:
+        raise ValueError("give --rgb with --labels, or --scenes")
+    elif args.rgb is None:
+        raise ValueError(f"--rgb is missing: {given[0]} belongs to a photo")
+    elif args.labels is None:
+        raise ValueError("--labels is missing: --rgb needs the label image of its objects")
+    if args.depth is None and args.depth_scale != MILLIMETRE:
+        raise ValueError("--depth-scale goes with --depth")
+
+
+def _of_different_names(folders: list[ScenePath]) -> list[ScenePath]:
+    """`folders`, whose names are those of their result folders."""
+    seen: dict[str, ScenePath] = {}
+    for folder in folders:
+        if (other := seen.setdefault(folder.name, folder)) is not folder:
+            raise ValueError(
+                f"{other} and {folder} have the same name: their results would replace each other; "
+                "give one shard or folder at a time"
+            )
+    return folders
 
 
 def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedScene:

@@ -7,8 +7,15 @@ from itertools import islice
 from pathlib import Path
 
 from segan_ros.commands import evaluate_tables as tables_command
+from segan_ros.commands.options import (
+    add_model,
+    add_out,
+    add_precision,
+    add_scenes,
+    at_least,
+    open_model,
+)
 from segan_ros.completion import SceneCompleter
-from segan_ros.runtime.model import PRECISIONS, PROVIDERS, Model, model_folder
 from segan_ros.scoring.evaluation import OURS, evaluate, report, write
 from segan_ros.scoring.predicted import (
     Segmenter,
@@ -17,7 +24,7 @@ from segan_ros.scoring.predicted import (
 )
 from segan_ros.scoring.sheet import object_sheet, ranked_objects
 from segan_ros.storage.images import write_image
-from segan_ros.storage.output import output_folder
+from segan_ros.storage.output import check_output
 from segan_ros.storage.scenes import iterate_scenes
 
 PICTURED = 12
@@ -26,19 +33,15 @@ PICTURED = 12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument(
-        "--scenes", type=Path, required=True, help="folder of scene folders with ground truth"
+    add_scenes(parser, "scenes with ground truth", required=True)
+    add_model(parser)
+    add_precision(parser)
+    add_out(
+        parser,
+        "where to write scores.md, scores.json, *.csv, reliability.svg, worst.jpg, objects.jpg; "
+        "with --tables: tables.md, tables.html, table*.csv",
     )
-    parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
-    parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
-    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        help="folder for scores.md, scores.json, *.csv, reliability.svg, worst.jpg, objects.jpg; "
-        "with --tables for tables.md, tables.html, table*.csv",
-    )
-    parser.add_argument("--limit", type=int, help="score the first LIMIT scenes only")
+    parser.add_argument("--limit", type=int, metavar="N", help="score the first N scenes only")
     parser.add_argument(
         "--use-depth", action="store_true", help="let depth confirm or reject edges, for all rows"
     )
@@ -63,17 +66,15 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError, OSError: an argument, a scene or the model cannot be used.
     """
-    if args.limit is not None and args.limit < 1:
-        raise ValueError(f"--limit is {args.limit}; it must be at least 1")
+    at_least(args, limit=1, noisy_masks=0)
     folders = list(islice(iterate_scenes(args.scenes), args.limit))
     if args.out is not None:
-        output_folder(args.out)
+        check_output(args.out)
     tables_command.check(args)
     if args.tables and args.noisy_masks is None and args.masks is None:
         args.noisy_masks = 1
     segmenter, source = _segmenter(args)
-    model = Model(model_folder(args.model), args.provider, precision=args.precision)
-    model.require(args.precision)
+    model = open_model(args)
     completer = SceneCompleter(model)
     if args.tables:
         assert segmenter is not None
@@ -86,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     text = report(evaluation, heading, source)
     print(text)
     if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
         write(args.out, evaluation, text)
         scores = [s.objects for s in evaluation.scores[OURS]]
         for name, worst in (("worst", True), ("objects", False)):
@@ -97,8 +99,6 @@ def run(args: argparse.Namespace) -> int:
 def _segmenter(args: argparse.Namespace) -> tuple[Segmenter | None, str]:
     """Where predicted masks come from, and that in words."""
     if args.noisy_masks is not None:
-        if args.noisy_masks < 0:
-            raise ValueError(f"--noisy-masks is {args.noisy_masks}; a seed is 0 or more")
         return noisy_masks(args.noisy_masks), f"true masks, spoilt with seed {args.noisy_masks}"
     if args.masks is not None:
         return masks_of(args.masks), f"the label images in {args.masks}"

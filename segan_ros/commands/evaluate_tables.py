@@ -6,11 +6,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from segan_ros.commands.options import open_model
 from segan_ros.completion import SceneCompleter
 from segan_ros.paper.album import PICTURED, Album
 from segan_ros.paper.page import tables_page
 from segan_ros.paper.tables import NEIGHBOUR, TAKEN, Others, fill_tables, write_tables
-from segan_ros.runtime.model import Model, model_folder
 from segan_ros.scoring.predicted import Segmenter
 from segan_ros.storage.scenes import ScenePath, iterate_scenes
 
@@ -81,10 +81,7 @@ def run(
     """
 
     def opened(model: str) -> SceneCompleter:
-        # Where a precision is asked for, all rows are of it.
-        other = Model(model_folder(model), args.provider, precision=args.precision)
-        other.require(args.precision)
-        return SceneCompleter(other)
+        return SceneCompleter(open_model(args, model))
 
     photographs = list(iterate_scenes(args.photographs)) if args.photographs else []
     painters = {name: opened(model) for name, model in args.painter}
@@ -114,6 +111,7 @@ def run(
     text = "\n\n".join([heading, *(t.markdown() for t in tables)])
     print(text)
     if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
         write_tables(args.out, tables, text)
         page = tables_page("The paper's tables", heading, tables, albums)
         (args.out / "tables.html").write_text(page)

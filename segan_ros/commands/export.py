@@ -6,24 +6,36 @@ import argparse
 import re
 from pathlib import Path
 
+from segan_ros.commands.options import add_out
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="written by `segan train`"
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="checkpoint of `segan train`, or the folder (its --out) that holds last.pt",
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="model folder to write"
-    )
+    add_out(parser, "model folder to write", required=True)
 
 
 def run(args: argparse.Namespace) -> int:
     from segan_ros.model.export import export, read_checkpoint
 
-    trained = read_checkpoint(args.checkpoint)
+    checkpoint = args.checkpoint
+    if checkpoint.is_dir():
+        checkpoint /= "last.pt"
+        if not checkpoint.is_file():
+            raise ValueError(
+                f"{args.checkpoint}: no last.pt in this folder; give a checkpoint, or the folder "
+                "that `segan train` wrote to"
+            )
+    trained = read_checkpoint(checkpoint)
     for stage in trained.training["stages"]:
         if re.search(r" \d+ of \d+ steps", stage):
-            print(f"not finished, {stage}: neither calibrated nor scored since it began")
+            print(f"warning: unfinished ({stage}); neither calibrated nor scored since it began")
     export(trained, args.out)
     size = sum(f.stat().st_size for f in args.out.glob("*.onnx")) / 1e6
     print(f"{args.out}: {trained.spec.name}, {size:.1f} MB")

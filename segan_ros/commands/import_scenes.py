@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from segan_ros.commands.options import add_out
 from segan_ros.progress import Progress, say
 from segan_ros.storage.importers.coco_amodal import coco_amodal_scenes
 from segan_ros.storage.importers.collect import Problems
@@ -15,20 +16,32 @@ from segan_ros.storage.scene_writer import write_scene
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
-    dyce = kinds.add_parser("dyce", help="DYCE's lists, an object per line")
-    dyce.add_argument("source", type=Path, metavar="LIST", help="annotations/test.txt or another")
+    dyce = kinds.add_parser("dyce", help="lists of the DYCE data set, one object per line")
+    dyce.add_argument("source", type=Path, metavar="LIST", help="such as annotations/test.txt")
     dyce.add_argument(
-        "--root", type=Path, required=True, help="folder with Images, modal, amodal, FullObj"
+        "--root",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with Images, modal, amodal, FullObj",
     )
     dyce.add_argument(
-        "--without", action="append", default=[], metavar="TAG", help="leave these objects out"
+        "--without",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="leave out objects with this tag; may be repeated",
     )
-    coco = kinds.add_parser("coco-amodal", help="COCOA, COCOA-cls, KINS and their like")
-    coco.add_argument("source", type=Path, metavar="JSON", help="annotations")
-    coco.add_argument("--images", type=Path, required=True, help="folder of the pictures")
-    coco.add_argument("--stuff", action="store_true", help="keep regions like wall and sky too")
+    coco = kinds.add_parser("coco-amodal", help="COCOA, COCOA-cls, KINS and similar annotations")
+    coco.add_argument("source", type=Path, metavar="JSON", help="the annotations")
+    coco.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help="folder of the pictures"
+    )
+    coco.add_argument(
+        "--stuff", action="store_true", help="keep regions marked isStuff (wall, sky ...) too"
+    )
     for kind in (dyce, coco):
-        kind.add_argument("--out", type=Path, required=True, help="folder for the scene folders")
+        add_out(kind, "where to write the scene folders; must be empty", required=True)
         kind.add_argument("--strict", action="store_true", help="stop at the first bad entry")
 
 
@@ -40,10 +53,10 @@ def run(args: argparse.Namespace) -> int:
     """
     option, pictures = ("--root", args.root) if args.kind == "dyce" else ("--images", args.images)
     if not pictures.is_dir():
-        raise ValueError(f"{pictures}: no such folder; {option} names the one with the pictures")
+        raise ValueError(f"{pictures}: no such folder; {option} is the folder of the pictures")
     if args.out.exists() and any(args.out.iterdir()):
         raise ValueError(
-            f"{args.out}: not empty, scenes of the same name would be replaced; choose another "
+            f"{args.out}: not empty; scenes of the same name would be replaced: choose another "
             "--out"
         )
     problems = Problems(args.strict, lambda text: say(text, error=True))

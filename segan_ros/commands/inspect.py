@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from segan_ros.commands.options import add_out, at_least
 from segan_ros.drawing.shots import Shot
 from segan_ros.progress import Progress
 from segan_ros.storage.images import encoded
@@ -26,8 +27,10 @@ from segan_ros.synthesis.statistics import measure_all, report
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `segan inspect`."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="scene folders or shards")
-    parser.add_argument("--out", type=Path, help="where to (DIR-inspection)")
-    parser.add_argument("--rows", type=int, default=12, metavar="N", help="scenes to show (12)")
+    add_out(parser, "where to write index.html and contact_sheet.jpg (DIR-inspection, beside DIR)")
+    parser.add_argument(
+        "--rows", type=int, default=12, metavar="N", help="scenes on the sheet (12)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError, OSError: there is no scene, one cannot be read, or nothing can be written.
     """
-    if args.rows < 1:
-        raise ValueError(f"--rows is {args.rows}; give at least 1")
+    at_least(args, rows=1)
     out = args.out or args.folder.absolute().with_name(f"{args.folder.absolute().name}-inspection")
     paths = list(iterate_scenes(args.folder))
     found = measure_all(Progress(paths, "counting", unit="scene", leave=False))

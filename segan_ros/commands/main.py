@@ -12,17 +12,17 @@ from segan_ros.resources import version
 # add_arguments(parser) and run(args) -> exit code. It is imported when its command is called, and
 # imports torch in run(): neither `segan complete` nor `segan train --help` must need it.
 COMMANDS = {
-    "complete": "complete the objects of a photo or of scenes",
-    "replay": "run a bag through the method, or the live node, and score it",
-    "assets": "fetch real meshes for `segan generate`",
-    "generate": "render labelled tabletop scenes",
-    "collage": "paste photographed cut-outs into labelled scenes",
-    "inspect": "draw scenes and their distribution",
+    "complete": "complete the objects of a photo, or of a folder of scenes",
+    "replay": "run a recorded bag through the method or the real node, and score the answers",
+    "evaluate": "score a model on scenes with ground truth",
+    "bench": "measure how long a model's networks take",
+    "import": "convert DYCE or COCO-amodal annotations into scenes",
+    "assets": "download and prepare real meshes for `segan generate`",
+    "generate": "render scenes of cluttered tabletops with ground truth",
+    "collage": "compose scenes with ground truth from photographed objects",
+    "inspect": "make a contact sheet and histograms of scenes",
     "train": "train a model on scenes",
-    "evaluate": "score a model on scenes",
-    "import": "turn DYCE or COCO-amodal into scenes",
-    "bench": "time a model's networks beside the paper's sizes",
-    "export": "turn a trained model into ONNX",
+    "export": "convert a trained checkpoint into a model folder (ONNX)",
     "quantise": "add 8-bit networks to a model folder",
 }
 
@@ -86,15 +86,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser(command: str) -> argparse.ArgumentParser:
     """The parser of everything; only `command` is imported and has its arguments filled in."""
-    parser = argparse.ArgumentParser(prog="segan", description="Amodal completion of objects.")
+    parser = argparse.ArgumentParser(
+        prog="segan",
+        description="Completes partly hidden objects and says what occludes what.",
+        epilog="`segan COMMAND --help` lists the options of a command.",
+    )
     parser.add_argument("--version", action="version", version=f"segan {version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        subparser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        subparser = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
         if name == command:
             module = import_module(f"segan_ros.commands.{MODULE_OF.get(name, name)}")
             module.add_arguments(subparser)
-            subparser.add_argument("--debug", action="store_true", help="show where errors arise")
+            subparser.add_argument(
+                "--debug", action="store_true", help="show the traceback of an error"
+            )
             subparser.set_defaults(run=module.run)
     return parser
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from itertools import islice
-from pathlib import Path
 
 import yaml
 
+from segan_ros.commands.options import add_scenes, at_least
 from segan_ros.home import expanded
 from segan_ros.runtime.model import model_folder
 from segan_ros.storage.scenes import iterate_scenes
@@ -15,11 +15,13 @@ from segan_ros.storage.scenes import iterate_scenes
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--model", required=True, help="model folder; the new files go into it")
     parser.add_argument(
-        "--scenes", type=Path, required=True, help="what to calibrate on: never the test split"
+        "--model", required=True, metavar="DIR", help="model folder; the new files go into it"
     )
-    parser.add_argument("--limit", type=int, default=40, help="scenes (40)")
+    add_scenes(parser, "scenes to calibrate on, never those of the test split", required=True)
+    parser.add_argument(
+        "--limit", type=int, default=40, metavar="N", help="calibrate on the first N scenes (40)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,8 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from segan_ros.model.quantise import quantise, record
 
-    if args.limit < 1:
-        raise ValueError(f"--limit is {args.limit}; it must be at least 1")
+    at_least(args, limit=1)
     folder = model_folder(args.model)
     if not expanded(args.model).is_dir():
         raise ValueError(

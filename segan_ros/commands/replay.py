@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from segan_ros.commands.depth_scale import add_depth_scale
+from segan_ros.commands.options import add_depth_scale, add_model, at_least, open_model
 from segan_ros.completion import SceneCompleter
 from segan_ros.messages.frames import Reading
 from segan_ros.replay.earlier import EarlierRun, comparison
@@ -21,10 +21,10 @@ from segan_ros.replay.report import clear_frames, report
 from segan_ros.replay.run import NO_ANSWER, Answer, Replay, Wanted
 from segan_ros.replay.truth import open_truth
 from segan_ros.resources import resource_path
-from segan_ros.runtime.model import PROVIDERS, Model, model_folder
+from segan_ros.runtime.model import model_folder
 from segan_ros.storage.bag_frame import BagFrame
-from segan_ros.storage.bags import Topics, open_bag
-from segan_ros.storage.output import output_folder, write_json
+from segan_ros.storage.bags import Bag, Topics, open_bag
+from segan_ros.storage.output import check_output, no_empty_folder, write_json
 
 DEMO = ("demo/tabletop.mcap", "demo/tabletop")
 """The shipped bag, as a file or as a folder."""
@@ -35,8 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "bag", type=Path, nargs="?", help="rosbag2 folder, .mcap or .db3; default: the shipped one"
     )
-    parser.add_argument("--model", default="tabletop", help="shipped model or model folder")
-    parser.add_argument("--provider", default="auto", choices=["auto", *PROVIDERS])
+    add_model(parser)
     parser.add_argument(
         "--truth", type=Path, help="bag, or folder of scene folders named by stamp; default: BAG"
     )
@@ -86,32 +85,25 @@ def run(args: argparse.Namespace) -> int:
     with (
         open_bag(args.bag or _demo(), own, reading=Reading(depth_scale=args.depth_scale)) as bag,
         open_truth(args.truth, topics) as truth,
+        no_empty_folder(args.out),
         TemporaryDirectory() as scratch,
     ):
         wanted = Wanted(args.out, args.pictures if page else 0, args.rrd)
         job = Replay(bag, truth, earlier, wanted)
+        if args.out is not None:
+            args.out.mkdir(parents=True, exist_ok=True)
         if args.live:
             live = Live(model, args.provider, args.rate, patience=args.patience)
             answers = play(bag, live, (args.out or Path(scratch)) / "node.log")
             answer: Callable[[BagFrame], Answer] = answers.to
         else:
-            answer = partial(_complete, SceneCompleter(Model(model, args.provider)))
+            answer = partial(_complete, SceneCompleter(open_model(args)))
         if args.out is not None:
             clear_frames(args.out)
         frames = job.run(answer)
         heading = _heading(job, args, model.name)
-    text = report(frames, heading)
-    if bag.repeated:
-        text += (
-            f"\n{bag.repeated} images were left out: the one before has their stamp. Their"
-            " publisher must set header.stamp."
-        )
     lacks_truth = args.truth is not None and not any(f.scores for f in frames)
-    if lacks_truth:
-        text += (
-            f"\nNo image of the bag has ground truth in {args.truth}: that goes by stamp, in"
-            f" nanoseconds, as {next(iter(bag.stamps), 0)}, which scene folders have for a name."
-        )
+    text = "\n".join([report(frames, heading), *_remarks(args, bag, lacks_truth)])
     if earlier is not None:
         text += "\n\n" + comparison(earlier, frames)
     if answers is not None and any(f.problem == NO_ANSWER for f in frames):
@@ -131,13 +123,27 @@ def run(args: argparse.Namespace) -> int:
         against = earlier and {"run": earlier.content, "timings": earlier.timings}
         both = {"heading": heading, "run": content, "timings": timings, "against": against}
         write_page(page, {**both, "pictures": job.pictures})
-        print(f"\nto look at: {page}")
+        print(f"\nreport, for a browser: {page}")
     if args.rrd is not None:
-        print(f"\nfor the Rerun viewer: {args.rrd}")
+        print(f"\nrecording, for the Rerun viewer: {args.rrd}")
     if answers is not None and answers.trouble:
         print(f"\n{answers.trouble}")
         return 1
     return int(lacks_truth or bag.repeated > 0 or any(f.answer is None for f in frames))
+
+
+def _remarks(args: argparse.Namespace, bag: Bag, lacks_truth: bool) -> Iterator[str]:
+    """What is wrong with the bag or the truth."""
+    if bag.repeated:
+        yield (
+            f"{bag.repeated} images were left out: they have the stamp of the image before. Their"
+            " publisher must set header.stamp."
+        )
+    if lacks_truth:
+        yield (
+            f"No image of the bag has ground truth in {args.truth}: scene folders there must be"
+            f" named by stamp in nanoseconds, such as {next(iter(bag.stamps), 0)}."
+        )
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -146,14 +152,13 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"--{name} is {getattr(args, name)}; it must be above 0")
     if not args.live and (args.rate, args.patience) != (1.0, Live.patience):
         raise ValueError("--rate and --patience go with --live")
-    if args.pictures < 1:
-        raise ValueError(f"--pictures is {args.pictures}; it must be at least 1")
+    at_least(args, pictures=1)
     if args.against is not None and args.out is not None:
         folder = args.against if args.against.is_dir() else args.against.parent
         if folder.resolve() == args.out.resolve():
             raise ValueError(f"--out {args.out} would replace --against; choose another --out")
     if args.out is not None:
-        output_folder(args.out)
+        check_output(args.out)
     for option in ("report", "rrd"):
         file = getattr(args, option)
         if file is None:
@@ -162,7 +167,7 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"{file.parent}: is no folder; make it or choose another --{option}")
         if file.is_dir():
             raise ValueError(f"{file}: is a folder; --{option} names a file")
-        output_folder(file.parent, f"--{option}")
+        check_output(file.parent, f"--{option}")
 
 
 def _heading(job: Replay, args: argparse.Namespace, model: str) -> str:

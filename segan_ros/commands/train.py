@@ -9,25 +9,23 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--config", type=Path, required=True, metavar="FILE", help="config/train/*.yaml"
+        "--config",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="what to train, such as config/train/tabletop.yaml",
     )
-    parser.add_argument(
-        "--data",
-        action="extend",
-        nargs="+",
-        metavar="DIR",
-        help="training scenes, instead of data.train",
+    instead = parser.add_argument_group("instead of what FILE says")
+    instead.add_argument(
+        "--data", action="extend", nargs="+", metavar="DIR", help="training scenes (data.train)"
     )
-    parser.add_argument("--val", metavar="DIR", help="validation scenes, instead of data.val")
-    parser.add_argument(
-        "--photographs", metavar="DIR", help="instead of data.photographs; '' for none"
+    instead.add_argument("--val", metavar="DIR", help="validation scenes (data.val)")
+    instead.add_argument(
+        "--photographs", metavar="DIR", help="photographs, or '' for none (data.photographs)"
     )
-    parser.add_argument("--out", metavar="DIR", help="where to write, instead of out")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that prepare batches, instead of workers",
+    instead.add_argument("--out", metavar="DIR", help="where to write (out)")
+    instead.add_argument(
+        "--workers", type=int, metavar="N", help="processes that prepare batches (workers)"
     )
 
 

@@ -53,8 +53,18 @@ def model_folder(model: str | Path) -> Path:
         if path.is_dir():
             raise ModelError(f"{path}: no model.yaml there; give the folder of a model") from None
         raise ModelError(
-            f"model is {str(model)!r} but no such model is shipped; give the path of a model folder"
+            f"model is {str(model)!r}, which is not a shipped one ({', '.join(shipped_models())}); "
+            "give one of these or the path of a model folder"
         ) from None
+
+
+def shipped_models() -> list[str]:
+    """The names of the models that come with the package."""
+    try:
+        folders = resource_path("models").iterdir()
+    except FileNotFoundError:
+        return []
+    return sorted(f.name for f in folders if (f / "model.yaml").is_file())
 
 
 def load_model(

@@ -6,7 +6,8 @@ import csv
 import json
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,35 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             writer.writerows({k: "" if _is_nan(v) else v for k, v in row.items()} for row in rows)
 
 
-def output_folder(folder: Path, option: str = "--out") -> None:
-    """Make `folder` and try to write into it, before any long work.
+def check_output(folder: Path, option: str = "--out") -> None:
+    """Try to make `folder` and to write into it, before any long work; leave nothing behind.
 
     Raises:
         ValueError: it cannot be made or written; `option` should name another.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with no_empty_folder(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except OSError as error:
         raise ValueError(
             f"{folder}: cannot be written ({error.strerror}); choose another {option}"
         ) from None
+
+
+@contextmanager
+def no_empty_folder(folder: Path | None) -> Iterator[None]:
+    """Remove `folder`, and those above it, where they are made meanwhile and stay empty: what
+    fails leaves no trace."""
+    places = (folder, *folder.parents) if folder is not None else ()
+    missing = [place for place in places if not place.exists()]
+    try:
+        yield
+    finally:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
 
 
 def _is_nan(value: Any) -> bool:

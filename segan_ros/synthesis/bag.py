@@ -50,8 +50,8 @@ def write_bag(path: Path, seed: int, size: tuple[int, int], frames: int, rate: f
         raise ValueError(f"--rate is {rate:g}; it must lie in 0.01..1000 Hz")
     if seed < 0:
         raise ValueError(f"--seed is {seed}; it must not be negative")
-    path.parent.mkdir(parents=True, exist_ok=True)
     scenes = unpile(seed, size, frames)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         made = Path(folder) / path.stem
         _write(made, scenes, rate)

@@ -68,7 +68,9 @@ def longest_side(size: tuple[int, int]) -> int:
     return round(size[0] * 2 ** SIZES[1])
 
 
-def read_cut_outs(folder: str, split: str, longest: int) -> tuple[list[CutOut], Counter[str]]:
+def read_cut_outs(
+    folder: str, split: str, longest: int, every: bool = False
+) -> tuple[list[CutOut], Counter[str]]:
     """The cut-outs in `folder` and below it that belong to `split`, sorted by name.
 
     The name of the folder that it lies in decides: things of a kind lie together. One that lies in
@@ -78,6 +80,7 @@ def read_cut_outs(folder: str, split: str, longest: int) -> tuple[list[CutOut], 
         folder: of png files.
         split: a key of `TENTHS`.
         longest: side in pixels that larger ones are shrunk to.
+        every: take all of them, whatever their folders' names.
 
     Returns:
         The cut-outs, and how many files were passed over by reason.
@@ -91,8 +94,8 @@ def read_cut_outs(folder: str, split: str, longest: int) -> tuple[list[CutOut], 
     passed_over: Counter[str] = Counter()
     for path in Progress(picture_paths(folder, (".png",)), f"reading {folder}", leave=False):
         inside = path.relative_to(folder)
-        if tenth(inside.parent.name or inside.stem) not in TENTHS[split]:
-            passed_over["of another split, as the name of its folder decides"] += 1
+        if not every and tenth(inside.parent.name or inside.stem) not in TENTHS[split]:
+            passed_over["of another split, by the name of its folder"] += 1
             continue
         try:
             found.append(CutOut(path, _cut_out(read_image(path, cv2.IMREAD_UNCHANGED), longest)))
@@ -102,7 +105,8 @@ def read_cut_outs(folder: str, split: str, longest: int) -> tuple[list[CutOut], 
         others = ", ".join(f"{n} {reason}" for reason, n in passed_over.most_common())
         raise ValueError(
             f"{folder}: {len(found)} cut-outs for split {split} (passed over: {others or 'none'}); "
-            f"a scene takes up to {PIECES[1] - 1}: add png files with a transparent ground"
+            f"a scene takes up to {PIECES[1] - 1}: add png files with a transparent ground, or use "
+            "all for this split with --every-cutout"
         )
     return found, passed_over
 

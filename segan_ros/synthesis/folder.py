@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from segan_ros.storage.output import no_empty_folder
 from segan_ros.storage.scene_writer import write_scene_files
 from segan_ros.storage.shards import ShardWriter
+
+LOG = logging.getLogger(__name__)
 
 NOTE = "generate.json"
 """Says what the folder holds; the same in every folder of the same seed."""
@@ -141,17 +145,24 @@ def parse_size(text: str) -> tuple[int, int]:
 def claimed(out: Path, identity: Mapping[str, Any]) -> Iterator[None]:
     """Hold `out` for scenes of `identity`, made if needed, clear of what was left half written.
 
-    A full disk becomes an error that says how to go on.
+    Another folder with the same piles is warned of; a full disk becomes an error that says how to
+    go on.
 
     Raises:
-        ValueError: it holds something else, another folder has the same piles, or another process
-            fills it.
+        ValueError: it holds something else, or another process fills it.
         OSError: it cannot be written.
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: a file is in the way; --out names a folder")
     if not (out / NOTE).exists():
-        _refuse_same_piles(out, identity)
+        _warn_of_same_piles(out, identity)
+    with no_empty_folder(out), _held(out, identity):
+        yield
+
+
+@contextmanager
+def _held(out: Path, identity: Mapping[str, Any]) -> Iterator[None]:
+    """`out` locked and noted as that of `identity`."""
     out.mkdir(parents=True, exist_ok=True)
     handle = os.open(out, os.O_RDONLY)
     try:
@@ -229,8 +240,8 @@ def _take(out: Path, identity: Mapping[str, Any]) -> None:
         _write_json(note, identity)
 
 
-def _refuse_same_piles(out: Path, identity: Mapping[str, Any]) -> None:
-    """Data for two purposes must not share piles, and a split and a seed name the same ones."""
+def _warn_of_same_piles(out: Path, identity: Mapping[str, Any]) -> None:
+    """Data for two purposes should not share piles, and a split and a seed name the same ones."""
     for note in sorted(out.absolute().parent.glob(f"*/{NOTE}")):
         if note.parent.name == out.absolute().name:
             continue
@@ -239,9 +250,13 @@ def _refuse_same_piles(out: Path, identity: Mapping[str, Any]) -> None:
         except ValueError:
             continue  # somebody else's trouble
         if all(held.get(k) == identity.get(k) for k in SAME_PILES):
-            raise ValueError(
-                f"{out}: would hold the same piles as {note.parent} beside it (split "
-                f"{identity['split']}, seed {identity['seed']}); choose another --seed or --split"
+            LOG.warning(
+                "%s: gets the same piles as %s (split %s, seed %d): do not train on one and score "
+                "on the other; another --seed gives other piles",
+                out,
+                note.parent,
+                identity["split"],
+                identity["seed"],
             )
 
 

@@ -1,6 +1,5 @@
 """Pictures show what the scene says, and `segan complete` writes them."""
 
-import json
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -10,9 +9,8 @@ import headless_browser
 import numpy as np
 import pytest
 from dummy_model import write_dummy_model
-from samples import frame_of, labelled_scene, many_objects, overlapping
+from samples import frame_of, many_objects, overlapping
 
-from segan_ros.commands.main import main
 from segan_ros.completion import SceneCompleter
 from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
@@ -21,9 +19,6 @@ from segan_ros.drawing.paint import DARK, WHITE
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.runtime.model import Model
-from segan_ros.storage.images import encoded
-from segan_ros.storage.scene_writer import scene_files, write_scene
-from segan_ros.storage.shards import ShardWriter
 
 MANY = np.arange(24 * 37, dtype=np.uint16).reshape(24, 37) % 301
 
@@ -120,97 +115,6 @@ def test_drawing_has_every_node_and_edge(completer):
     assert len(titles) == len(scene.graph.edges)
 
 
-def test_complete_one_photo(tmp_path, folder, capsys):
-    write_scene(tmp_path / "scene", labelled_scene())
-    arguments = ["complete", "--model", str(folder), "--provider", "cpu"]
-    photo = [
-        "--rgb",
-        str(tmp_path / "scene/rgb.png"),
-        "--labels",
-        str(tmp_path / "scene/labels.png"),
-    ]
-    out = tmp_path / "out"
-    depth = ["--depth", str(tmp_path / "scene/depth_mm.png")]
-    assert main([*arguments, *photo, *depth, "--out", str(out)]) == 0
-    assert "removal order:" in capsys.readouterr().out
-    assert json.loads((out / "objects.json").read_text())[0]["depth_median"] == 0.75
-    for name in ("overlay.png", "completed.png", "graph.svg", "objects.json", "amodal_2.png"):
-        assert (out / name).stat().st_size > 0
-    assert json.loads((out / "graph.json").read_text())["object_ids"] == [2, 300]
-    assert cv2.imread(str(out / "appearance_2.png"), cv2.IMREAD_UNCHANGED).shape == (24, 37, 4)
-
-
-def test_complete_a_folder_of_scenes(tmp_path, folder):
-    for name in ("a", "b"):
-        write_scene(tmp_path / "scenes" / name, labelled_scene())
-    out = tmp_path / "out"
-    arguments = ["--scenes", str(tmp_path / "scenes"), "--model", str(folder), "--out", str(out)]
-    assert main(["complete", *arguments]) == 0
-    assert sorted(p.name for p in out.iterdir()) == ["a", "b"]
-
-
-@pytest.mark.parametrize(
-    ("broken", "text"),
-    [
-        (b"broken", "a/labels.png: not a readable image"),
-        (encoded(MANY), "scenes/a: the labels hold 300 objects, max_objects is 255"),
-    ],
-)
-def test_one_bad_scene_does_not_end_the_run(tmp_path, folder, capsys, broken, text):
-    for name in ("a", "b"):
-        write_scene(tmp_path / "scenes" / name, labelled_scene())
-    (tmp_path / "scenes" / "a" / "labels.png").write_bytes(broken)
-    out = tmp_path / "out"
-    arguments = ["--scenes", str(tmp_path / "scenes"), "--model", str(folder), "--out", str(out)]
-    assert main(["complete", *arguments]) == 1
-    assert [p.name for p in out.iterdir()] == ["b"]
-    assert text in capsys.readouterr().err
-
-
-def test_scene_of_a_shard_without_labels_does_not_end_the_run(tmp_path, folder, capsys):
-    shard = ShardWriter(tmp_path / "a.tar")
-    files = scene_files(labelled_scene())
-    shard.add("0", {name: content for name, content in files.items() if name != "labels.png"})
-    shard.add("1", files)
-    shard.close()
-    out = tmp_path / "out"
-    arguments = ["--scenes", str(tmp_path / "a.tar"), "--model", str(folder), "--out", str(out)]
-    assert main(["complete", *arguments]) == 1
-    assert [p.name for p in out.iterdir()] == ["1"]
-    assert "a.tar/0: no rgb.png" in capsys.readouterr().err
-
-
-def test_scenes_of_one_name_are_refused(tmp_path, folder, capsys):
-    for name in ("a.tar", "b.tar"):
-        shard = ShardWriter(tmp_path / name)
-        shard.add("0", scene_files(labelled_scene()))
-        shard.close()
-    arguments = ["--scenes", str(tmp_path), "--model", str(folder), "--out", str(tmp_path / "out")]
-    assert main(["complete", *arguments]) == 2
-    assert "a.tar/0 and " in capsys.readouterr().err
-
-
-def test_files_of_others_stay(tmp_path, folder):
-    write_scene(tmp_path / "scene", labelled_scene())
-    out = tmp_path / "out"
-    out.mkdir()
-    for name in ("amodal_mine.png", "amodal_77.png", "appearance_.png"):
-        (out / name).write_bytes(b"")
-    photo = ["--rgb", str(tmp_path / "scene/rgb.png"), "--labels"]
-    photo += [str(tmp_path / "scene/labels.png"), "--model", str(folder), "--out", str(out)]
-    assert main(["complete", *photo]) == 0
-    assert (out / "amodal_mine.png").exists() and (out / "appearance_.png").exists()
-    assert not (out / "amodal_77.png").exists()
-
-
-def test_scenes_are_not_completed_into_themselves(tmp_path, folder, capsys):
-    write_scene(tmp_path / "scene", labelled_scene())
-    arguments = ["--scenes", str(tmp_path), "--model", str(folder), "--out", str(tmp_path)]
-    assert main(["complete", *arguments]) == 2
-    assert "choose another folder" in capsys.readouterr().err
-    assert not (tmp_path / "scene" / "overlay.png").exists()
-
-
 def test_object_that_a_knot_covers_is_not_shown_as_free():
     pairs = [(1, 2, 0.9), (2, 1, 0.2), (1, 3, 0.9)]
     edges = [OcclusionEdge(q, p, score=s, overlap_area=9, overlap_ratio=0.1) for q, p, s in pairs]
@@ -258,32 +162,6 @@ def test_sheet_says_how_many_objects_it_leaves_out():
     assert whole.shape[0] == 28 + 5 * 100 and cut_short.shape[0] == 28 + 2 * 100 + 20
     # A caption never lies on a picture.
     assert (whole[28 + 80 : 28 + 98, 200:] == 255).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--out", "x"], "give --rgb with --labels, or --scenes"),
-        (["--rgb", "a.png", "--out", "x"], "give --rgb with --labels, or --scenes"),
-        (["--rgb", "no.png", "--labels", "no.png", "--out", "x"], "no.png: no such file"),
-        (["--scenes", "nowhere", "--out", "x"], "nowhere: no scene folder here"),
-        (["--scenes", "s", "--depth", "d.png", "--out", "x"], "--depth goes with --rgb"),
-    ],
-)
-def test_wrong_arguments_are_one_line(tmp_path, monkeypatch, capsys, arguments, message):
-    monkeypatch.chdir(tmp_path)
-    assert main(["complete", *arguments]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-
-
-def test_out_that_is_a_file_is_refused(tmp_path, folder, capsys):
-    (tmp_path / "out").write_text("")
-    write_scene(tmp_path / "scene", labelled_scene())
-    arguments = ["--scenes", str(tmp_path / "scene"), "--model", str(folder)]
-    assert main(["complete", *arguments, "--out", str(tmp_path / "out")]) == 2
-    assert str(tmp_path / "out") in capsys.readouterr().err
 
 
 @pytest.mark.skipif(

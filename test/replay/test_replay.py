@@ -195,7 +195,8 @@ def test_images_of_one_stamp_are_counted_and_fail(tmp_path, model, capsys):
     frame = two_cards().frame
     path = write_frames(tmp_path / "bag", [(frame.rgb, frame.labels)] * 3, period=0)
     assert replay(path, "--model", model) == 1
-    assert "2 images were left out: the one before has their stamp" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 images were left out: they have the stamp of the image before" in said
 
 
 def test_bag_that_was_recorded_in_a_loop_is_replayed_once(tmp_path, model, capsys):
@@ -269,7 +270,7 @@ def test_frames_of_an_earlier_run_do_not_stay(tmp_path, model):
         (("BAG", "--live", "--rate", "nan"), "--rate is nan; it must be above 0"),
         (("BAG", "--live", "--patience", "-1"), "--patience is -1.0; it must be above 0"),
         (("BAG", "--image-topic", "/rgb"), "no topic /rgb; it has /camera/camera_info"),
-        (("BAG", "--model", "nowhere"), "model is 'nowhere' but no such model is shipped"),
+        (("BAG", "--model", "nowhere"), "model is 'nowhere', which is not a shipped one"),
         (("BAG", "--pictures", "0"), "--pictures is 0; it must be at least 1"),
         (("BAG", "--truth", "BAG/nowhere"), "nowhere: no such bag"),
         (("BAG", "--rate", "2"), "--rate and --patience go with --live"),

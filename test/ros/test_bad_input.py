@@ -240,7 +240,7 @@ class TestModel:
 
     def test_unknown_shipped_name(self, start_node):
         text = self.problem(start_node, "tablecloth")
-        assert "model is 'tablecloth' but no such model is shipped; give the path" in text
+        assert "model is 'tablecloth', which is not a shipped one (tabletop); give one" in text
 
     def test_missing_onnx(self, start_node, folder):
         (folder / "painter.onnx").unlink()

@@ -83,7 +83,8 @@ def test_unknown_provider_is_refused(folder):
 def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"model\.yaml: no such file; a model is a folder"):
         ModelSpec.read(tmp_path / "nowhere")
-    with pytest.raises(ModelError, match="model is 'no-such-model' but no such model is shipped"):
+    text = r"model is 'no-such-model', which is not a shipped one \(tabletop\); give one of these"
+    with pytest.raises(ModelError, match=text):
         model_folder("no-such-model")
 
 

@@ -334,7 +334,10 @@ def test_folder_of_pictures_that_is_not_there_is_one_line(coco, capsys):
     (path.parent / "photos").rename(path.parent / "pictures")
     assert run_coco(path) == 2
     said = capsys.readouterr().err
-    assert "photos: no such folder; --images names the one" in said and "skipped" not in said
+    assert (
+        "photos: no such folder; --images is the folder of the pictures" in said
+        and "skipped" not in said
+    )
 
 
 def test_picture_is_not_turned_under_its_masks(coco, caplog):

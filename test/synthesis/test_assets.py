@@ -293,7 +293,7 @@ def test_corrupt_mesh_is_named_and_left_out_only_when_told(listed, capsys):
     (objects / "bowl.obj").write_text("v 1 2 3\nf 1 2 9\n")
     assert assets(cache) == 2
     said = capsys.readouterr()
-    assert "bowl: " in said.out and "1 of 2 objects are broken" in said.err
+    assert "bowl: " in said.out and "1 of 2 objects cannot be prepared" in said.err
     with pytest.raises(FileNotFoundError):
         load_objects("train", cache)
     assert assets(cache, "--skip-broken") == 0

@@ -241,7 +241,14 @@ def test_wrong_arguments_are_named(folders, tmp_path, more, message, capsys):
 @pytest.mark.parametrize("below", ["cutouts/x", "grounds"])
 def test_out_within_what_is_read_is_refused(folders, below, capsys):
     assert made(folders, folders / below) == 2
-    assert f"--out is {folders / below}, within" in capsys.readouterr().err
+    assert f"--out is {folders / below}, inside" in capsys.readouterr().err
+
+
+def test_every_cut_out_is_used_where_the_user_splits_them(folders, tmp_path, capsys):
+    assert made(folders, tmp_path / "out", "--every-cutout", scenes=1, split="test") == 0
+    said = capsys.readouterr().out
+    assert f"1 test scenes of {len(KINDS) * (PIECES[1] + 1)} cut-outs" in said
+    assert "of another split" not in said
 
 
 def test_folder_of_other_scenes_is_refused(folders, tmp_path, capsys):

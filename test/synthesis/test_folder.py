@@ -137,18 +137,21 @@ def test_broken_note_is_named(tmp_path):
         pass
 
 
-def test_same_piles_beside_it_are_refused(tmp_path):
+def test_same_piles_beside_it_are_warned_of(tmp_path, caplog):
     fill(tmp_path / "train", 1)
-    other_size = IDENTITY | {"size": [40, 60]}
-    with (
-        pytest.raises(ValueError, match=r"same piles as .*train beside it .*another --seed"),
-        claimed(tmp_path / "val", other_size),
-    ):
-        pass
-    assert not (tmp_path / "val").exists()
     for change in ({"seed": 2}, {"split": "val"}):
         with claimed(tmp_path / str(change), IDENTITY | change):
             pass
+    assert not caplog.text
+    with claimed(tmp_path / "large", IDENTITY | {"size": [40, 60]}):
+        pass
+    assert f"large: gets the same piles as {tmp_path / 'train'} (split" in caplog.text
+
+
+def test_nothing_is_left_of_what_failed(tmp_path):
+    with pytest.raises(RuntimeError), claimed(tmp_path / "above" / "scenes", IDENTITY):
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
 
 
 def test_second_process_is_told_to_wait(tmp_path):
