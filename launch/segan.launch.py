@@ -21,8 +21,17 @@ ARGUMENTS = {
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "model": ("", "Shipped model or path of a model folder. Empty: as in params_file."),
     "provider": ("", "auto, tensorrt, cuda, openvino or cpu. Empty: as in params_file."),
+    "segmenter": (
+        "",
+        "What comes in on mask_topic: label_image, yolo_msgs, masks, panoptic or colours. Empty: "
+        "as in params_file.",
+    ),
+    "segmenter_type": ("", "Message type, for segmenter masks. Empty: as in params_file."),
     "image_topic": ("image", "Colour image."),
-    "mask_topic": ("instance_mask", "Label image: one object id per pixel, 0 = background."),
+    "mask_topic": (
+        "instance_mask",
+        "Masks of the segmenter; a label image unless segmenter says.",
+    ),
     "depth_topic": ("depth", "Depth image aligned with the colour image, optional."),
     "camera_info_topic": ("camera_info", "Intrinsics of the colour camera, optional."),
     "fastdds_profile": (
@@ -30,6 +39,10 @@ ARGUMENTS = {
         "true: config/fastdds.xml, unless the environment names a profile. false: none. Or a path.",
     ),
 }
+
+
+PASSED_ON = ("model", "provider", "segmenter", "segmenter_type")
+"""Parameters of the node under the same name."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -46,7 +59,7 @@ def _start(context: LaunchContext) -> list[Node]:
     overrides: dict[str, bool | str] = {
         name: _flag(name, given) for name in ("use_sim_time", "autostart") if given[name]
     }
-    overrides |= {name: given[name] for name in ("model", "provider") if given[name]}
+    overrides |= {name: given[name] for name in PASSED_ON if given[name]}
     parameters = Path(given["params_file"]).expanduser()
     if not parameters.is_file():
         raise ValueError(f"params_file is {given['params_file']!r}; there is no such file")

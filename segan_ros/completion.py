@@ -283,6 +283,8 @@ class SceneCompleter:
             truncated=touches_border(box, frame.size),
             depth_median=_median(frame.depth, view, visible),
             in_front=in_front,
+            name=(frame.names or {}).get(object_id, ""),
+            track_id=(frame.track_ids or {}).get(object_id, ""),
         )
 
     def _view(self, item: AmodalObject, size: tuple[int, int]) -> Box:

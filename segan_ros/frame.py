@@ -53,6 +53,7 @@ class Frame(ShortRepr):
         up: ``(3,)`` float64 unit vector against gravity in the camera's optical frame (x right,
             y down, z ahead), ``[0, -1, 0]`` for a level camera; or None where it is not known.
         names: by id, what an object is; ids may be missing. None where nothing is known.
+        track_ids: by id, the segmenter's name for the same object over frames; likewise.
 
     Raises:
         ValueError: an array has another shape or dtype than stated, the sizes differ, `up` is no
@@ -67,6 +68,7 @@ class Frame(ShortRepr):
     distortion: NDArray[np.float64] | None = None
     up: NDArray[np.float64] | None = None
     names: Mapping[int, str] | None = None
+    track_ids: Mapping[int, str] | None = None
 
     @classmethod
     def from_arrays(
@@ -177,6 +179,8 @@ class AmodalObject(ShortRepr):
         depth_median: median depth of the visible pixels in metres, NaN when unknown.
         in_front: by id, how likely an object seen around this one hides a part of it, 0..1; None
             where no edge rule asks for it, and from a model that does not tell.
+        name: what it is, as the segmenter says; empty where it does not.
+        track_id: the segmenter's name for the same object over frames; empty without tracking.
     """
 
     id: int
@@ -190,6 +194,8 @@ class AmodalObject(ShortRepr):
     truncated: bool = False
     depth_median: float = float("nan")
     in_front: Mapping[int, float] | None = None
+    name: str = ""
+    track_id: str = ""
 
     @property
     def invisible(self) -> Mask:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segan_ros.boxes import Box, paste
 from segan_ros.frame import Mask
@@ -56,3 +57,28 @@ class Instances:
 
     def __repr__(self) -> str:
         return f"Instances({len(self.items)} masks, {self.size[1]}x{self.size[0]})"
+
+
+@dataclass(frozen=True, eq=False)
+class Layered:
+    """A label image and what is known of its objects.
+
+    Args:
+        labels: ``(H, W)`` int32, 0 where there is no object.
+        instances: by id, the mask that it came from.
+        left_out: how many masks were left out, by reason; those of `Instances` included.
+    """
+
+    labels: NDArray[np.int32]
+    instances: Mapping[int, Instance] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class name by id, where there is one."""
+        return {i: found.name for i, found in self.instances.items() if found.name}
+
+    @property
+    def track_ids(self) -> dict[int, str]:
+        """The segmenter's track by id, where it tracks."""
+        return {i: found.track_id for i, found in self.instances.items() if found.track_id}

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import CompletedScene, Frame, Image
-from segan_ros.instances import Instance, Instances
-from segan_ros.masks.layering import Choice, Layered, to_labels
+from segan_ros.instances import Instance, Instances, Layered
+from segan_ros.masks.layering import Choice, to_labels
 
 
 def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Layered:

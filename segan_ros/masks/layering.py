@@ -16,14 +16,13 @@ order:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segan_ros.boxes import crop, intersection, relative
-from segan_ros.instances import Instance, Instances
+from segan_ros.instances import Instance, Instances, Layered
 
 DUPLICATE, INSIDE = 0.85, 0.9
 LEAST_SHARE, LEAST_PIXELS = 0.1, 16
@@ -49,26 +48,6 @@ class Choice:
 
     ignored: Collection[str] = ()
     min_score: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Layered:
-    """A label image and what is known of its objects.
-
-    Args:
-        labels: ``(H, W)`` int32, 0 where there is no object.
-        instances: by id, the mask that it came from.
-        left_out: how many masks were left out, by reason; those of the message included.
-    """
-
-    labels: NDArray[np.int32]
-    instances: Mapping[int, Instance] = field(default_factory=dict)
-    left_out: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def names(self) -> dict[int, str]:
-        """Class name by id, where there is one."""
-        return {i: found.name for i, found in self.instances.items() if found.name}
 
 
 def to_labels(found: Instances, choice: Choice | None = None) -> Layered:

@@ -37,8 +37,8 @@ def objects_message(
         make(
             "segan_ros/msg/AmodalObject",
             id=item.id,
-            track_id="" if names is None else str(item.id),
-            class_id="" if names is None else names[item.id],
+            track_id=item.track_id if names is None else str(item.id),
+            class_id=item.name if names is None else names[item.id],
             score=float(item.score),
             visible_mask=crops.mask(item.visible, item.box),
             amodal_mask=crops.mask(item.amodal, item.box),

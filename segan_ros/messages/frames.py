@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segan_ros.depth import MILLIMETRE, range_problem
 from segan_ros.frame import Frame
+from segan_ros.instances import Layered
 from segan_ros.messages.camera import to_camera
 from segan_ros.messages.images import (
     Decoder,
@@ -33,6 +34,17 @@ _told: set[tuple[str, str]] = set()
 Tell = Callable[[str, str], None]
 """Takes an optional input, ``depth`` or ``camera_info``, and what is wrong with it; or nothing."""
 
+MaskReader = Callable[[Any, Any, Decoder], Layered]
+"""From a segmenter's message, the image that it belongs to, and a decoder to a label image; raises
+MessageError."""
+
+
+def label_image(mask: Any, image: Any, decoder: Decoder = decode) -> Layered:
+    """A `MaskReader` of messages that are label images already."""
+    check(mask, "instance_mask")
+    check_same_size(image, mask, "instance_mask")
+    return Layered(to_labels(mask, decoder))
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -43,12 +55,14 @@ class Reading:
         depth_scale: metres of one step of integer depth.
         needs_depth: frames whose depth cannot be used are refused, not completed without.
         decoder: makes raw pixels of an image message.
+        masks: reads the segmenter's messages.
     """
 
     rectified: bool = False
     depth_scale: float = MILLIMETRE
     needs_depth: bool = False
     decoder: Decoder = decode
+    masks: MaskReader = label_image
 
 
 def warn_once(of_what: str, problem: str) -> None:
@@ -69,7 +83,7 @@ def to_frame(
     *,
     tell: Tell = warn_once,
 ) -> Frame:
-    """A frame from ``sensor_msgs/Image`` messages and a ``CameraInfo``; the last two may be None.
+    """A frame from the messages of one moment: image, masks, depth or None, ``CameraInfo`` or None.
 
     Depth and camera that cannot be used are left out, and `tell` learns why.
 
@@ -78,18 +92,23 @@ def to_frame(
     """
     reading = reading or Reading()
     check(image, "image")
-    check(mask, "instance_mask")
-    check_same_size(image, mask, "instance_mask")
-    labels = to_labels(mask, reading.decoder)
+    found = reading.masks(mask, image, reading.decoder)
     metres = None
     if depth is not None:
-        metres, problem = _metres(image, depth, labels, reading)
+        metres, problem = _metres(image, depth, found.labels, reading)
         tell("depth", problem)
-    found = to_camera(camera, image, reading.rectified)
-    tell("camera_info", found.remark)
-    rgb = to_rgb(image, reading.decoder)
-    stamp = stamp_of(image.header)
-    return Frame(rgb, labels, metres, found.matrix, stamp, found.distortion)
+    lens = to_camera(camera, image, reading.rectified)
+    tell("camera_info", lens.remark)
+    return Frame(
+        to_rgb(image, reading.decoder),
+        found.labels,
+        metres,
+        lens.matrix,
+        stamp_of(image.header),
+        lens.distortion,
+        names=found.names or None,
+        track_ids=found.track_ids or None,
+    )
 
 
 def check_depth(image: Any, depth: Any) -> None:

@@ -60,6 +60,7 @@ class Counters:
         self._done: Counter[str] = Counter()
         self._dropped: dict[str, Counter[str]] = {}
         self._times: dict[str, deque[float]] = {}
+        self._left_out: Counter[str] = Counter()
 
     def receive(self, stream: str) -> None:
         """One message came in."""
@@ -77,6 +78,17 @@ class Counters:
             self._dropped.setdefault(stream, Counter())[reason] += 1
         if why:
             self.throttled.warn(reason, why)
+
+    def leave_out(self, reason: str, count: int) -> None:
+        """So many masks of a segmenter's message are no objects, for that reason."""
+        with self._lock:
+            self._left_out[reason] += count
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Masks that were no objects so far, by reason."""
+        with self._lock:
+            return dict(self._left_out)
 
     def fail(self, stream: str, error: Exception) -> None:
         """One message met an error of ours; its traceback goes to the log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.parameters import OTHER, to_reading, transport_of
 from segan_ros.ros.qos import with_overrides
+from segan_ros.ros.segmenters import LABEL_IMAGE, message_class
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.stream_monitor import Loss, Silence
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
@@ -90,8 +91,10 @@ class Inputs:
         self.topics: dict[str, str] = {}
         self._subscriptions: list[Subscription] = []
         try:
+            mask_class = message_class(parameters)
             for stream in streams:
-                subscription = self._subscribe(stream, transport_of(stream, parameters), qos)
+                kind = mask_class if stream == MASK else Image
+                subscription = self._subscribe(stream, kind, qos)
                 self._subscriptions.append(subscription)
                 self.topics[stream] = subscription.topic_name
             overridden = with_overrides(node, "subscription", CAMERA, qos)
@@ -160,13 +163,13 @@ class Inputs:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
-    def _subscribe(self, stream: str, transport: str, qos: QoSProfile) -> Subscription:
+    def _subscribe(self, stream: str, kind: type[Any], qos: QoSProfile) -> Subscription:
+        transport = transport_of(stream, self._parameters)
         compressed = transport == "compressed"
-        kind = CompressedImage if compressed else Image
         # rclpy remaps the name itself: one that is remapped already would be so twice.
         topic = self._topic(stream, transport) if compressed else stream
         return self._node.create_subscription(
-            kind,
+            CompressedImage if compressed else kind,
             topic,
             partial(self._on_image, stream),
             **with_overrides(self._node, "subscription", topic, qos),
@@ -235,7 +238,7 @@ class Inputs:
         try:
             if isinstance(message, CompressedImage):
                 message = decode_compressed(message, stream)
-            else:
+            elif stream != MASK or self._labels:
                 check(message, stream)
         except MessageError as error:
             self._counters.drop(stream, error.reason, str(error))
@@ -248,7 +251,8 @@ class Inputs:
     def _match(self, match: Match) -> None:
         depth = match.depth
         try:
-            check_same_size(match.image, match.mask, MASK)
+            if self._labels:
+                check_same_size(match.image, match.mask, MASK)
         except MessageError as error:
             self._refuse(match, error)
             return
@@ -268,7 +272,7 @@ class Inputs:
         self._deliver(
             Snapshot(
                 *(match.image, match.mask, depth, self._camera, match.arrived),
-                reading=to_reading(self._parameters),
+                reading=to_reading(self._parameters, self._leave_out),
                 tell=self._tell,
             )
         )
@@ -289,6 +293,16 @@ class Inputs:
                 if strange
                 else "",
             )
+
+    @property
+    def _labels(self) -> bool:
+        """Whether masks come as label images; else they are checked when they are read."""
+        return bool(self._parameters["segmenter"] == LABEL_IMAGE)
+
+    def _leave_out(self, masks: Mapping[str, int]) -> None:
+        """Count masks of the segmenter that are left out; from the worker's thread."""
+        for reason, count in masks.items():
+            self._counters.leave_out(reason, count)
 
     def _refuse(self, match: Match, error: MessageError) -> None:
         """Drop all of `match`."""

@@ -253,6 +253,7 @@ class SeganNode(LifecycleNode):
             "precision": model.precision,
             "engine": model.engine,
             "reused": self._completion.reused,
+            "left_out": self.counters.left_out,
         }
 
     def report(self) -> Report:

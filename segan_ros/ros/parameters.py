@@ -9,7 +9,9 @@ from segan_ros.completion import Settings
 from segan_ros.depth import MILLIMETRE
 from segan_ros.messages.bridge import to_array
 from segan_ros.messages.frames import Reading
+from segan_ros.messages.segmenters import SEGMENTERS
 from segan_ros.occlusion.edges import RULES, EdgeRule
+from segan_ros.ros.segmenters import LABEL_IMAGE, Note, ignore, mask_reader
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK
 from segan_ros.runtime.model import PRECISIONS, PROVIDERS
 
@@ -254,6 +256,33 @@ PARAMETERS = (
         "and D.",
     ),
     Parameter(
+        "segmenter",
+        "label_image",
+        "What comes in on instance_mask: label_image = sensor_msgs/Image of ids; yolo_msgs = "
+        "polygons of yolo_ros; masks = a message with an array of mask images, see segmenter_type; "
+        "panoptic = Gazebo's labels_map; colours = an image with a colour for each object.",
+        choices=(LABEL_IMAGE, *SEGMENTERS),
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "segmenter_type",
+        "ultralytics_ros/msg/YoloResult",
+        "Message type on instance_mask, for segmenter masks.",
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "ignored_classes",
+        "none",
+        "Classes that are no objects, such as dining table, separated by commas; none = no class. "
+        "For segmenters that name classes.",
+    ),
+    Parameter(
+        "min_score",
+        0.0,
+        "Masks with a lower score are left out. For segmenters that give scores.",
+        limits=(0.0, 1.0),
+    ),
+    Parameter(
         "image_transport",
         "raw",
         "raw = sensor_msgs/Image; compressed = jpeg or png on image/compressed, png on "
@@ -327,10 +356,14 @@ def to_settings(values: dict[str, Any]) -> Settings:
     )
 
 
-def to_reading(values: Any) -> Reading:
-    """How messages are read, by the values of all parameters."""
+def to_reading(values: Any, note: Note = ignore) -> Reading:
+    """How messages are read, by the values of all parameters; `note` learns what is left out."""
     return Reading(
-        values["rectified"], values["depth_scale"], values["use_depth"] == "always", to_array
+        values["rectified"],
+        values["depth_scale"],
+        values["use_depth"] == "always",
+        to_array,
+        mask_reader(values, note),
     )
 
 
@@ -346,5 +379,7 @@ def markdown_table() -> str:
 
 def transport_of(stream: str, values: Any) -> str:
     """``raw`` or ``compressed``: how an input comes, by the values of all parameters."""
+    if stream == MASK and values["segmenter"] != LABEL_IMAGE:
+        return "raw"
     own = values[TRANSPORTS[stream]]
     return str(values[TRANSPORTS[IMAGE]] if own == "same" else own)

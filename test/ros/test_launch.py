@@ -38,18 +38,20 @@ def keyword_of_node(name):
 
 def test_arguments_are_those_people_know():
     known = {"namespace", "params_file", "use_sim_time", "autostart", "respawn", "log_level"}
-    ours = {"name", "model", "provider", "fastdds_profile"}
+    ours = {"name", "model", "provider", "segmenter", "segmenter_type", "fastdds_profile"}
     topics = {"image_topic", "mask_topic", "depth_topic", "camera_info_topic"}
     assert set(arguments()) == known | ours | topics
 
 
 def test_arguments_that_are_parameters_leave_them_as_in_the_file():
     shared = {n: a for n, a in arguments().items() if n in BY_NAME or n == "use_sim_time"}
-    assert set(shared) == {"model", "provider", "autostart", "use_sim_time"}
+    ours = {"model", "provider", "segmenter", "segmenter_type"}
+    assert set(shared) == {*ours, "autostart", "use_sim_time"}
     for default, text in shared.values():
         assert default == "" and text.endswith("Empty: as in params_file.")
-    for choice in BY_NAME["provider"].choices:
-        assert choice in shared["provider"][1]
+    for name in ("provider", "segmenter"):
+        for choice in BY_NAME[name].choices:
+            assert choice in shared[name][1]
 
 
 def test_topic_arguments_remap_what_the_node_subscribes_to():

@@ -1,0 +1,100 @@
+"""Which message comes in on ``instance_mask``, and how it becomes a label image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from sensor_msgs.msg import Image
+
+from segan_ros.instances import Layered
+from segan_ros.masks.layering import Choice, to_labels
+from segan_ros.messages.frames import MaskReader, label_image
+from segan_ros.messages.images import Decoder
+from segan_ros.messages.segmenters import SEGMENTERS
+
+LABEL_IMAGE = "label_image"
+
+Note = Callable[[Mapping[str, int]], None]
+"""Takes how many masks of a message were left out, by reason."""
+
+PACKAGES = {
+    "yolo_msgs": "build yolo_ros (github.com/mgonzs13/yolo_ros) in a sourced workspace",
+    "ultralytics_ros": "build ultralytics_ros (github.com/Alpaca-zip/ultralytics_ros) in a sourced "
+    "workspace",
+    "vision_msgs": "sudo apt install ros-$ROS_DISTRO-vision-msgs",
+}
+"""Where message packages come from."""
+
+
+class SegmenterError(ValueError):
+    """The segmenter's messages cannot be received; the text says what to install or set."""
+
+
+def ignore(_: Mapping[str, int]) -> None:
+    """A `Note` for those who do not count."""
+
+
+def message_class(values: Any) -> type[Any]:
+    """Class of the messages on ``instance_mask``, imported only now.
+
+    Args:
+        values: of all parameters.
+
+    Raises:
+        SegmenterError: its package is not installed, or it has no such message.
+    """
+    segmenter = values["segmenter"]
+    if segmenter == LABEL_IMAGE:
+        return Image
+    kind = SEGMENTERS[segmenter].type or values["segmenter_type"]
+    package, _, rest = kind.partition("/")
+    name = rest.removeprefix("msg/")
+    if not (package.isidentifier() and name.isidentifier()):
+        raise SegmenterError(
+            f"segmenter_type is {kind!r}; write it as package/msg/Type, such as "
+            "ultralytics_ros/msg/YoloResult"
+        )
+    try:
+        found: type[Any] = getattr(import_module(f"{package}.msg"), name)
+    except ImportError as error:
+        remedy = PACKAGES.get((error.name or package).partition(".")[0]) or (
+            f"install {package}, or source the workspace that holds it"
+        )
+        raise SegmenterError(
+            f"segmenter is {segmenter}, which needs the messages of {package} ({error}): {remedy}"
+        ) from None
+    except AttributeError:
+        raise SegmenterError(
+            f"segmenter_type is {kind!r} but {package} has no message {name}; `ros2 interface "
+            f"package {package}` lists them"
+        ) from None
+    fields = found.get_fields_and_field_types()
+    if segmenter == "masks" and fields.get("masks") != "sequence<sensor_msgs/Image>":
+        raise SegmenterError(
+            f"segmenter_type is {kind}, which has no field `sensor_msgs/Image[] masks`; it has "
+            f"{', '.join(fields)}"
+        )
+    return found
+
+
+def mask_reader(values: Any, note: Note = ignore) -> MaskReader:
+    """What reads the segmenter's messages, by the values of all parameters."""
+    if values["segmenter"] == LABEL_IMAGE:
+        return label_image
+    segmenter = SEGMENTERS[values["segmenter"]]
+    choice = Choice(classes_of(values["ignored_classes"]), values["min_score"])
+
+    def read(message: Any, image: Any, decoder: Decoder) -> Layered:
+        layered = to_labels(segmenter.instances(message, image, decoder), choice)
+        note(layered.left_out)
+        return layered
+
+    return read
+
+
+def classes_of(text: str) -> frozenset[str]:
+    """Names separated by commas; ``none`` is no name."""
+    names = {name.strip() for name in text.split(",")} - {""}
+    return frozenset() if names == {"none"} else frozenset(names)
