@@ -98,9 +98,9 @@ def test_what_is_left_out_is_counted(start_node, robot):
 
 
 def test_bad_message_is_dropped_with_its_reason_and_the_next_one_answered(start_node, robot):
+    bad, good = polygons(picture().header), polygons(picture().header)
     node = start_node(segmenter="yolo_msgs")
     (graphs,) = listen(robot, node, "occlusion_graph")
-    bad, good = polygons(picture().header), polygons(picture().header)
     for found in bad.detections:
         found.mask.height, found.mask.width = 100, 100
     robot.camera("instance_mask", type(good), RELIABLE)
