@@ -64,6 +64,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
                 "colour": "rgb({},{},{})".format(*colour_of(i)),
                 "picture": scene and _thumbnail(scene.object(i), NODE - 16),
                 "covered": i in covered,
+                "name": scene.object(i).name if scene else "",
             }
             for i, (x, y) in at.items()
         ],

@@ -15,6 +15,9 @@ from segan_ros.frame import AmodalObject, CompletedScene, Frame, Image, Mask
 
 FREE, SET_ASIDE = (40, 175, 70), (255, 90, 80)
 
+MOST_LETTERS = 14
+"""Of a name on a label."""
+
 STEPS_ASIDE = [(0, 0), *((x, y) for y in (1, -1, 2, -2) for x in (0, 1, -1)), (2, 0), (-2, 0)]
 """Places of a label beside its own, in plates: the nearest that covers least is taken."""
 
@@ -22,9 +25,10 @@ STEPS_ASIDE = [(0, 0), *((x, y) for y in (1, -1, 2, -2) for x in (0, 1, -1)), (2
 def overlay(frame: Frame, scene: CompletedScene) -> Image:
     """The picture with whole outlines, hatched hidden parts, arrows occluder -> occludee, labels.
 
-    A label holds the id and the layer. Green ones are free to grasp: nothing hides them. The one
-    that says NEXT comes first in the order of lifting, and its outline is thick. Red arrows were
-    set aside for the order (objects hiding each other). What is no object is darkened.
+    A label holds the id, the name where there is one, and the layer. Green ones are free to grasp:
+    nothing occludes them. The one that says NEXT comes first in the removal order, and its outline
+    is thick. Red arrows were set aside for the order (objects that occlude each other). What is no
+    object is darkened.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB, the size of the frame.
@@ -53,7 +57,8 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
     taken: list[Box] = []
     # The front-most find room where they are, the others give way.
     for item in sorted(scene.objects, key=lambda o: (o.id != first, o.layer)):
-        text = f"{item.id} NEXT" if item.id == first else f"{item.id} L{item.layer}"
+        place = "NEXT" if item.id == first else f"L{item.layer}"
+        text = " ".join(filter(None, (str(item.id), item.name[:MOST_LETTERS], place)))
         colour = FREE if item.id in free else DARK
         label(picture, middles[item.id], text, colour, taken)
     return picture

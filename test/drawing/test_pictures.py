@@ -183,3 +183,14 @@ def test_heading_of_the_graph_fits_into_it(tmp_path, edges):
     lines += graph.layers.count(0) - len(graph.free)
     assert len(ends) == lines + len(set(graph.layers)) + len(graph.object_ids)
     assert 0 < max(ends) <= width
+
+
+def test_names_stand_on_labels_and_under_nodes(completer):
+    labels = overlapping()
+    plain, named = (Frame(frame_of(labels).rgb, labels, names=n) for n in (None, {7: "mug <1>"}))
+    scene = completer.complete(named)
+    assert scene.object(7).name == "mug <1>" and scene.object(1).name == ""
+    assert "mug &lt;1&gt;" in graph_svg(scene.graph, scene)
+    without = completer.complete(plain)
+    assert "mug" not in graph_svg(without.graph, without)
+    assert (overlay(named, scene) != overlay(plain, without)).any()
