@@ -12,12 +12,12 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 @pytest.fixture(scope="session")
 def ros():
-    """ROS 2 in this process, in a domain where no other node is heard."""
+    """ROS 2 in this process, with room for images, in a domain where no other node is heard."""
     rclpy = pytest.importorskip("rclpy")
     from segan_ros.replay.node_process import live_environment
 
     with live_environment() as environment:
-        os.environ["ROS_DOMAIN_ID"] = environment["ROS_DOMAIN_ID"]
+        os.environ.update(environment)
         rclpy.init()
         yield rclpy
         rclpy.try_shutdown()

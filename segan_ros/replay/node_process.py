@@ -121,16 +121,29 @@ def find_node() -> Path:
     Raises:
         NodeError: there is none.
     """
-    prefixes = [sys.prefix]
-    for variable in ("AMENT_PREFIX_PATH", "COLCON_PREFIX_PATH"):
-        prefixes += os.environ.get(variable, "").split(os.pathsep)
-    for prefix in filter(None, prefixes):
-        if os.access(path := Path(prefix) / EXECUTABLE, os.X_OK):
+    prefixes = _prefixes()
+    for prefix in prefixes:
+        if os.access(path := prefix / EXECUTABLE, os.X_OK):
             return path
     raise NodeError(
-        f"found no {EXECUTABLE} in {', '.join(filter(None, prefixes))}; `./run demo` makes an"
+        f"found no {EXECUTABLE} in {', '.join(map(str, prefixes))}; `./run demo` makes an"
         " environment that has it, on a robot source the workspace"
     )
+
+
+def _prefixes() -> list[Path]:
+    """Where ROS packages may be: this Python's environment, then the sourced workspaces."""
+    named = [os.environ.get(name, "") for name in ("AMENT_PREFIX_PATH", "COLCON_PREFIX_PATH")]
+    return [Path(p) for p in (sys.prefix, *os.pathsep.join(named).split(os.pathsep)) if p]
+
+
+def profile_variable() -> str:
+    """The environment variable that names Fast DDS its profile: Fast DDS 2, Jazzy's, has its own.
+
+    Asked of the installed packages, since wheels set no ROS_DISTRO.
+    """
+    old = any((prefix / "share" / "fastrtps").is_dir() for prefix in _prefixes())
+    return f"FAST{'RTPS' if old else 'DDS'}_DEFAULT_PROFILES_FILE"
 
 
 @contextmanager
@@ -141,8 +154,7 @@ def live_environment() -> Iterator[dict[str, str]]:
     domain that nobody else uses until the end of the context. The user's own domain and range are
     not for us: a robot that runs in them must not hear the replayed frames.
     """
-    old = os.environ.get("ROS_DISTRO") == "jazzy"
-    profile = f"FAST{'RTPS' if old else 'DDS'}_DEFAULT_PROFILES_FILE"
+    profile = profile_variable()
     with _reserved_domain() as domain:
         yield {
             profile: os.environ.get(profile) or str(resource_path("config/fastdds.xml")),

@@ -33,6 +33,7 @@ def test_heap_has_as_many_objects_as_asked_for(pile, size, count):
 
 
 @pytest.mark.ros
+@pytest.mark.slow
 def test_quick_benchmark_measures_node_and_echo(dummy_model, tmp_path):
     pytest.importorskip("rclpy")
     options = ["--quick", "--frames", "3", "--model", str(dummy_model), "--provider", "cpu"]

@@ -13,7 +13,13 @@ import pytest
 from running import runs
 
 from segan_ros.replay import node_process
-from segan_ros.replay.node_process import NodeError, NodeProcess, find_node, live_environment
+from segan_ros.replay.node_process import (
+    NodeError,
+    NodeProcess,
+    find_node,
+    live_environment,
+    profile_variable,
+)
 
 
 def executable(prefix: Path, script: str) -> Path:
@@ -126,19 +132,26 @@ def test_ignored_hangup_stays_ignored(process, hangup):
 def test_domain_of_the_user_is_left_alone_and_the_profile_wins(monkeypatch):
     monkeypatch.setattr(node_process, "resource_path", Path)
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
-    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE", "ROS_DISTRO"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv(profile_variable(), raising=False)
     monkeypatch.setenv("ROS_DOMAIN_ID", "101")  # outside of those that are given away
     with live_environment() as environment:
         assert environment["ROS_DOMAIN_ID"] != "101"
         assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
-        assert environment["FASTDDS_DEFAULT_PROFILES_FILE"] == "config/fastdds.xml"
-    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+        assert environment[profile_variable()] == "config/fastdds.xml"
+    monkeypatch.setenv(profile_variable(), "mine.xml")
     with live_environment() as environment:
-        assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == "config/fastdds.xml"
-    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "mine.xml")
-    with live_environment() as environment:
-        assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == "mine.xml"
+        assert environment[profile_variable()] == "mine.xml"
+
+
+@pytest.mark.parametrize("library, name", [("fastrtps", "FASTRTPS"), ("fastdds", "FASTDDS")])
+def test_profile_has_the_name_that_the_installed_fast_dds_knows(
+    monkeypatch, tmp_path, library, name
+):
+    (tmp_path / "ros" / "share" / library).mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "python"))
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path / 'workspace'}:{tmp_path / 'ros'}")
+    monkeypatch.delenv("COLCON_PREFIX_PATH", raising=False)
+    assert profile_variable() == f"{name}_DEFAULT_PROFILES_FILE"
 
 
 def test_replays_at_the_same_time_do_not_hear_each_other(monkeypatch):

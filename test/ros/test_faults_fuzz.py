@@ -1,6 +1,6 @@
 """Ten thousand random and mutated messages on every input and service of a real node.
 
-``SEGAN_FUZZ=200000 SEGAN_FUZZ_SEED=7 pytest test/test_ros_faults_fuzz.py`` looks further.
+``SEGAN_FUZZ=200000 SEGAN_FUZZ_SEED=7 pytest test/ros/test_faults_fuzz.py`` looks further.
 """
 
 import copy
@@ -206,6 +206,7 @@ class Sender:
         return future.result()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["raw", "compressed"])
 def test_no_message_stops_the_node_or_gets_lost(start_node, robot, transport):
     node = start_node(image_transport=transport, input_reliability="reliable", input_depth=100)

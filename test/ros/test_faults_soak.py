@@ -47,6 +47,7 @@ def test_leak_of_one_percent_a_minute_fails(soak):
     assert failures(lambda n: 2e8, counts=lost) == {"image accounted for"}
 
 
+@pytest.mark.slow
 def test_some_seconds_among_faults(ros, dummy_model, tmp_path):
     try:
         find_node()

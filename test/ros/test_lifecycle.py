@@ -112,7 +112,7 @@ def test_activation_that_cannot_subscribe_leaves_no_subscription_behind(start_no
     other = robot.node.create_subscription(CameraInfo, "/depth", print, 1)
     node.do(node.node.trigger_activate)
     assert node.node.state == "inactive"
-    assert "incompatible type" in node.node.report().problem
+    assert "Failed to create subscription" in node.node.report().problem
     assert belongings(node.node) == before
     robot.node.destroy_subscription(other)
     node.do(node.node.trigger_activate)

@@ -22,6 +22,7 @@ from ros_harness import SECOND, START, image_and_mask
 
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.replay.node_process import profile_variable
 from segan_ros.resources import resource_path
 from segan_ros.ros.interface import DIAGNOSTICS, INPUTS, OUTPUTS, SERVICES
 from segan_ros.ros.parameters import PARAMETERS
@@ -341,13 +342,19 @@ def test_node_does_not_start_itself_when_told_so(start_process, robot):
     assert process.wait(TIMEOUT) == 0
 
 
-def test_fast_dds_reads_the_shipped_profile(start_process):
-    profile = resource_path("config/fastdds.xml")
-    process = start_process(FASTDDS_DEFAULT_PROFILES_FILE=str(profile))
-    wait_for(process, "active")
-    process.terminate()
-    assert process.wait(TIMEOUT) == 0
-    assert "XMLPARSER" not in process.stderr.read()
+@pytest.mark.parametrize("profile, complains", [("fastdds.xml", False), ("none.xml", True)])
+def test_fast_dds_reads_the_shipped_profile(ros, profile, complains):
+    path = resource_path("config/fastdds.xml").with_name(profile)
+    done = subprocess.run(
+        [sys.executable, "-c", "import rclpy; rclpy.init(); rclpy.create_node('reader')"],
+        env=os.environ | {profile_variable(): str(path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=TIMEOUT,
+        check=True,
+    )
+    assert ("XMLPARSER" in done.stdout) == complains
 
 
 def test_shipped_profile_makes_room_for_images():
