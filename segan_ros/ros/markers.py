@@ -10,7 +10,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from segan_ros.drawing.paint import colour_of
 from segan_ros.frame import AmodalObject, CompletedScene
-from segan_ros.geometry import OrientedBox
+from segan_ros.geometry.oriented_boxes import OrientedBox
 from segan_ros.ros.space import to_pose
 
 THINNEST = 0.002

@@ -12,7 +12,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.geometry import OrientedBox, oriented_box, visible_points
+from segan_ros.geometry.oriented_boxes import OrientedBox, oriented_box, visible_points
 from segan_ros.messages.bridge import quaternion
 from segan_ros.msg import OrientedBox as OrientedBoxMsg
 from segan_ros.msg import OrientedBoxArray

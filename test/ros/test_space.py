@@ -13,7 +13,7 @@ from sensor_msgs.msg import CameraInfo, PointCloud2  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from segan_ros.frame import CompletedScene, OcclusionGraph  # noqa: E402
-from segan_ros.geometry import oriented_box  # noqa: E402
+from segan_ros.geometry.oriented_boxes import oriented_box  # noqa: E402
 from segan_ros.ros.space import oriented_boxes, to_boxes, to_points  # noqa: E402
 from segan_ros.srv import CompleteObjects  # noqa: E402
 

@@ -7,7 +7,7 @@ from plates import CAMERA, plate
 from scipy.spatial.transform import Rotation
 
 from segan_ros.frame import AmodalObject, Frame
-from segan_ros.geometry import oriented_box, visible_points
+from segan_ros.geometry.oriented_boxes import oriented_box, visible_points
 
 
 @pytest.mark.parametrize("hidden", [0, 50])

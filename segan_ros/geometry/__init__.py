@@ -1,0 +1,1 @@
+"""Where things are in space, from depth and camera intrinsics: rays, boxes, points, up."""

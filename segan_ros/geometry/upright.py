@@ -1,0 +1,143 @@
+"""Which way is up, and where things are when the third axis points there.
+
+Heights are metres along up from the camera: what lies below it has negative ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.frame import AmodalObject, Frame
+from segan_ros.geometry.rays import pixel_rays
+
+SAMPLES, TRIED, PLANES, ROUNDS = 1200, 3, 60, 2
+"""Pixels of the background that are looked at, every how many-th of them planes are tried on, how
+many planes are tried, and rounds of fitting the best one to what lies on it."""
+
+NEAR = 0.004, 0.01
+"""What lies on a plane: within so many metres, or this share of its depth."""
+
+FEWEST_SAMPLES = 40
+"""Background pixels of known depth that a plane needs."""
+
+
+POINTS, FEWEST_POINTS = 100, 8
+"""Visible pixels of an object that are looked at, and those of known depth that it needs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Up:
+    """The direction against gravity.
+
+    Args:
+        direction: ``(3,)`` float64 unit vector in the camera's optical frame.
+        confidence: 1 where it was given; where it comes from the background, the share of the
+            background that lies on one plane, 0..1.
+    """
+
+    direction: NDArray[np.float64]
+    confidence: float = 1.0
+
+
+def find_up(frame: Frame) -> Up | None:
+    """`frame.up`; else the normal of the plane that most of the background lies on.
+
+    The background is what has no label: of a table with things on it, that plane is the table. The
+    same frame always gives the same answer.
+
+    Returns:
+        None where up is not given and there is no depth, no camera matrix, or next to no
+        background.
+    """
+    if frame.up is not None:
+        return Up(frame.up)
+    points = _background(frame)
+    if len(points) < FEWEST_SAMPLES:
+        return None
+    rng = np.random.default_rng(0)
+    a, b, c = (points[rng.integers(len(points), size=PLANES)] for _ in range(3))
+    normals = np.cross(b - a, c - a)
+    length = np.linalg.norm(normals, axis=1)
+    good = length > 1e-9
+    normals, a = normals[good] / length[good, None], a[good]
+    if not len(normals):
+        return None
+    limit = np.maximum(NEAR[0], NEAR[1] * points[:, 2])
+    offsets = (normals * a).sum(axis=1)
+    off = np.abs(points[::TRIED] @ normals.T - offsets)
+    best = (off < limit[::TRIED, None]).sum(axis=0).argmax()
+    on_it = np.abs(points @ normals[best] - offsets[best]) < limit
+    for _ in range(ROUNDS):
+        middle = points[on_it].mean(axis=0)
+        _, axes = np.linalg.eigh(np.cov((points[on_it] - middle).T))
+        normal = axes[:, 0]
+        on_it = np.abs((points - middle) @ normal) < limit
+        if np.count_nonzero(on_it) < FEWEST_SAMPLES / 4:
+            return None
+    # The camera looks at the upper side of the table.
+    normal = normal if normal @ middle < 0 else -normal
+    return Up(np.asarray(normal, float), float(on_it.mean()))
+
+
+@dataclass(frozen=True, eq=False)
+class Upright:
+    """What is seen, in a frame whose third axis is up.
+
+    Args:
+        points: by id, ``(n, 3)`` float64 metres, a spread of the object's visible points.
+        ground: height of what lies under the objects: the median of the background, or the lowest
+            objects where hardly any background is seen.
+    """
+
+    points: Mapping[int, NDArray[np.float64]]
+    ground: float
+
+
+def set_upright(frame: Frame, objects: Iterable[AmodalObject], up: Up) -> Upright:
+    """The visible points of `objects` along `up`; objects with too little depth are left out.
+
+    The frame must have depth and a camera matrix, or nothing is found.
+    """
+    turn = _turn(up.direction)
+    points = {}
+    for item in objects:
+        rows, columns = np.nonzero(item.visible)
+        step = max(len(rows) // POINTS, 1)
+        rows, columns = rows[::step] + item.box[1], columns[::step] + item.box[0]
+        found = _points(frame, rows, columns) @ turn.T
+        if len(found) >= FEWEST_POINTS:
+            points[item.id] = found
+    background = (_background(frame) @ turn.T)[:, 2]
+    if len(background) >= FEWEST_SAMPLES:
+        ground = float(np.median(background))
+    else:
+        ground = min((float(np.percentile(p[:, 2], 5)) for p in points.values()), default=0.0)
+    return Upright(points, ground)
+
+
+def _turn(up: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(3, 3)`` rotation that takes `up` to the third axis."""
+    across = np.cross(up, np.eye(3)[np.abs(up).argmin()])
+    across /= np.linalg.norm(across)
+    return np.stack([across, np.cross(up, across), up])
+
+
+def _background(frame: Frame) -> NDArray[np.float64]:
+    """``(n, 3)`` points of unlabelled pixels, spread over the picture."""
+    step = max(int(np.sqrt(frame.labels.size / SAMPLES / 2)), 1)
+    rows, columns = np.nonzero(frame.labels[step // 2 :: step, step // 2 :: step] <= 0)
+    return _points(frame, step // 2 + step * rows, step // 2 + step * columns)
+
+
+def _points(frame: Frame, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    """``(n, 3)`` what these pixels see, where that is known."""
+    if frame.depth is None or frame.camera_matrix is None:
+        return np.zeros((0, 3))
+    metres = frame.depth[rows, columns]
+    known = np.isfinite(metres) & (metres > 0)
+    points = pixel_rays(frame, rows[known], columns[known]) * metres[known, None]
+    return np.asarray(points[np.isfinite(points[:, 0])], float)
