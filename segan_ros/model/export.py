@@ -15,7 +15,9 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from segan_ros.model.painter import TabletopPainter
 from segan_ros.model.segan import SPECS, SeGAN, Sizes
+from segan_ros.model.subpixel import with_plain_convolutions
 from segan_ros.runtime.spec import ModelSpec
 
 OPSET = 18
@@ -83,7 +85,10 @@ def export(trained: Trained, folder: str | Path) -> None:
     )
     _write(model.segmentor, inputs, "probability", folder / spec.segmentor.file)
     canvas = {"canvas": torch.rand(2, 3, *spec.painter.size)}
-    _write(model.painter, canvas, "appearance", folder / spec.painter.file)
+    painter: nn.Module = model.painter
+    if isinstance(painter, TabletopPainter):  # the paper's sizes stay as the paper has them
+        painter = with_plain_convolutions(painter)
+    _write(painter, canvas, "appearance", folder / spec.painter.file)
     (folder / "model.yaml").write_text(
         yaml.safe_dump(_describe(trained), sort_keys=False, width=100, default_flow_style=None)
     )

@@ -12,6 +12,7 @@ import yaml
 
 torch = pytest.importorskip("torch")
 
+from segan_ros.commands import export as export_command  # noqa: E402
 from segan_ros.model import export as exporter  # noqa: E402
 from segan_ros.model.export import Trained, export  # noqa: E402
 from segan_ros.model.segan import SIZES, SPECS, SeGAN  # noqa: E402
@@ -124,17 +125,17 @@ def test_tabletop_pair_fits_into_30_megabytes(exported):
 
 def test_export_command_needs_a_checkpoint_of_ours(tmp_path):
     parser = ArgumentParser()
-    exporter.add_arguments(parser)
+    export_command.add_arguments(parser)
     other = tmp_path / "other.pt"
     torch.save({"weights": torch.zeros(3)}, other)
     args = parser.parse_args(["--checkpoint", str(other), "--out", str(tmp_path / "out")])
     with pytest.raises(
         ValueError, match=r"other.pt: not a checkpoint of this version of `segan train`"
     ):
-        exporter.run(args)
+        export_command.run(args)
     args.checkpoint = tmp_path / "missing.pt"
     with pytest.raises(FileNotFoundError):
-        exporter.run(args)
+        export_command.run(args)
 
 
 def test_every_model_has_its_sizes():
