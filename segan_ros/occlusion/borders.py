@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ REACH = 2
 """Pixels to either side of a border that are looked at."""
 
 FEWEST_PIXELS = 3
-"""Pixels of known depth, of the square around one, that its mean needs."""
+"""Pixels of known depth, of the square around one, that its median needs."""
 
 FEWEST_SAMPLES = 3 * REACH
 KNOWN_SHARE = 0.2
@@ -61,42 +62,82 @@ def find_borders(
         boxes: by id, a box that holds the object's visible pixels.
     """
     size = labels.shape[0], labels.shape[1]
-    found = {}
+    near = {}
     for a, box in boxes.items():
         ids = crop(labels, clip(dilate(box, REACH), size))
         for b in np.unique(ids[_grown(ids == a)]).tolist():
             if a < b and b in boxes:
-                # With room for the squares around the pixels of both.
-                common = intersection(dilate(box, 2 * REACH), dilate(boxes[b], 2 * REACH))
-                border = _border(labels, depth, (a, b), clip(common, size))
-                found[a, b], found[b, a] = border, border.reversed()
+                common = intersection(dilate(box, REACH), dilate(boxes[b], REACH))
+                near[a, b] = _near(labels, (a, b), clip(common, size))
+    found = {}
+    for (a, b), border in zip(near, _borders(labels, depth, near), strict=True):
+        found[a, b], found[b, a] = border, border.reversed()
     return found
 
 
-def _border(
-    labels: NDArray[np.int32], depth: NDArray[np.float32], pair: tuple[int, int], box: Box
-) -> Border:
-    ids, metres = crop(labels, box), crop(depth, box)
-    masks = [ids == i for i in pair]
-    near = (masks[0] & _grown(masks[1])) | (masks[1] & _grown(masks[0]))
-    # Single pixels are noisy and lie between both depths: means of each object's own pixels do not.
-    a, b = (_mean_depth(metres, mask)[near] for mask in masks)
-    gaps = b - a
-    known = gaps[np.isfinite(gaps)]
-    if len(known) < max(FEWEST_SAMPLES, KNOWN_SHARE * len(gaps)):
-        known = known[:0]
-    return Border(len(gaps) / (2 * REACH), known)
+def _near(labels: NDArray[np.int32], pair: tuple[int, int], box: Box) -> NDArray[np.intp]:
+    """``(n, 2)`` rows and columns of the pixels of each object that are near the other."""
+    ids = crop(labels, box)
+    first, second = (ids == i for i in pair)
+    places = np.argwhere((first & _grown(second)) | (second & _grown(first)))
+    return places + box[1::-1]
 
 
-def _mean_depth(metres: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
-    """Mean depth over the pixels of `mask` in the square of `REACH` around each; NaN unknown."""
-    known = mask & np.isfinite(metres)
-    total, pixels = (
-        cv2.boxFilter(a, -1, _SQUARE, normalize=False, borderType=cv2.BORDER_CONSTANT)
-        for a in (np.where(known, metres, np.float32(0)), known.astype(np.float32))
+def _borders(
+    labels: NDArray[np.int32],
+    depth: NDArray[np.float32],
+    near: Mapping[tuple[int, int], NDArray[np.intp]],
+) -> list[Border]:
+    """The border of each pair of ids, by the pixels near it: all at once, which takes half the
+    time."""
+    if not near:
+        return []
+    lengths = [len(places) for places in near.values()]
+    squares = [_squares(image, np.concatenate([*near.values()])) for image in (labels, depth)]
+    ids, metres = squares
+    first, second = (
+        _medians(ids, metres, np.repeat([pair[k] for pair in near], lengths)) for k in (0, 1)
     )
-    pixels[pixels < FEWEST_PIXELS] = np.nan
-    return np.asarray(total / pixels, np.float32)
+    return [
+        Border(len(gaps) / (2 * REACH), _trusted(gaps))
+        for gaps in np.split(second - first, np.cumsum(lengths)[:-1])
+    ]
+
+
+def _trusted(gaps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is known of the gaps; nothing where that is too little."""
+    known = gaps[np.isfinite(gaps)]
+    return known if len(known) >= max(FEWEST_SAMPLES, KNOWN_SHARE * len(gaps)) else known[:0]
+
+
+def _squares(image: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
+    """``(n, s)`` values of the square of `REACH` around each of `places`; 0 outside the image."""
+    padded = np.pad(image, REACH)
+    width = padded.shape[1]
+    rows, columns = np.indices(_SQUARE).reshape(2, -1)
+    return padded.ravel()[(places @ (width, 1))[:, None] + rows * width + columns]
+
+
+def _medians(
+    ids: NDArray[np.int32], metres: NDArray[np.float32], owners: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Median of the known depths in each square that belong to its owner; NaN if they are few.
+
+    Single pixels are noisy, lie between both depths, or are wild: neither they nor a few of them
+    move a median of the object's own pixels.
+
+    Args:
+        ids: ``(n, s)``, 0 where there is nothing.
+        metres: ``(n, s)``.
+        owners: ``(n,)`` ids.
+    """
+    is_known = (ids == owners[:, None]) & np.isfinite(metres)
+    pixels = np.count_nonzero(is_known, axis=1)
+    known = np.sort(np.where(is_known, metres, np.float32(np.inf)), axis=1)
+    middle = np.stack([np.maximum(pixels - 1, 0) // 2, pixels // 2 % known.shape[1]], axis=1)
+    median = np.take_along_axis(known, middle, axis=1).mean(axis=1)
+    median[pixels < FEWEST_PIXELS] = np.nan
+    return median
 
 
 _SQUARE = (2 * REACH + 1, 2 * REACH + 1)

@@ -278,6 +278,23 @@ def test_stray_and_missing_depth_along_a_border_does_not_decide():
     assert (edge.occluder_id, edge.occludee_id) == (2, 1)
 
 
+@pytest.mark.parametrize("wild", [2.5, 65.535, 0.2])
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_wild_depth_along_a_border_makes_and_breaks_no_edge(wild, share):
+    """Flying pixels, or a value that a driver has for "nothing measured"."""
+    rng = np.random.default_rng(0)
+    labels, objects, level = side_by_side(1.0)
+    rim = np.zeros(labels.shape, bool)
+    rim[:, 38:42] = True
+    level[rim & (rng.random(labels.shape) < share)] = wild
+    assert find_edges(labels, objects, EdgeRule(), level) == []
+    labels, objects, stepped = side_by_side(0.9)
+    stepped[rim & (rng.random(labels.shape) < share)] = wild
+    (edge,) = find_edges(labels, objects, EdgeRule(), stepped)
+    assert (edge.occluder_id, edge.occludee_id) == (2, 1)
+    assert edge.depth_gap == pytest.approx(0.1, abs=1e-6)
+
+
 def test_unknown_depth_neither_confirms_nor_rejects():
     labels, objects = pair()
     (edge,) = find_edges(labels, objects, EdgeRule(), np.full(labels.shape, np.nan, np.float32))
