@@ -129,16 +129,12 @@ def run(args: argparse.Namespace) -> int:
     if answers is not None and answers.trouble:
         print(f"\n{answers.trouble}")
         return 1
-    return int(lacks_truth or bag.repeated > 0 or any(f.answer is None for f in frames))
+    return int(lacks_truth or bool(bag.problems) or any(f.answer is None for f in frames))
 
 
 def _remarks(args: argparse.Namespace, bag: Bag, lacks_truth: bool) -> Iterator[str]:
     """What is wrong with the bag or the truth."""
-    if bag.repeated:
-        yield (
-            f"{bag.repeated} images were left out: they have the stamp of the image before. Their"
-            " publisher must set header.stamp."
-        )
+    yield from (f"{bag.path}: {problem}." for problem in bag.problems)
     if lacks_truth:
         yield (
             f"No image of the bag has ground truth in {args.truth}: scene folders there must be"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,10 @@ from segan_ros.frame import Frame
 from segan_ros.messages.pairing import partner
 from segan_ros.storage.bag_frame import SLOP, Truth, TruthOfFrame
 from segan_ros.storage.bags import Topics, open_bag
+from segan_ros.storage.recordings import files_of
 from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_scene
+
+LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -27,11 +31,13 @@ def open_truth(path: Path | None, topics: Topics) -> Iterator[Truth | None]:
     """
     if path is None:
         yield None
-    elif path.is_dir() and not (path / "metadata.yaml").exists():
+    elif path.is_dir() and not (path / "metadata.yaml").exists() and not files_of(path):
         yield SceneTruth(path)
     else:
         only = Topics(true_objects=topics.true_objects, true_graph=topics.true_graph)
         with open_bag(path, only, required=("true_objects",)) as bag:
+            for problem in bag.problems:
+                LOG.warning("%s: %s", path, problem)
             yield bag.truth
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,14 @@ from segan_ros.messages.kinds import (
 from segan_ros.messages.pairing import nearest, partner
 from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.storage.bag_frame import SLOP, BagFrame, Truth, TruthOfFrame, assemble, to_truth_of
+from segan_ros.storage.recordings import (
+    ROS1,
+    Recording,
+    Salvaged,
+    counted_messages,
+    files_of,
+    is_plain,
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,14 @@ class BagError(ValueError):
     """A bag cannot be used; the message names it and says what is wrong."""
 
 
+class UnreadableError(BagError):
+    """`rosbags` cannot read a bag, for `reason`."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: not a readable rosbag2: {reason}")
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class RawMessage:
     """A serialised input message.
@@ -90,33 +107,34 @@ class Bag:
 
     Args:
         path: of the bag, for messages to people.
-        reader: opened.
+        recording: opened.
         topics: where to look; those of the defaults that a bag lacks are only missed if required.
         required: fields of `Topics`.
         reading: what the messages do not say of themselves.
 
-    `repeated` images were left out, as the one just before has their stamp: a sign of a publisher
-    that does not set it, not of a bag that was recorded in a loop.
+    `problems` say what cannot be read or used; so many `missing` messages were recorded and cannot
+    be read.
     """
-
-    repeated: int
 
     def __init__(
         self,
         path: Path,
-        reader: Reader,
+        recording: Recording,
         topics: Topics,
         required: Sequence[str] = REQUIRED,
         reading: Reading | None = None,
     ) -> None:
         self.path, self.reading = path, reading or Reading()
-        self._reader = reader
+        self.recording = recording
+        self.problems: list[str] = []
+        self.missing = 0
         self._connections = self._find(topics, required)
         self._index = self._look_through()
         self._sorted = {name: sorted(index) for name, index in self._index.items()}
         for name in required[:1]:
             if not self._index[name]:
-                raise BagError(f"{path}: no message on {self.topics[name]}")
+                reasons = "".join(f"; {p}" for p in self.problems)
+                raise BagError(f"{path}: no message on {self.topics[name]}{reasons}")
 
     @property
     def topics(self) -> dict[str, str]:
@@ -198,7 +216,7 @@ class Bag:
     def _find(self, topics: Topics, required: Sequence[str]) -> dict[str, list[Connection]]:
         """Connections by field of `Topics`: one for each publisher that was recorded."""
         there: dict[str, list[Connection]] = {}
-        for connection in self._reader.connections:
+        for connection in self.recording.connections:
             there.setdefault(connection.topic, []).append(connection)
         found: dict[str, list[Connection]] = {}
         for field in fields(Topics):
@@ -229,18 +247,42 @@ class Bag:
     def _look_through(self) -> dict[str, dict[int, int]]:
         """Field of `Topics` -> stamp -> recording time; of messages with one stamp, the first."""
         index: dict[str, dict[int, int]] = {name: {} for name in self._connections}
-        before, self.repeated = -1, 0
+        read: Counter[str] = Counter()
+        before, repeated = -1, 0
         for name, time, data in self._raw(*self._connections):
+            read[name] += 1
             try:
                 stamp = serialised_stamp(data)
             except ValueError as error:
-                topic = self._connections[name][0].topic
-                raise BagError(f"{self.path}: on {topic} {error}") from error
+                self._note(f"{self.topics[name]}: left out: {error}")
+                continue
             index[name].setdefault(stamp, time)
             if name == "image":
-                self.repeated += stamp == before
+                repeated += stamp == before
                 before = stamp
+        if repeated:
+            # Not of a bag that was recorded in a loop: there the one just before is another.
+            self.problems.append(
+                f"{repeated} images were left out: they have the stamp of the image before; their "
+                "publisher must set header.stamp"
+            )
+        self._compare(read)
         return index
+
+    def _compare(self, read: Mapping[str, int]) -> None:
+        """With the number of messages that the bag states."""
+        self.problems += getattr(self.recording, "problems", [])
+        stated = counted_messages(self.path)
+        for name, connections in self._connections.items():
+            topic = connections[0].topic
+            count = max(sum(c.msgcount for c in connections), stated.get(topic, 0))
+            if (missing := count - read[name]) > 0:
+                self.missing += missing
+                self._note(f"{topic}: {missing} of {count} recorded messages cannot be read")
+
+    def _note(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def _message(self, name: str, stamp: int) -> Any:
         time = self._index[name][stamp]
@@ -263,7 +305,7 @@ class Bag:
         name_of = {c.id: n for n in names for c in self._connections[n]}
         connections = [c for n in names for c in self._connections[n]]
         with _clear_errors(self.path):
-            for connection, time, data in self._reader.messages(connections, start, stop):
+            for connection, time, data in self.recording.messages(connections, start, stop):
                 yield name_of[connection.id], time, bytes(data)
 
 
@@ -274,7 +316,7 @@ def open_bag(
     required: Sequence[str] = REQUIRED,
     reading: Reading | None = None,
 ) -> Iterator[Bag]:
-    """Open a bag and look through its stamps.
+    """Open a bag and look through its stamps. Of a damaged one, what can be read is.
 
     Args:
         path: a bag folder, an ``.mcap`` or a ``.db3`` file.
@@ -283,22 +325,53 @@ def open_bag(
         reading: what the messages do not say of themselves.
 
     Raises:
-        BagError: it is not a bag, is damaged, lacks a topic or holds no image.
+        BagError: it is not a bag, nothing of it can be read, it lacks a topic or holds no image.
     """
     path = Path(path)
     if not path.exists():
         raise BagError(f"{path}: no such bag")
-    if path.is_dir() and not (path / "metadata.yaml").exists():
+    if path.is_file() and path.open("rb").read(len(ROS1)) == ROS1:
         raise BagError(
-            f"{path}: not a rosbag2, it has no metadata.yaml; give a bag folder, an .mcap or a .db3"
+            f"{path}: a bag of ROS 1; convert it: rosbags-convert --src {path} --dst "
+            f"{path.with_suffix('')}"
         )
-    with _clear_errors(path):
-        reader = Reader(path)
-        reader.open()
+    wanted = topics or Topics(), required, reading
+    bag, reason = _open_whole(path, *wanted)
+    bag = bag or _open_salvaged(path, reason, *wanted)
     try:
-        yield Bag(path, reader, topics or Topics(), required, reading)
+        yield bag
     finally:
-        reader.close()
+        bag.recording.close()
+
+
+def _open_whole(path: Path, *wanted: Any) -> tuple[Bag | None, str]:
+    """The bag, or None and why it is not whole, as far as `rosbags` sees it."""
+    if not is_plain(path):
+        return None, ""
+    with ExitStack() as stack:
+        try:
+            with _clear_errors(path):
+                reader = stack.enter_context(Reader(path))
+            bag = Bag(path, reader, *wanted)
+        except UnreadableError as error:
+            return None, error.reason
+        if bag.missing:
+            return None, "; ".join(bag.problems)
+        stack.pop_all()  # open from now on
+        return bag, ""
+
+
+def _open_salvaged(path: Path, reason: str, *wanted: Any) -> Bag:
+    try:
+        recording = Salvaged(files_of(path))
+    except ValueError as error:
+        raise BagError(f"{path}: not a readable rosbag2: {reason or error}") from None
+    try:
+        return Bag(path, recording, *wanted)
+    except BagError as error:
+        recording.close()
+        damage = "".join(f"; {p}" for p in recording.problems)
+        raise BagError(f"{error}{damage}") from None
 
 
 @contextmanager
@@ -309,5 +382,4 @@ def _clear_errors(path: Path) -> Iterator[None]:
     except BagError:
         raise
     except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise BagError(f"{path}: not a readable rosbag2: {reason}") from error
+        raise UnreadableError(path, str(error) or type(error).__name__) from error

@@ -1,0 +1,43 @@
+"""One recorded message and where it is; message and file compression."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING or sys.version_info < (3, 14):
+    from backports import zstd
+else:
+    from compression import zstd
+
+ZSTD = b"\x28\xb5\x2f\xfd"
+"""How zstd begins; no message in CDR does."""
+
+
+class MessageFile(Protocol):
+    """A file whose messages can be read in any order."""
+
+    problem: str
+    entries: list[Entry]
+
+    def read(self, entry: Entry) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class Entry(NamedTuple):
+    """A message: when it was recorded (nanoseconds), its topic and type, where it is."""
+
+    time: int
+    topic: str
+    kind: str
+    file: MessageFile
+    place: tuple[int, ...]
+
+
+def unzstd(data: bytes) -> bytes:
+    """Raises ValueError where it cannot be decompressed."""
+    try:
+        return zstd.decompress(data)
+    except zstd.ZstdError as error:
+        raise ValueError(str(error)) from None
