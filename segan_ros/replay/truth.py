@@ -10,7 +10,8 @@ from pathlib import Path
 from segan_ros.frame import Frame
 from segan_ros.messages.pairing import partner
 from segan_ros.storage.bag_frame import SLOP, Truth, TruthOfFrame
-from segan_ros.storage.bags import Topics, open_bag
+from segan_ros.storage.bag_topics import Topics
+from segan_ros.storage.bags import open_bag
 from segan_ros.storage.recordings import files_of
 from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_scene
 

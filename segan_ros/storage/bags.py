@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Reader
 
 from segan_ros.frame import Frame
@@ -18,59 +17,23 @@ from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.frames import Reading, warn_once
 from segan_ros.messages.images import MessageError
 from segan_ros.messages.kinds import (
-    CAMERA_INFO,
     COMPRESSED,
-    GRAPH,
     IMAGE,
-    OBJECTS,
     recorded_message,
     typestore,
 )
 from segan_ros.messages.pairing import nearest, partner
 from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.storage.bag_frame import SLOP, BagFrame, Truth, TruthOfFrame, assemble, to_truth_of
+from segan_ros.storage.bag_topics import INPUTS, REQUIRED, TYPES, Topics, find_topics
 from segan_ros.storage.recordings import (
-    ROS1,
     Recording,
     Salvaged,
     counted_messages,
     files_of,
     is_plain,
+    is_ros1,
 )
-
-
-@dataclass(frozen=True)
-class Topics:
-    """Names of the topics in a bag; the defaults are those of the shipped one.
-
-    Where a bag lacks an image topic but has it below with one of `COMPRESSED_ENDINGS`, as
-    image_transport names them, that one is taken.
-    """
-
-    image: str = "/camera/image"
-    instance_mask: str = "/camera/instance_mask"
-    depth: str = "/camera/depth"
-    camera_info: str = "/camera/camera_info"
-    true_objects: str = "/ground_truth/objects"
-    true_graph: str = "/ground_truth/occlusion_graph"
-
-
-TYPES = {
-    "image": IMAGE,
-    "instance_mask": IMAGE,
-    "depth": IMAGE,
-    "camera_info": CAMERA_INFO,
-    "true_objects": OBJECTS,
-    "true_graph": GRAPH,
-}
-"""Message type of each field of `Topics`; instead of an image, a compressed one will do."""
-
-REQUIRED = ("image", "instance_mask")
-
-COMPRESSED_ENDINGS = ("/compressed", "/compressedDepth")
-
-INPUTS = ("image", "instance_mask", "depth", "camera_info")
-"""What a camera and a segmenter publish; the rest is ground truth."""
 
 
 class BagError(ValueError):
@@ -128,13 +91,19 @@ class Bag:
         self.recording = recording
         self.problems: list[str] = []
         self.missing = 0
-        self._connections = self._find(topics, required)
+        try:
+            self._connections = find_topics(recording.connections, topics, required)
+        except ValueError as error:
+            raise BagError(f"{path}: {error}") from None
         self._index = self._look_through()
         self._sorted = {name: sorted(index) for name, index in self._index.items()}
         for name in required[:1]:
             if not self._index[name]:
                 reasons = "".join(f"; {p}" for p in self.problems)
-                raise BagError(f"{path}: no message on {self.topics[name]}{reasons}")
+                problem = f"no message on {self.topics[name]}{reasons}"
+                if self.missing:
+                    raise UnreadableError(path, problem)
+                raise BagError(f"{path}: {problem}")
 
     @property
     def topics(self) -> dict[str, str]:
@@ -213,53 +182,28 @@ class Bag:
         """Stamps of the images that have a mask."""
         return frozenset(s for s in self.stamps if self._partner("instance_mask", s) is not None)
 
-    def _find(self, topics: Topics, required: Sequence[str]) -> dict[str, list[Connection]]:
-        """Connections by field of `Topics`: one for each publisher that was recorded."""
-        there: dict[str, list[Connection]] = {}
-        for connection in self.recording.connections:
-            there.setdefault(connection.topic, []).append(connection)
-        found: dict[str, list[Connection]] = {}
-        for field in fields(Topics):
-            named = getattr(topics, field.name)
-            kind = TYPES[field.name]
-            endings = COMPRESSED_ENDINGS if kind == IMAGE else ()
-            topic = next((t for t in (named, *(named + e for e in endings)) if t in there), named)
-            if topic not in there:
-                if field.name in required or topic != field.default:
-                    have = ", ".join(f"{t} ({c[0].msgtype})" for t, c in sorted(there.items()))
-                    option = field.name.replace("_", "-")
-                    raise BagError(
-                        f"{self.path}: no topic {topic}; it has {have or 'no topics'}; "
-                        f"choose one with --{option}-topic"
-                    )
-                continue
-            kinds = {c.msgtype for c in there[topic]}
-            if kinds != {kind} and not (kind == IMAGE and kinds == {COMPRESSED}):
-                raise BagError(
-                    f"{self.path}: {topic} carries {', '.join(sorted(kinds))}, not {kind}"
-                )
-            other = next((name for name, c in found.items() if c[0].topic == topic), None)
-            if other is not None:
-                raise BagError(f"{self.path}: {other} and {field.name} are both {topic}")
-            found[field.name] = there[topic]
-        return found
-
     def _look_through(self) -> dict[str, dict[int, int]]:
         """Field of `Topics` -> stamp -> recording time; of messages with one stamp, the first."""
         index: dict[str, dict[int, int]] = {name: {} for name in self._connections}
         read: Counter[str] = Counter()
         before, repeated = -1, 0
+        invalid: dict[str, list[str]] = {}
         for name, time, data in self._raw(*self._connections):
             read[name] += 1
             try:
                 stamp = serialised_stamp(data)
             except ValueError as error:
-                self._note(f"{self.topics[name]}: left out: {error}")
+                invalid.setdefault(name, []).append(str(error))
                 continue
             index[name].setdefault(stamp, time)
             if name == "image":
                 repeated += stamp == before
                 before = stamp
+        for name, reasons in invalid.items():
+            self.problems.append(
+                f"{self.topics[name]}: {len(reasons)} messages without a valid stamp were left "
+                f"out, the first: {reasons[0]}"
+            )
         if repeated:
             # Not of a bag that was recorded in a loop: there the one just before is another.
             self.problems.append(
@@ -330,7 +274,7 @@ def open_bag(
     path = Path(path)
     if not path.exists():
         raise BagError(f"{path}: no such bag")
-    if path.is_file() and path.open("rb").read(len(ROS1)) == ROS1:
+    if is_ros1(path):
         raise BagError(
             f"{path}: a bag of ROS 1; convert it: rosbags-convert --src {path} --dst "
             f"{path.with_suffix('')}"
@@ -362,10 +306,12 @@ def _open_whole(path: Path, *wanted: Any) -> tuple[Bag | None, str]:
 
 
 def _open_salvaged(path: Path, reason: str, *wanted: Any) -> Bag:
+    files = files_of(path)
     try:
-        recording = Salvaged(files_of(path))
+        recording = Salvaged(files)
     except ValueError as error:
-        raise BagError(f"{path}: not a readable rosbag2: {reason or error}") from None
+        why = error if files or not reason else reason
+        raise UnreadableError(path, str(why)) from None
     try:
         return Bag(path, recording, *wanted)
     except BagError as error:

@@ -38,8 +38,10 @@ class McapFile:
         self._schemas: dict[int, str] = {}
         self._channels: dict[int, tuple[str, str]] = {}
         self._unpacked = (-1, memoryview(b""))
-        self._file = path.open("rb")
         self._size = path.stat().st_size
+        if not self._size:
+            raise ValueError("it is empty")
+        self._file = path.open("rb")
         if self._file.read(len(MAGIC)) != MAGIC:
             self._file.close()
             raise ValueError("its first bytes are not those of an MCAP file")

@@ -19,7 +19,7 @@ from segan_ros.storage.recorded import ZSTD, Entry, MessageFile, unzstd, zstd
 from segan_ros.storage.sqlite_file import SqliteFile, has_wal
 
 KINDS: dict[str, Callable[[Path], MessageFile]] = {".mcap": McapFile, ".db3": SqliteFile}
-ROS1 = b"#ROSBAG V"
+_ROS1 = b"#ROSBAG V"
 
 
 class Channel(NamedTuple):
@@ -50,6 +50,14 @@ def files_of(path: Path) -> list[Path]:
         return [path]
     endings = (*KINDS, *(f"{kind}.zstd" for kind in KINDS))
     return sorted(p for p in path.iterdir() if p.name.endswith(endings))
+
+
+def is_ros1(path: Path) -> bool:
+    """Whether it is a bag of ROS 1."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_ROS1)) == _ROS1
 
 
 def is_plain(path: Path) -> bool:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import struct
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from segan_ros.storage.recorded import Entry
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER = struct.Struct(">16xH10xI")
+"""Size of a page, and how many there are."""
 
 
 def has_wal(path: Path) -> bool:
@@ -21,7 +26,7 @@ class SqliteFile:
     """Use `entries`, then `read`.
 
     Args:
-        path: of the file. With a log beside it, both are copied: SQLite would work it in.
+        path: of the file. It is not changed: where SQLite would, it gets a copy.
 
     `problem` says why it was not read to its end; empty if it was.
 
@@ -33,15 +38,13 @@ class SqliteFile:
         self.problem = ""
         self.entries: list[Entry] = []
         self._folder: TemporaryDirectory[str] | None = None
-        if has_wal(path):
+        size = _stated_size(path)
+        if has_wal(path) or size > path.stat().st_size:
             self._folder = TemporaryDirectory()
-            copy = Path(self._folder.name, path.name)
-            shutil.copyfile(path, copy)
-            shutil.copyfile(_wal(path), _wal(copy))
-            self._database = sqlite3.connect(copy)
-        else:
-            address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
-            self._database = sqlite3.connect(address, uri=True)
+            path = _repaired(path, Path(self._folder.name), size)
+        address = f"file:{quote(str(path.resolve()))}"
+        address += "" if has_wal(path) else "?mode=ro&immutable=1"
+        self._database = sqlite3.connect(address, uri=True)
         try:
             self._find_entries()
         except sqlite3.DatabaseError as error:
@@ -80,3 +83,25 @@ class SqliteFile:
 
 def _wal(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
+
+
+def _stated_size(path: Path) -> int:
+    """Bytes that the database should have, by its header."""
+    with path.open("rb") as file:
+        head = file.read(_HEADER.size)
+    if len(head) < _HEADER.size or not head.startswith(_MAGIC):
+        raise ValueError("no database of rosbag2" if head else "it is empty")
+    page, pages = _HEADER.unpack(head)
+    return (65536 if page == 1 else page) * pages
+
+
+def _repaired(path: Path, folder: Path, size: int) -> Path:
+    """A copy of the stated size, with its log: SQLite opens none that is shorter."""
+    copy = folder / path.name
+    shutil.copyfile(path, copy)
+    if size > copy.stat().st_size:
+        with copy.open("r+b") as file:
+            file.truncate(size)
+    if has_wal(path):
+        shutil.copyfile(_wal(path), _wal(copy))
+    return copy

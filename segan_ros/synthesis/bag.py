@@ -19,7 +19,7 @@ from segan_ros.messages.camera import camera_message
 from segan_ros.messages.images import image_message
 from segan_ros.messages.kinds import recorded_message, typestore
 from segan_ros.messages.stamps import SECOND
-from segan_ros.storage.bags import TYPES, Topics
+from segan_ros.storage.bag_topics import TYPES, Topics
 from segan_ros.synthesis.unpiling import true_graph, unpile
 from segan_ros.truth import LabelledScene, TrueObject
 

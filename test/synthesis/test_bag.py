@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("segan_ros.synthesis.gl")
 from segan_ros.commands import main as cli
-from segan_ros.storage.bags import TYPES, Topics, open_bag
+from segan_ros.storage.bag_topics import TYPES, Topics
+from segan_ros.storage.bags import open_bag
 from segan_ros.synthesis.bag import FRAME_ID, START, write_bag
 from segan_ros.synthesis.unpiling import CAST
 
