@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segan_ros.training.config import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +48,22 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
     )
     with joined() as processes:
-        checkpoint = train(config, processes=processes)
+        try:
+            checkpoint = train(config, processes=processes)
+        except KeyboardInterrupt as stop:
+            if processes.leads:
+                print(f"segan: {_where_to_go_on(config, stop)}", file=sys.stderr)
+            return 130
         if processes.leads:
             print(f"{checkpoint}: next, segan export --checkpoint {checkpoint} --out DIR")
     return 0
+
+
+def _where_to_go_on(config: Config, stop: KeyboardInterrupt) -> str:
+    said, checkpoint = str(stop) or "stopped", Path(config.out) / "last.pt"
+    if not checkpoint.exists():
+        return f"{said} before the first step: nothing was trained yet"
+    return f"{said}; {checkpoint} is saved, and the same command goes on from there"
 
 
 if __name__ == "__main__":  # of torchrun

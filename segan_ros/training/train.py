@@ -33,6 +33,7 @@ from segan_ros.model.losses import (
 )
 from segan_ros.model.segan import SeGAN, canvas
 from segan_ros.progress import Progress, say
+from segan_ros.storage.output import check_output
 from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config, Stage
@@ -48,6 +49,12 @@ from segan_ros.training.state import (
     has_bf16,
     resume,
     save,
+)
+from segan_ros.training.stopping import (
+    Stopped,
+    StopRequest,
+    leave_it_to_the_main_process,
+    stop_request,
 )
 from segan_ros.training.validation import Scores, TorchModel, best, strict_scores
 
@@ -68,6 +75,7 @@ def train(
         The checkpoint.
 
     Raises:
+        Stopped: by a signal; the run is saved.
         TrainingError: the loss is not finite, or the folder holds a run of another config.
         ValueError: the scenes do not serve, or a batch cannot be shared by the processes.
     """
@@ -85,7 +93,8 @@ def train(
     model = SeGAN(config.model.size, config.model.sizes, config.model.pretrained and not goes_on)
     model = model.to(device()).to(memory_format=torch.channels_last)
     state = Run(config, model, processes)
-    state.folder.mkdir(parents=True, exist_ok=True)
+    if processes.leads:
+        check_output(state.folder)
     if goes_on:
         resume(state, checkpoint)
     _check_validation(config)
@@ -108,10 +117,12 @@ def train(
             f"{', '.join(data.train)}: no object has an appearance, which painters learn from: "
             "make scenes with `segan generate`, or train the segmentor alone"
         )
+    state.folder.mkdir(parents=True, exist_ok=True)
     with _curves(state) as curves:
         while state.stage < len(config.stages):
             stage = config.stages[state.stage]
-            _train_stage(state, library, curves, until)
+            with stop_request(tells=processes.leads) as request:
+                _train_stage(state, library, curves, until, request)
             save(state, checkpoint)
             if until and (state.stage, state.step) == until:
                 return checkpoint
@@ -135,7 +146,11 @@ def _check_validation(config: Config) -> None:
 
 
 def _train_stage(
-    state: Run, library: Library, curves: Curves | None, until: tuple[int, int] | None
+    state: Run,
+    library: Library,
+    curves: Curves | None,
+    until: tuple[int, int] | None,
+    request: StopRequest,
 ) -> None:
     config, model, stage = state.config, state.model, state.config.stages[state.stage]
     on_gpu = device().type == "cuda"
@@ -155,6 +170,7 @@ def _train_stage(
         sampler=range(state.step, last),
         num_workers=config.workers,
         pin_memory=on_gpu,
+        worker_init_fn=leave_it_to_the_main_process,
     )
     state.optimisers = state.optimisers or Optimisers(model, stage, state.processes)
     state.processes.share(model)
@@ -179,7 +195,8 @@ def _train_stage(
         state.optimisers.set_rate(rate)
         _seed_step(state)
         try:
-            losses = _averaged(_step(state, stage, batch), state.processes)
+            met = {**_step(state, stage, batch), "stop": float(request.wanted)}
+            losses = _averaged(met, state.processes)
         except FloatingPointError as error:
             path = state.folder / f"bad_batch_{state.processes.rank}.pt"
             torch.save(tuple(batch), path)
@@ -192,17 +209,20 @@ def _train_stage(
         state.outdated |= stage.trains != "painter"
         now = time.monotonic()
         state.seconds = before + now - started
+        stopping = losses.pop("stop") > 0  # the same for all processes
         bar.set_postfix_str(_in_words(losses), refresh=False)
-        if curves is None:
-            continue
-        curves.add(state, rate, losses)
-        if state.step % epoch == 0 or state.step == stage.steps:
-            curves.show(state, _sheet(state))
-        if now - saved > 60 * config.checkpoint_minutes:
+        if curves is not None:
+            curves.add(state, rate, losses)
+            if (state.step % epoch == 0 or state.step == stage.steps) and not stopping:
+                curves.show(state, _sheet(state))
+        if stopping or now - saved > 60 * config.checkpoint_minutes:
             save(state, state.folder / "last.pt")
             saved = now
-            if bar.disable:  # a line in the log instead
-                say(f"{stage.trains}: step {state.step} of {stage.steps}, {_in_words(losses)}")
+            where = f"{stage.trains}: step {state.step} of {stage.steps}"
+            if stopping:
+                raise Stopped(f"stopped at {where}")
+            if bar.disable and state.processes.leads:  # a line in the log instead
+                say(f"{where}, {_in_words(losses)}")
 
 
 def _in_words(losses: dict[str, float]) -> str:

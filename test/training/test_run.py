@@ -1,8 +1,11 @@
 """Training runs: they learn, stop with a reason, resume, and end in a model folder."""
 
 import csv
+import os
+import signal
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from dataclasses import asdict, replace
 from itertools import pairwise
@@ -27,6 +30,7 @@ from segan_ros.training import train as recipe  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batches, Library  # noqa: E402
 from segan_ros.training.processes import Processes  # noqa: E402
+from segan_ros.training.stopping import Stopped, stop_request  # noqa: E402
 from segan_ros.training.train import TrainingError, rate_at, train  # noqa: E402
 from segan_ros.training.validation import Scores, best, strict_scores  # noqa: E402
 from segan_ros.truth import LabelledScene, TrueObject  # noqa: E402
@@ -78,6 +82,29 @@ def config(scenes, tmp_path):
     )
 
 
+def config_file(scenes, folder, stages, workers):
+    text = {
+        "name": "tiny",
+        "out": str(folder / "run"),
+        "data": {"train": str(scenes), "val": str(scenes), "val_scenes": 2},
+        "model": {"size": "tabletop", "sizes": asdict(TINY)},
+        "augmentation": {"margin": [0.4, 0.8]},
+        "stages": [asdict(stage) for stage in stages],
+        "workers": workers,
+    }
+    text["model"]["sizes"]["segmentor"] = list(TINY.segmentor)
+    for stage in text["stages"]:
+        stage["betas"] = list(stage["betas"])
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(text))
+    return path
+
+
+def train_command(path):
+    code = "import sys; from segan_ros.commands.main import main; sys.exit(main())"
+    return [sys.executable, "-c", code, "train", "--config", str(path)]
+
+
 def curve(config):
     with (Path(config.out) / "curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -104,6 +131,60 @@ def test_run_that_was_stopped_takes_the_same_steps_as_one_that_was_not(config, m
     assert len(curve(whole)) == 6 + 3 + 2
     states = [torch.load(Path(c.out) / "last.pt")["model"] for c in (config, whole)]
     assert all(torch.equal(states[0][k], states[1][k]) for k in states[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_run_that_is_told_to_stop_finishes_and_saves_its_step(config, monkeypatch, number):
+    def step(state, stage, batch, usual=recipe._step):
+        if state.step == 2:
+            signal.raise_signal(number)
+        return usual(state, stage, batch)
+
+    monkeypatch.setattr(recipe, "_step", step)
+    with pytest.raises(Stopped, match="stopped at segmentor: step 3 of 6"):
+        train(config)
+    monkeypatch.undo()
+    saved = torch.load(Path(config.out) / "last.pt")
+    assert (saved["stage"], saved["step"]) == (0, 3) and len(curve(config)) == 3
+    train(config, until=(0, 4))
+    assert [int(row["step"]) for row in curve(config)] == [0, 1, 2, 3]
+
+
+def test_second_ctrl_c_ends_a_run_at_once(monkeypatch):
+    clock = iter([0.0, 0.5, 5.0])
+    monkeypatch.setattr("segan_ros.training.stopping.time.monotonic", lambda: next(clock))
+    with stop_request() as request:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # the same one, passed on by torchrun
+        assert request.wanted
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_in_a_terminal_says_how_to_go_on(scenes, tmp_path):
+    """It reaches the workers too, which leave it to the process that trains."""
+    path = config_file(scenes, tmp_path, [replace(STAGES[0], steps=100_000)], workers=2)
+    with subprocess.Popen(
+        train_command(path), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        curves = tmp_path / "run" / "curves.csv"
+        while run.poll() is None and not (curves.exists() and curves.read_text().count("\n") > 3):
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        said = run.communicate(timeout=120)[1]
+    assert run.returncode == 130, said
+    assert "stopping after this step" in said and "Traceback" not in said
+    assert f"{tmp_path}/run/last.pt is saved, and the same command goes on from there" in said
+    saved = torch.load(tmp_path / "run" / "last.pt")
+    assert saved["step"] == curves.read_text().count("\n") - 1
+
+
+def test_run_that_cannot_begin_leaves_no_folder(config, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no scene folder here"):
+        train(replace(config, data=replace(config.data, val=str(tmp_path / "empty"))))
+    assert not Path(config.out).exists()
 
 
 def test_painter_is_judged_by_the_discriminator_of_its_own_step(config, monkeypatch):
@@ -183,23 +264,8 @@ def test_workers_of_a_later_stage_do_not_wait_for_threads_of_the_validation_befo
     scenes, tmp_path
 ):
     """OpenCV's threads, once started, hung every worker that was forked after them."""
-    text = {
-        "name": "tiny",
-        "out": str(tmp_path / "run"),
-        "data": {"train": str(scenes), "val": str(scenes), "val_scenes": 2},
-        "model": {"size": "tabletop", "sizes": asdict(TINY)},
-        "augmentation": {"margin": [0.4, 0.8]},
-        "stages": [asdict(replace(s, steps=2)) for s in (STAGES[0], STAGES[0])],
-        "workers": 1,
-    }
-    text["model"]["sizes"]["segmentor"] = list(TINY.segmentor)
-    for stage in text["stages"]:
-        stage["betas"] = list(stage["betas"])
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(text))
-    code = "import sys; from segan_ros.commands.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "train", "--config", str(path)]
-    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, timeout=300)
+    path = config_file(scenes, tmp_path, [replace(STAGES[0], steps=2)] * 2, workers=1)
+    subprocess.run(train_command(path), check=True, timeout=300)
 
 
 def test_without_the_adversarial_loss_no_discriminator_is_trained(config):
