@@ -1,8 +1,14 @@
-"""Starts the node: ros2 launch segan_ros segan.launch.py image_topic:=... mask_topic:=..."""
+"""Starts the node: ros2 launch segan_ros segan.launch.py image_topic:=... mask_topic:=...
+
+Other launch files can include it. They set parameters of the node by the argument `parameters`, or
+by launch_ros's SetParameter before it, which a `params_file` overrides.
+"""
 
 import os
 from pathlib import Path
+from typing import Any
 
+import yaml
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
@@ -12,27 +18,25 @@ OLD = os.environ.get("ROS_DISTRO") == "jazzy"
 PROFILE_VARIABLE = f"{'FASTRTPS' if OLD else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
 
 ARGUMENTS = {
-    "namespace": ("", "Namespace of node and topics, one for each camera."),
-    "name": ("segan", "Name of the node, under which its outputs and services stand."),
-    "params_file": (str(SHARE / "config" / "segan.yaml"), "YAML file with the parameters."),
-    "use_sim_time": ("", "true: time from /clock (simulation, bag). Empty: as in params_file."),
-    "autostart": ("", "true or false: configure and activate at start. Empty: as in params_file."),
-    "respawn": ("false", "true: start the node again whenever it ends."),
+    "namespace": ("", "Namespace of the node and its topics."),
+    "name": ("segan", "Name of the node, and so the prefix of its outputs and services."),
+    "params_file": ("", "YAML file with parameters, as config/segan.yaml. Empty: the defaults."),
+    "parameters": ("{}", "More parameters as YAML, over params_file: '{max_age: 0.5}'."),
+    "use_sim_time": ("", "true: time from /clock (simulation, bag). Empty: as the parameters say."),
+    "autostart": ("", "true: configure and activate at start. Empty: as the parameters say."),
+    "respawn": ("false", "true: restart the node whenever it exits."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
-    "model": ("", "Shipped model or path of a model folder. Empty: as in params_file."),
-    "provider": ("", "auto, tensorrt, cuda, openvino or cpu. Empty: as in params_file."),
+    "model": ("", "Shipped model, or path to a model folder. Empty: as the parameters say."),
+    "provider": ("", "auto, tensorrt, cuda, openvino or cpu. Empty: as the parameters say."),
     "segmenter": (
         "",
-        "What comes in on mask_topic: label_image, yolo_msgs, masks, panoptic or colours. Empty: "
-        "as in params_file.",
+        "What mask_topic carries: label_image, yolo_msgs, masks, panoptic or colours. Empty: as "
+        "the parameters say.",
     ),
-    "segmenter_type": ("", "Message type, for segmenter masks. Empty: as in params_file."),
+    "segmenter_type": ("", "Message type, for segmenter masks. Empty: as the parameters say."),
     "image_topic": ("image", "Colour image."),
-    "mask_topic": (
-        "instance_mask",
-        "Masks of the segmenter; a label image unless segmenter says.",
-    ),
-    "depth_topic": ("depth", "Depth image aligned with the colour image, optional."),
+    "mask_topic": ("instance_mask", "Masks of the segmenter; by default a label image."),
+    "depth_topic": ("depth", "Depth image registered to the colour image, optional."),
     "camera_info_topic": ("camera_info", "Intrinsics of the colour camera, optional."),
     "fastdds_profile": (
         "true",
@@ -46,7 +50,7 @@ PASSED_ON = ("model", "provider", "segmenter", "segmenter_type")
 
 
 def generate_launch_description() -> LaunchDescription:
-    """What `ros2 launch` runs."""
+    """Called by `ros2 launch`, and where another launch file includes this one."""
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=text)
         for name, (default, text) in ARGUMENTS.items()
@@ -56,20 +60,13 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Node]:
     given = {name: context.launch_configurations[name] for name in ARGUMENTS}
-    overrides: dict[str, bool | str] = {
-        name: _flag(name, given) for name in ("use_sim_time", "autostart") if given[name]
-    }
-    overrides |= {name: given[name] for name in PASSED_ON if given[name]}
-    parameters = Path(given["params_file"]).expanduser()
-    if not parameters.is_file():
-        raise ValueError(f"params_file is {given['params_file']!r}; there is no such file")
     return [
         Node(
             package="segan_ros",
             executable="segan_node",
             namespace=given["namespace"],
             name=given["name"],
-            parameters=[str(parameters)] + [overrides] * bool(overrides),
+            parameters=_parameters(given),
             remappings=[
                 ("image", given["image_topic"]),
                 ("instance_mask", given["mask_topic"]),
@@ -83,6 +80,29 @@ def _start(context: LaunchContext) -> list[Node]:
             output="screen",
         )
     ]
+
+
+def _parameters(given: dict[str, str]) -> list[str | dict[str, Any]]:
+    """Files and values, the strongest last."""
+    found: list[str | dict[str, Any]] = []
+    if given["params_file"]:
+        file = Path(given["params_file"]).expanduser()
+        if not file.is_file():
+            raise ValueError(f"params_file is {given['params_file']!r}; there is no such file")
+        found.append(str(file))
+    values: dict[str, Any] = {
+        name: _flag(name, given) for name in ("use_sim_time", "autostart") if given[name]
+    }
+    values |= {name: given[name] for name in PASSED_ON if given[name]}
+    try:
+        more = yaml.safe_load(given["parameters"])
+    except yaml.YAMLError:
+        more = None
+    if not isinstance(more, dict):
+        example = "a mapping in YAML, such as '{max_age: 0.5}'"
+        raise ValueError(f"parameters is {given['parameters']!r}; it must be {example}")
+    values |= more
+    return found + [values] * bool(values)
 
 
 def _flag(name: str, given: dict[str, str]) -> bool:

@@ -8,7 +8,9 @@ import time
 from typing import Any
 
 PERIOD = 10.0
-"""Seconds between two lines of the same kind."""
+"""Seconds between two lines about events of the same kind."""
+REMINDER = 30.0
+"""Seconds between two lines about the same lasting condition."""
 
 
 class ThrottledLog:
@@ -32,22 +34,22 @@ class ThrottledLog:
             self._logger.error(line)
 
     def remind(self, kind: str, text: str, error: bool = False) -> bool:
-        """Log a lasting condition, once per period; whether it was logged now."""
-        line = self._due(kind, text, repeats=False)
+        """Log a lasting condition now and then; whether it was logged now."""
+        line = self._due(kind, text, REMINDER, counts=False)
         if line and error:
             self._logger.error(line)
         elif line:
             self._logger.warning(line)
         return bool(line)
 
-    def _due(self, kind: str, text: str, repeats: bool = True) -> str:
+    def _due(self, kind: str, text: str, period: float = PERIOD, counts: bool = True) -> str:
         """What is to be logged now; empty if nothing is."""
         now = time.monotonic()
         with self._lock:
             self.last[kind] = text.strip().splitlines()[-1]
-            when, suppressed = self._logged.get(kind, (-PERIOD, 0))
-            if now - when < PERIOD:
-                self._logged[kind] = (when, suppressed + repeats)
+            when, suppressed = self._logged.get(kind, (-period, 0))
+            if now - when < period:
+                self._logged[kind] = (when, suppressed + counts)
                 return ""
             self._logged[kind] = (now, 0)
         return f"{text} ({suppressed} similar)" if suppressed else text

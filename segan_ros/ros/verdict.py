@@ -112,7 +112,11 @@ def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Itera
             yield Verdict(WARN, f"{full} dropped: {report.texts.get('queue_full', 'queue_full')}")
     yield from _about_partners(report, recent)
     if report.lost_share > LOSSY:
-        yield Verdict(WARN, f"about {report.lost_share:.0%} of the images were {LOST}", "lost")
+        text = (
+            f"about {report.lost_share:.0%} of the images are missing, by the gaps between their "
+            f"stamps: the camera skipped them, or they were {LOST}"
+        )
+        yield Verdict(WARN, text, "lost")
     yield from _without_depth(report, recent)
     offered = report.publishers.get(DEPTH) or DEPTH in report.elsewhere
     if recent[IMAGE].received and offered and DEPTH in report.silent:

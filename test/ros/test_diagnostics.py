@@ -89,7 +89,11 @@ def verdict(image=None, mask=None, depth=None, **report):
             "no depth image has the stamp of an image: correct its stamps, raise sync_slop (",
         ),
         ({"depth": Tally(9, 5, {"no_partner": 4})}, OK, "100 of 100 frames published"),
-        ({"lost_share": 0.4}, WARN, "about 40% of the images were lost in transport: start the"),
+        (
+            {"lost_share": 0.4},
+            WARN,
+            "about 40% of the images are missing, by the gaps",
+        ),
         (
             {"image": Tally(9, 0, {"no_depth": 9})},
             WARN,

@@ -78,7 +78,7 @@ def test_lost_images_are_logged_with_the_remedy(start_node, robot, log):
         camera.publish(image)
         masks.publish(mask)
         robot.wait(lambda b=before: node.tally(MASK).received > b, "the frame")
-    (line,) = robot.wait(lambda: holding(log, "of the images were lost in transport"), "the line")
+    (line,) = robot.wait(lambda: holding(log, "of the images are missing"), "the line")
     assert "[WARN]" in line and "config/fastdds.xml" in line
 
 

@@ -1,4 +1,4 @@
-"""The launch file offers what people expect, and agrees with the node."""
+"""The launch files offer what people expect, and agree with the node."""
 
 import ast
 import importlib.util
@@ -9,11 +9,13 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+import yaml
 
 from segan_ros.ros.parameters import BY_NAME
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "launch" / "segan.launch.py"
+MANY = ROOT / "launch" / "multi_camera.launch.py"
 TREE = ast.parse(FILE.read_text())
 
 
@@ -21,10 +23,7 @@ def arguments():
     """Argument -> (default, text), read without ROS."""
     for node in TREE.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ARGUMENTS":
-            return {
-                ast.literal_eval(k): [ast.unparse(e).strip("'") for e in v.elts]
-                for k, v in zip(node.value.keys, node.value.values, strict=True)
-            }
+            return ast.literal_eval(node.value)
     raise AssertionError("no ARGUMENTS in the launch file")
 
 
@@ -38,33 +37,34 @@ def keyword_of_node(name):
 
 def test_arguments_are_those_people_know():
     known = {"namespace", "params_file", "use_sim_time", "autostart", "respawn", "log_level"}
-    ours = {"name", "model", "provider", "segmenter", "segmenter_type", "fastdds_profile"}
+    ours = {"name", "parameters", "model", "provider", "segmenter", "segmenter_type"}
+    ours |= {"fastdds_profile"}
     topics = {"image_topic", "mask_topic", "depth_topic", "camera_info_topic"}
     assert set(arguments()) == known | ours | topics
 
 
-def test_arguments_that_are_parameters_leave_them_as_in_the_file():
+def test_arguments_that_are_parameters_leave_them_alone_by_default():
     shared = {n: a for n, a in arguments().items() if n in BY_NAME or n == "use_sim_time"}
     ours = {"model", "provider", "segmenter", "segmenter_type"}
     assert set(shared) == {*ours, "autostart", "use_sim_time"}
     for default, text in shared.values():
-        assert default == "" and text.endswith("Empty: as in params_file.")
+        assert default == "" and text.endswith("Empty: as the parameters say.")
     for name in ("provider", "segmenter"):
         for choice in BY_NAME[name].choices:
             assert choice in shared[name][1]
 
 
 def test_topic_arguments_remap_what_the_node_subscribes_to():
-    source = (ROOT / "segan_ros" / "ros" / "inputs.py").read_text()
+    pytest.importorskip("rclpy")
+    from segan_ros.ros.interface import INPUTS
+
     remapped = [ast.literal_eval(pair.elts[0]) for pair in keyword_of_node("remappings").elts]
-    assert remapped == ["image", "instance_mask", "depth", "camera_info"]
-    assert '"camera_info"' in source
+    assert remapped == [i.name for i in INPUTS]
     defaults = [arguments()[f"{t}_topic"][0] for t in ("image", "mask", "depth", "camera_info")]
     assert defaults == remapped
 
 
 def test_launch_file_names_files_and_the_executable_that_are_there():
-    assert "config" in arguments()["params_file"][0]
     assert (ROOT / "config" / "segan.yaml").is_file()
     assert (ROOT / "config" / "fastdds.xml").is_file()
     assert ast.literal_eval(keyword_of_node("executable")) == "segan_node"
@@ -72,14 +72,19 @@ def test_launch_file_names_files_and_the_executable_that_are_there():
 
 
 @pytest.fixture
-def node_of(monkeypatch):
-    """What the launch file tells the Node, given some arguments; the others are the defaults."""
-    for name in ("launch", "launch.actions", "launch_ros"):
+def without_launch(monkeypatch):
+    """Runs a launch file where `launch` is not installed: a Node is the dict of its keywords."""
+    for name in ("launch", "launch.actions", "launch.launch_description_sources", "launch_ros"):
         monkeypatch.setitem(sys.modules, name, MagicMock())
     monkeypatch.setitem(sys.modules, "launch_ros.actions", SimpleNamespace(Node=dict))
-    start = runpy.run_path(str(FILE))["_start"]
+    return lambda path: runpy.run_path(str(path))
+
+
+@pytest.fixture
+def node_of(without_launch):
+    """What the launch file tells the Node, given some arguments; the others are the defaults."""
+    start = without_launch(FILE)["_start"]
     defaults = {name: default for name, (default, _) in arguments().items()}
-    defaults["params_file"] = str(ROOT / "config" / "segan.yaml")
 
     def node(given):
         (action,) = start(SimpleNamespace(launch_configurations=defaults | given))
@@ -88,19 +93,34 @@ def node_of(monkeypatch):
     return node
 
 
+SHIPPED = str(ROOT / "config" / "segan.yaml")
+
+
 @pytest.mark.parametrize(
-    "given, overrides",
+    "given, parameters",
     [
+        # Not the defaults: they would beat SetParameter of an including launch file.
         ({}, []),
-        ({"use_sim_time": "true"}, [{"use_sim_time": True}]),
+        ({"params_file": SHIPPED}, [SHIPPED]),
+        ({"params_file": SHIPPED, "use_sim_time": "true"}, [SHIPPED, {"use_sim_time": True}]),
         (
             {"use_sim_time": "false", "provider": "cpu"},
             [{"use_sim_time": False, "provider": "cpu"}],
         ),
+        (
+            {"provider": "cpu", "parameters": "{max_age: 0.5, provider: auto, threads: 2}"},
+            [{"provider": "auto", "max_age": 0.5, "threads": 2}],
+        ),
     ],
 )
-def test_only_what_is_given_overrides_the_params_file(node_of, given, overrides):
-    assert node_of(given)["parameters"] == [str(ROOT / "config" / "segan.yaml"), *overrides]
+def test_parameters_come_from_what_is_given_the_strongest_last(node_of, given, parameters):
+    assert node_of(given)["parameters"] == parameters
+
+
+@pytest.mark.parametrize("given", ["max_age:=0.5", "- 1", "", "{"])
+def test_parameters_that_are_no_mapping_are_refused_with_an_example(node_of, given):
+    with pytest.raises(ValueError, match=r"parameters is '.*'; it must be a mapping in YAML, such"):
+        node_of({"parameters": given})
 
 
 def test_params_file_that_is_not_there_is_refused(node_of, monkeypatch, tmp_path):
@@ -122,20 +142,81 @@ def test_every_argument_reaches_the_node(node_of, monkeypatch):
     assert (node["namespace"], node["name"], node["arguments"][-1]) == ("left", "pile", "warn")
     subscribed = ("image", "instance_mask", "depth", "camera_info")
     assert dict(node["remappings"]) == dict(zip(subscribed, topics.values(), strict=True))
-    assert node["parameters"][1:] == [{"autostart": False}]
+    assert node["parameters"] == [{"autostart": False}]
     assert set(node["additional_env"].values()) == {str(ROOT / "config" / "fastdds.xml")}
 
 
-class TestWithLaunch:
-    """The same file, understood by launch itself."""
+@pytest.mark.parametrize("respawn", ["true", "false"])
+def test_node_is_started_again_when_told_so(node_of, respawn):
+    node = node_of({"respawn": respawn})
+    assert node["respawn"] == (respawn == "true") and node["respawn_delay"] > 0
+
+
+class TestCameras:
+    """The YAML file of multi_camera.launch.py."""
 
     @pytest.fixture
-    def launched(self):
-        """Visits the description with the given arguments; gives the node's action."""
+    def read(self, without_launch, tmp_path):
+        def read(text):
+            path = tmp_path / "cameras.yaml"
+            path.write_text(text)
+            return without_launch(MANY)["read_cameras"](str(path))
+
+        return read
+
+    def test_example_names_parameters_that_the_node_has(self, read):
+        text = (ROOT / "config" / "cameras.yaml").read_text()
+        cameras = read(text)
+        assert set(cameras) == {"left", "right"}
+        for name, given in cameras.items():
+            set_ = yaml.safe_load(dict(given)["parameters"])
+            assert set_ == yaml.safe_load(text)[name]["parameters"]
+            assert [BY_NAME[n].problem(value) for n, value in set_.items()] == [None] * len(set_)
+
+    def test_values_become_what_one_writes_on_the_command_line(self, read):
+        text = "a: {respawn: true, name: pile, parameters: {threads: 2, model: x, rectified: no}}"
+        assert read(text) == {
+            "a": [
+                ("respawn", "true"),
+                ("name", "pile"),
+                ("parameters", '{"threads": 2, "model": "x", "rectified": false}'),
+            ]
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("", "must map namespaces of cameras to arguments of segan.launch.py"),
+            ("[left, right]", "must map namespaces of cameras"),
+            ("left: {", "is not valid YAML"),
+            ("left: /rgb", "left is '/rgb'; it must be a mapping of arguments"),
+            ("left: {image: /rgb}", "left has the argument 'image'; choose from autostart, "),
+            ("left: {namespace: x}", "left has the argument 'namespace'; choose from"),
+        ],
+    )
+    def test_bad_file_is_refused_with_the_remedy(self, read, text, problem):
+        with pytest.raises(ValueError, match=problem):
+            read(text)
+
+    def test_missing_file_is_refused(self, without_launch):
+        with pytest.raises(ValueError, match=r"cameras is '/none.yaml'; there is no such file"):
+            without_launch(MANY)["read_cameras"]("/none.yaml")
+
+
+class TestWithLaunch:
+    """The same files, understood by launch itself."""
+
+    @pytest.fixture
+    def launch(self):
         launch = pytest.importorskip("launch")
         pytest.importorskip("launch_ros")
         if not hasattr(launch, "LaunchDescription"):
             pytest.skip("this `launch` is another program")
+        return launch
+
+    @pytest.fixture
+    def launched(self, launch):
+        """Visits the description with the given arguments; gives the node's action."""
         spec = importlib.util.spec_from_file_location("segan_launch", FILE)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -178,3 +259,35 @@ class TestWithLaunch:
         assert variables(launched(fastdds_profile="false")[0]) == []
         monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", "mine.xml")
         assert variables(launched()[0]) == []
+
+    def test_cameras_get_their_own_arguments_and_the_shared_ones(
+        self, launch, monkeypatch, tmp_path
+    ):
+        from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+        found = []
+
+        class Recorder(launch.Action):
+            """Stands for the Node."""
+
+            def __init__(self, **keywords):
+                super().__init__()
+                found.append(keywords)
+
+        monkeypatch.setattr("launch_ros.actions.Node", Recorder)
+        cameras = tmp_path / "cameras.yaml"
+        cameras.write_text(
+            "left: {image_topic: rgb, provider: openvino, parameters: {threads: 2}}\nright: {}\n"
+        )
+        service = launch.LaunchService(argv=[f"cameras:={cameras}"])
+        given = [("cameras", str(cameras)), ("provider", "cpu")]
+        source = PythonLaunchDescriptionSource(str(MANY))
+        include = launch.actions.IncludeLaunchDescription(source, launch_arguments=given)
+        service.include_launch_description(launch.LaunchDescription([include]))
+        assert service.run() == 0
+        left, right = found
+        assert [n["namespace"] for n in found] == ["left", "right"]
+        assert left["parameters"] == [{"provider": "openvino", "threads": 2}]
+        assert right["parameters"] == [{"provider": "cpu"}]
+        assert dict(left["remappings"])["image"] == "rgb"
+        assert dict(right["remappings"])["image"] == "image"

@@ -4,15 +4,12 @@ import contextlib
 import itertools
 import os
 import re
-import runpy
 import signal
 import subprocess
 import sys
 import threading
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from types import SimpleNamespace
-from unittest.mock import MagicMock
 
 import pytest
 
@@ -163,18 +160,6 @@ def test_killed_node_that_starts_again_goes_on_with_the_stream(start_process, ro
         process.wait(TIMEOUT)
         for _ in range(5):
             answered(begin)
-
-
-@pytest.mark.parametrize("respawn", ["true", "false"])
-def test_launch_file_starts_the_node_again_when_told_so(monkeypatch, respawn):
-    for name in ("launch", "launch.actions", "launch_ros"):
-        monkeypatch.setitem(sys.modules, name, MagicMock())
-    monkeypatch.setitem(sys.modules, "launch_ros.actions", SimpleNamespace(Node=dict))
-    launch = runpy.run_path(str(resource_path("launch/segan.launch.py")))
-    given = {name: default for name, (default, _) in launch["ARGUMENTS"].items()}
-    given |= {"respawn": respawn}
-    (node,) = launch["_start"](SimpleNamespace(launch_configurations=given))
-    assert node["respawn"] == (respawn == "true") and node["respawn_delay"] > 0
 
 
 def test_log_folder_that_cannot_be_made_is_one_line(start_process):
