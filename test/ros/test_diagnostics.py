@@ -24,6 +24,7 @@ def verdict(image=None, mask=None, depth=None, **report):
     recent["depth"] = depth or Tally()
     limits = {"sync_slop": 0.01, "sync_timeout": 1.0, "image_transport": "raw"}
     limits |= {"mask_transport": "compressed", "depth_transport": "same"}
+    limits |= {"segmenter": "label_image"}
     values = {"topics": TOPICS, "tallies": recent, "parameters": limits, "at": 10.0, **report}
     found = judge(Report("active", **values), Report("active"))
     return found.level, found.text
