@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from segan_ros.commands.options import at_least
+from segan_ros.cores import usable_cores
 from segan_ros.synthesis.assets.build import prepare_all, write_sheet
 from segan_ros.synthesis.assets.catalogue import SPLITS, Entry, meshes, read_manifest
 from segan_ros.synthesis.assets.store import cache_folder, write_note
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     at_least(args, workers=0)
     folder = cache_folder()
     wanted = meshes(entries)
-    broken = prepare_all(wanted, folder, args.workers or os.cpu_count() or 1)
+    broken = prepare_all(wanted, folder, args.workers or usable_cores())
     for name, reason in sorted(broken.items()):
         print(f"  {name}: {reason}")
     if broken and not args.skip_broken:

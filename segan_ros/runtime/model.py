@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from segan_ros.cores import thread_limit
 from segan_ros.frame import Planes
 from segan_ros.home import NoHomeError, expanded
 from segan_ros.resources import resource_path
@@ -110,7 +111,7 @@ class Model:
         folder: holds ``model.yaml`` and the ONNX files it names.
         provider: ``auto`` or a key of `PROVIDERS`. ``auto`` takes the first that really runs and
             logs what it skipped.
-        threads: CPU threads per network, 0 for all cores.
+        threads: CPU threads per network, 0 for all cores that this process may use.
         precision: one of `PRECISIONS`; where a provider lacks it, it runs fp32.
         engines: cache of TensorRT engines; None for the default one.
 
@@ -133,7 +134,7 @@ class Model:
         self.folder = Path(folder)
         self.spec = ModelSpec.read(folder)
         self._description = (self.folder / "model.yaml").read_text()
-        self._threads, self._precision = threads, precision
+        self._threads, self._precision = threads or thread_limit(), precision
         self._engines = engines or Engines()
         self._build: EngineBuild | None = None
         self._files: dict[str, tuple[Network, Network]] = {}

@@ -7,6 +7,8 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
 
+from segan_ros.cores import usable_cores
+
 AHEAD = 4
 """Tasks that are handed out per worker: enough that a slow one leaves nobody idle."""
 
@@ -19,7 +21,7 @@ class Processes(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int) -> None:
-        workers = workers or os.cpu_count() or 1
+        workers = workers or usable_cores()
         self.ahead = AHEAD * workers
         super().__init__(workers, get_context("spawn"), _end_with_parent)
 
