@@ -295,12 +295,12 @@ def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
     broken = {"name": "broken", "segmentation": {"size": list(SIZE), "counts": "5z9"}}
     backwards = {"size": list(SIZE), "counts": [-5, SIZE[0] * SIZE[1] + 5]}
     backwards = {"name": "backwards", "segmentation": backwards}
+    texts = {"name": "texts", "segmentation": {"size": list(SIZE), "counts": ["4800"]}}
     words = {"name": "words", "segmentation": [["a", "b", "c", "d", "e", "f"]]}
     bad[2] = {"name": "nothing"}
     missing = {"id": 6, "image_id": 12345, "regions": []}
-    path = coco(
-        [{"id": 5, "image_id": 77, "regions": [good, *bad, broken, words, backwards, odd]}, missing]
-    )
+    regions = [good, *bad, broken, words, backwards, odd, texts]
+    path = coco([{"id": 5, "image_id": 77, "regions": regions}, missing])
     assert run_coco(path) == 1
     said = capsys.readouterr()
     for needle in (
@@ -311,10 +311,11 @@ def test_bad_coco_entries_are_skipped_counted_and_named(coco, capsys):
         "object 6: a polygon holds something other than numbers",
         "object 7: RLE of",
         "object 8: a polygon of 7 numbers; each x needs its y",
+        "object 9: RLE whose counts hold something other than numbers",
         "annotation 6: image_id 12345 is not among the images",
     ):
         assert needle in said.err
-    assert "1 scenes with 1 objects" in said.out and "8 entries skipped" in said.out
+    assert "1 scenes with 1 objects" in said.out and "9 entries skipped" in said.out
     shutil.rmtree(path.parent / "out")
     assert run_coco(path, "--strict") == 2
     assert "annotation 5, object 2: RLE of size [9, 9]" in capsys.readouterr().err

@@ -67,6 +67,8 @@ def _from_runs(segmentation: Mapping[str, Any], size: tuple[int, ...]) -> Mask:
         raise ValueError("RLE without counts")
     # The library leaves what a short RLE does not cover as it finds it in memory.
     runs = counts if isinstance(counts, list) else unpacked(counts)
+    if not all(isinstance(run, int | float) for run in runs):
+        raise ValueError("RLE whose counts hold something other than numbers")
     if sum(runs) != height * width or min(runs) < 0:
         raise ValueError(f"RLE of {sum(runs)} pixels for a picture of {height * width}")
     packed = {"size": [height, width], "counts": counts}
