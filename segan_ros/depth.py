@@ -41,8 +41,8 @@ def to_metres(pixels: NDArray[Any], scale: float = MILLIMETRE) -> NDArray[np.flo
     return metres
 
 
-def range_problem(depth: NDArray[np.float32], labels: NDArray[np.int32]) -> str:
-    """Why the objects' depth is hard to believe, with the remedy; empty if it is not.
+def depth_problem(depth: NDArray[np.float32], labels: NDArray[np.int32]) -> str:
+    """Why the objects' depth is none, or hard to believe, with the remedy; empty if it is neither.
 
     Args:
         depth: ``(H, W)`` metres, NaN unknown.
@@ -50,8 +50,13 @@ def range_problem(depth: NDArray[np.float32], labels: NDArray[np.int32]) -> str:
     """
     # A sample will do for a median.
     every = max(min(depth.shape) // 120, 1)
-    known = depth[::every, ::every][labels[::every, ::every] > 0]
-    known = known[np.isfinite(known)]
+    objects = depth[::every, ::every][labels[::every, ::every] > 0]
+    known = objects[np.isfinite(objects)]
+    if len(objects) >= _FEWEST and not len(known):
+        return (
+            "depth holds no measurement on any object; are the objects too near for the camera, "
+            "and is depth registered to the image?"
+        )
     if len(known) < _FEWEST:
         return ""
     median = float(np.median(known))

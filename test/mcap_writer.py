@@ -29,6 +29,7 @@ def write_mcap(
     chunk: int = 4,
     lz4_chunks: bool = False,
     index: str = "none",
+    loose: int = 0,
 ) -> Path:
     """Write `messages` in chunks of some; return the path.
 
@@ -39,6 +40,7 @@ def write_mcap(
         foreign: whether there is a topic that is not of ROS as well.
         chunk: messages in each; 0 = no chunks.
         lz4_chunks: compress them.
+        loose: messages at the end that lie outside of chunks.
         index: ``none``, or ``chunks``: a summary whose chunks have no message index.
     """
     topics = dict.fromkeys((topic, kind, "cdr") for topic, kind, *_ in messages)
@@ -60,9 +62,11 @@ def write_mcap(
         for topic, _, time, data in messages
     ]
     chunks = []
-    if not chunk:
-        content += declared + b"".join(packed)
-    for at in range(0, len(packed) if chunk else 0, chunk or 1):
+    loose = loose if chunk else len(packed)
+    if loose:
+        content += declared + b"".join(packed[-loose:])
+    packed = packed[: len(packed) - loose]
+    for at in range(0, len(packed), chunk or 1):
         inside = declared + b"".join(packed[at : at + chunk])
         data = lz4.frame.compress(inside) if lz4_chunks else inside
         times = [m[2] for m in messages[at : at + chunk]]

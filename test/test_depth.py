@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segan_ros.depth import range_problem, to_metres
+from segan_ros.depth import depth_problem, to_metres
 
 
 def test_integers_are_steps_and_neither_0_nor_65535_is_a_measurement():
@@ -31,17 +31,24 @@ def of_objects(metres):
 
 @pytest.mark.parametrize("metres", [0.051, 0.7, 9.9])
 def test_plausible_depth_is_not_remarked_upon(metres):
-    assert range_problem(*of_objects(metres)) == ""
+    assert depth_problem(*of_objects(metres)) == ""
 
 
 @pytest.mark.parametrize("metres, text", [(150.0, "150 m away"), (0.0007, "0.0007 m away")])
 def test_implausible_depth_is_told_with_its_value_and_remedy(metres, text):
-    problem = range_problem(*of_objects(metres))
+    problem = depth_problem(*of_objects(metres))
     assert text in problem and "0.05 to 10 m is plausible" in problem
     assert "set it to the camera's step; 32FC1 must be in metres" in problem
 
 
 def test_background_and_unknown_pixels_say_nothing_of_the_range():
-    depth, labels = of_objects(np.nan)
+    depth, labels = of_objects(0.7)
     depth[labels == 0] = 40
-    assert range_problem(depth, labels) == ""
+    depth[12:28] = np.nan
+    assert depth_problem(depth, labels) == ""
+
+
+def test_depth_that_measured_no_object_is_told():
+    depth, labels = of_objects(np.nan)
+    assert depth_problem(depth, labels).startswith("depth holds no measurement on any object; are")
+    assert depth_problem(depth, np.zeros_like(labels)) == ""

@@ -14,6 +14,9 @@ from segan_ros.messages.kinds import CAMERA_INFO, Make, ros_message
 DISTORTIONS = ("plumb_bob", "rational_polynomial")
 """Lens models of CameraInfo that are understood."""
 
+_FISHEYE = ("equidistant", "fisheye")
+"""Models that bend rays even where all coefficients are 0."""
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -49,7 +52,7 @@ def to_camera(message: Any | None, image: Any | None, rectified: bool = False) -
             "used; fx and fy must be positive, what lies below them 0 and the last 1: calibrate "
             "the camera"
         )
-    bends = not rectified and any(message.d)
+    bends = not rectified and (any(message.d) or message.distortion_model in _FISHEYE)
     if bends and (problem := _distortion_problem(message)):
         return Camera(remark=problem)
     remark = ""

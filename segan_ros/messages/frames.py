@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.depth import MILLIMETRE, range_problem
+from segan_ros.depth import MILLIMETRE, depth_problem
 from segan_ros.frame import Frame
 from segan_ros.instances import Layered
 from segan_ros.messages.camera import to_camera
@@ -128,4 +128,4 @@ def _metres(
         if reading.needs_depth:
             raise
         return None, f"{error}; such frames are completed without depth"
-    return metres, range_problem(metres, labels)
+    return metres, depth_problem(metres, labels)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from segan_ros.completion import TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.occlusion.edges import EdgeRule, find_edges
@@ -95,7 +97,8 @@ class Replay:
         for bag_frame in bar:
             if bag_frame.frame is not None:
                 self.usable += 1
-                self.with_depth += bag_frame.frame.depth is not None
+                depth = bag_frame.frame.depth
+                self.with_depth += depth is not None and bool(np.isfinite(depth).any())
             frames.append(self._replay(bag_frame, answer))
         if self._rerun is not None:
             self._rerun.close()

@@ -286,7 +286,7 @@ PARAMETERS = (
         "image_transport",
         "raw",
         "raw = sensor_msgs/Image; compressed = jpeg or png on image/compressed, png on "
-        "instance_mask/compressed and depth/compressedDepth.",
+        "instance_mask/compressed, png or rvl on depth/compressedDepth.",
         choices=("raw", "compressed"),
         changes=INACTIVE,
     ),

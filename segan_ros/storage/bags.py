@@ -23,7 +23,7 @@ from segan_ros.messages.kinds import (
     typestore,
 )
 from segan_ros.messages.pairing import nearest, partner
-from segan_ros.messages.stamps import serialised_stamp
+from segan_ros.messages.stamps import SECOND, serialised_stamp
 from segan_ros.storage.bag_frame import SLOP, BagFrame, Truth, TruthOfFrame, assemble, to_truth_of
 from segan_ros.storage.bag_topics import INPUTS, REQUIRED, TYPES, Topics, find_topics
 from segan_ros.storage.recordings import (
@@ -34,6 +34,9 @@ from segan_ros.storage.recordings import (
     is_plain,
     is_ros1,
 )
+
+PAUSE = 3600 * SECOND
+"""Longer pauses are no pauses: somebody set the clock of the recorder."""
 
 
 class BagError(ValueError):
@@ -140,8 +143,11 @@ class Bag:
 
     def inputs(self, names: Collection[str] = INPUTS) -> Iterator[RawMessage]:
         """The messages of `names` in recorded order; compressed images as plain ones."""
-        for name, time, data in self._raw(*(n for n in names if n in self._connections)):
-            sent = data
+        before = None
+        for name, recorded, data in self._raw(*(n for n in names if n in self._connections)):
+            is_jump = before is not None and recorded - before > PAUSE
+            time = before if before is not None and is_jump else recorded
+            before, sent = time, data
             if self._is_compressed(name):
                 try:
                     plain = self._decoded(name, data).to_message(recorded_message)
@@ -296,6 +302,10 @@ def _open_whole(path: Path, *wanted: Any) -> tuple[Bag | None, str]:
         try:
             with _clear_errors(path):
                 reader = stack.enter_context(Reader(path))
+            files = getattr(reader.storage, "storages", [])
+            in_files = {c.topic for file in files for c in file.connections}
+            if unstated := in_files - {c.topic for c in reader.connections}:
+                return None, f"metadata.yaml does not state {', '.join(sorted(unstated))}"
             bag = Bag(path, reader, *wanted)
         except UnreadableError as error:
             return None, error.reason

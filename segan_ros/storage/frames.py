@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.depth import MILLIMETRE, range_problem, to_metres
+from segan_ros.depth import MILLIMETRE, depth_problem, to_metres
 from segan_ros.frame import Frame
 from segan_ros.storage.images import read_image, read_labels
 from segan_ros.storage.photo import read_photo
@@ -39,7 +39,7 @@ def read_frame(
         frame = Frame.from_arrays(picture, ids, metres, camera_matrix, up=up)
     except ValueError as error:
         raise ValueError(f"{rgb}, {labels}: {error}") from None
-    if frame.depth is not None and (problem := range_problem(frame.depth, frame.labels)):
+    if frame.depth is not None and (problem := depth_problem(frame.depth, frame.labels)):
         LOG.warning("%s: %s", depth, problem)
     return frame
 

@@ -60,6 +60,13 @@ def test_camera_that_is_not_calibrated_is_unknown_without_a_word(message):
     assert found.matrix is None and found.remark == ""
 
 
+@pytest.mark.parametrize("model, d", [("", []), ("plumb_bob", []), ("none", [0.0] * 5)])
+def test_camera_without_distortion_may_call_it_what_it_likes(model, d):
+    found = to_camera(camera(distortion_model=model, d=np.array(d)), IMAGE)
+    assert intrinsics(found) == [5, 5, 3, 2]
+    assert found.distortion is None and found.remark == ""
+
+
 def test_raw_image_has_k_and_d_and_a_rectified_one_p():
     bent = camera(d=np.array([-0.3, 0.1, 0, 0, 0.01]))
     found = to_camera(bent, IMAGE)
@@ -86,6 +93,7 @@ def test_camera_matrix_that_gives_no_rays_is_not_used(index, value):
             r"plumb_bob, rational_polynomial: rectify image, mask and depth",
         ),
         ({"d": [0.1] * 3}, False, "with 3 coefficients and is not used"),
+        ({"distortion_model": "fisheye", "d": [0.0] * 4}, False, "'fisheye' with 4 coefficients"),
         ({"d": [np.nan] * 5}, False, "d with NaN or inf and is not used; calibrate"),
         ({"p": [0.0] * 12}, True, r"camera_info has p = \[\[0.0, .* and is not used; fx and fy"),
         ({"width": 9}, True, "camera_info is for 9x4 but the image is 6x4, so it is not used"),

@@ -75,7 +75,7 @@ def test_label_images_of_every_png_form_keep_their_ids():
         np.testing.assert_array_equal(to_labels(picture), values)
 
 
-@pytest.mark.parametrize("front", [b"", bytes(12)])
+@pytest.mark.parametrize("front", [b"", bytes(12), struct.pack("<iff", 0, 1e4, -100)])
 def test_depth_in_millimetres(front):
     form = "16UC1; compressedDepth png" if front else "16UC1; png compressed "
     picture = decode_compressed(message(LABELS, format=form, front=front), "depth")

@@ -12,6 +12,7 @@ from small_bag import START, Contents, two_cards, write_bag, write_frames
 
 from segan_ros.commands import main as cli
 from segan_ros.completion import SceneCompleter
+from segan_ros.messages import frames as messages_frames
 from segan_ros.replay import live
 from segan_ros.replay.run import Replay, Wanted
 from segan_ros.runtime.model import Model
@@ -197,6 +198,38 @@ def test_images_of_one_stamp_are_counted_and_fail(tmp_path, model, capsys):
     assert replay(path, "--model", model) == 1
     said = capsys.readouterr().out
     assert "2 images were left out: they have the stamp of the image before" in said
+
+
+@pytest.mark.parametrize(
+    ("skipped", "heading"),
+    [((), "with depth"), ((1,), "with depth in 2 of 3 frames"), ((0, 1, 2), "without depth")],
+)
+def test_heading_says_in_how_many_frames_depth_was_used(tmp_path, model, capsys, skipped, heading):
+    path = write_bag(tmp_path / "bag", Contents(skip_depth=skipped))
+    assert replay(path, "--model", model) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(f", {heading}")
+
+
+def test_depth_that_cannot_be_used_is_none_in_the_heading(tmp_path, model, capsys, caplog):
+    messages_frames._told.clear()
+    path = write_bag(tmp_path / "bag", Contents(depth="16UC1"))
+    assert replay(path, "--model", model, "--depth-scale", "0.1") == 0
+    assert "the objects lie 50 m away by their median depth" in caplog.text
+    assert capsys.readouterr().out.splitlines()[0].endswith(", with depth")
+    damaged = write_bag(tmp_path / "damaged", Contents(depth="64FC1"))
+    assert replay(damaged, "--model", model) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(", without depth")
+    assert "depth has encoding '64FC1'; publish it as 16UC1" in caplog.text
+
+
+def test_messages_that_are_missing_are_told_and_fail(tmp_path, model, capsys):
+    path = write_bag(tmp_path / "bag")
+    metadata = path / "metadata.yaml"
+    metadata.write_text(metadata.read_text().replace("message_count: 3", "message_count: 4"))
+    assert replay(path, "--model", model) == 1
+    said = capsys.readouterr().out
+    assert "3 of 3 frames answered" in said
+    assert f"{path}: /camera/image: 1 of 4 recorded messages cannot be read." in said
 
 
 def test_bag_that_was_recorded_in_a_loop_is_replayed_once(tmp_path, model, capsys):

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import yaml
 from mcap_writer import messages_of, write_mcap
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 from small_bag import PERIOD, START, Contents, write_bag
@@ -37,6 +38,7 @@ def messages(tmp_path):
         {"lz4_chunks": True},
         {"index": "chunks"},
         {"index": "chunks", "foreign": True, "lz4_chunks": True},
+        {"index": "chunks", "loose": 5},
     ],
 )
 def test_mcap_of_other_programs_is_read(tmp_path, messages, form):
@@ -47,6 +49,15 @@ def test_mcap_of_other_programs_is_read(tmp_path, messages, form):
 def test_messages_that_were_written_out_of_order_are_put_in_order(tmp_path, messages):
     path = write_mcap(tmp_path / "other.mcap", messages[::-1], chunk=0)
     assert look(path) == (STAMPS, [])
+
+
+def test_recorder_whose_clock_was_set_makes_no_pause_of_centuries(tmp_path, messages):
+    later = [(*m[:2], 2**64 - 5, m[3]) if m[2] > STAMPS[1] else m for m in messages]
+    path = write_mcap(tmp_path / "other.mcap", later)
+    assert look(path) == (STAMPS, [])
+    with open_bag(path) as bag:
+        times = [m.time for m in bag.inputs()]
+    assert len(times) == 12 and max(times) - min(times) <= PERIOD + 5_000_000
 
 
 def test_topic_of_another_encoding_is_named_where_it_is_wanted(tmp_path, messages):
@@ -93,6 +104,19 @@ def test_metadata_without_storage_identifier_goes_by_the_files(tmp_path):
     assert "storage_identifier: mcap" in text
     metadata.write_text(text.replace("storage_identifier: mcap", "storage_identifier: ''"))
     assert look(bag) == (STAMPS, [])
+
+
+def test_topic_that_metadata_lacks_is_read_from_the_files(tmp_path):
+    bag = write_bag(tmp_path / "bag")
+    metadata = bag / "metadata.yaml"
+    stated = yaml.safe_load(metadata.read_text())
+    information = stated["rosbag2_bagfile_information"]
+    topics = information["topics_with_message_count"]
+    information["topics_with_message_count"] = [
+        t for t in topics if t["topic_metadata"]["name"] != "/camera/depth"
+    ]
+    metadata.write_text(yaml.safe_dump(stated))
+    assert look(bag) == (STAMPS, [])  # with depth
 
 
 @pytest.mark.parametrize("plugin", StoragePlugin)
