@@ -18,9 +18,14 @@ from segan_ros.storage.scenes import ScenePath, iterate_scenes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     paper = parser.add_argument_group("the paper's tables")
-    paper.add_argument("--tables", action="store_true", help="fill Tables 1, 2 and 5 instead")
     paper.add_argument(
-        "--photographs", type=Path, metavar="DIR", help="Table 4: the same on scene folders in DIR"
+        "--tables", action="store_true", help="fill the paper's Tables 1, 2 and 5 instead"
+    )
+    paper.add_argument(
+        "--photographs",
+        type=Path,
+        metavar="DIR",
+        help="scenes made from photographs, for Table 4: the same on these",
     )
     for option, table in (("--segmentor", "Table 1"), ("--painter", "Table 2")):
         paper.add_argument(
@@ -32,10 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"a row of {table} for another model, such as a baseline; may be repeated",
         )
     paper.add_argument(
-        "--refiner", metavar="MODEL", help="mends predicted masks: two more rows of Table 1"
+        "--refiner",
+        metavar="MODEL",
+        help="model that refines predicted masks: two more rows of Table 1",
     )
     paper.add_argument(
-        "--library", type=Path, metavar="DIR", help="training scenes, for the nearest neighbour"
+        "--library",
+        type=Path,
+        metavar="DIR",
+        help="training scenes to search for nearest neighbours: a row of Table 2",
     )
 
 
@@ -47,17 +57,18 @@ def check(args: argparse.Namespace) -> None:
     """
     for name in ("photographs", "segmentor", "painter", "refiner", "library"):
         if getattr(args, name) and not args.tables:
-            raise ValueError(f"--{name} belongs to the paper's tables: give --tables as well")
+            raise ValueError(f"--{name} goes with --tables")
     if not args.tables:
         return
     if args.use_depth:
         raise ValueError("--use-depth does not go with --tables: the paper's method has no depth")
     if args.masks and args.photographs:
-        raise ValueError("--masks has none for --photographs: run the two one after the other")
+        raise ValueError("--masks goes without --photographs: make the tables of each in turn")
     for named in (args.segmentor, args.painter):
         names = [*TAKEN, *(name for name, _ in named)]
         if len(set(names)) < len(names):
-            raise ValueError(f"rows must have names of their own, these are not: {names}")
+            twice = sorted({n for n in names if names.count(n) > 1})
+            raise ValueError(f"rows must have different names; given twice: {', '.join(twice)}")
 
 
 def run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from segan_ros.commands.options import add_out, at_least
 from segan_ros.synthesis.bag import write_bag
 from segan_ros.synthesis.folder import parse_size
 from segan_ros.synthesis.generate import generate
@@ -16,32 +17,52 @@ from segan_ros.synthesis.workforce import Workforce
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `segan generate`."""
     what = parser.add_argument_group("what to make: --out, --bag or --stats")
-    what.add_argument("--out", type=Path, metavar="DIR", help="write scenes into DIR")
-    what.add_argument("--bag", type=Path, help="write a bag: a new folder, or a new .mcap file")
+    add_out(what, "where to write scenes; a run that was stopped goes on there")
+    what.add_argument(
+        "--bag", type=Path, metavar="PATH", help="bag to write: a new folder, or a new .mcap file"
+    )
     what.add_argument(
         "--stats",
         nargs="?",
         const="",
         metavar="DIR",
-        help="print the distribution of the scenes in DIR, or in --out",
+        help="print the statistics of the scenes in DIR, or in --out",
     )
-    parser.add_argument("--scenes", type=int, metavar="N", help="how many (100)")
-    parser.add_argument("--split", default="train", help="train, val or test (train)")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
-    parser.add_argument("--size", metavar="WxH", help="pixels (320x240; bag: 640x480)")
+    parser.add_argument("--scenes", type=int, metavar="N", help="how many scenes (100)")
     parser.add_argument(
-        "--objects", default="families", help="families, or all: assets too (families)"
+        "--split",
+        default="train",
+        help="train, val or test: each has objects and piles of its own (train)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
+    parser.add_argument(
+        "--size", metavar="WxH", help="of the pictures, in pixels (320x240; bag: 640x480)"
+    )
+    parser.add_argument(
+        "--objects",
+        default="families",
+        help="families: parametric shapes; all: those and the meshes of `segan assets` (families)",
     )
     parser.add_argument(
         "--lifts",
         action="store_true",
-        help="lift every object in turn, write which others that disturbs; one scene per pile",
+        help="lift every object in turn and write which others that disturbs; one scene per pile",
     )
-    parser.add_argument("--shards", type=int, metavar="K", help="pack K scenes in a tar file")
-    parser.add_argument("--workers", type=int, default=0, metavar="W", help="processes (all cores)")
-    parser.add_argument("--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, HOST:PORT")
-    parser.add_argument("--frames", type=int, default=15, help="of the bag (15)")
-    parser.add_argument("--rate", type=float, default=2.0, metavar="HZ", help="of the bag (2)")
+    parser.add_argument(
+        "--shards", type=int, metavar="N", help="write tar files of N scenes instead of folders"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="processes (0: one per core)"
+    )
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, or HOST:PORT"
+    )
+    parser.add_argument(
+        "--frames", type=int, default=15, metavar="N", help="frames in the bag (15)"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=2.0, metavar="HZ", help="frames per second in the bag (2)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,9 +77,9 @@ def run(args: argparse.Namespace) -> int:
     if not (args.bag or args.out or wants_stats):
         raise ValueError("give --out DIR, --bag OUT.mcap or --stats DIR")
     if args.stats == "" and not args.out:
-        raise ValueError("--stats does not say of what; give --stats DIR, or --out DIR too")
+        raise ValueError("--stats needs scenes: give --stats DIR, or --out DIR too")
     if args.stats and args.out and args.scenes is None:
-        raise ValueError("--stats DIR measures what is there: leave out --out, or give --scenes")
+        raise ValueError("--stats DIR counts existing scenes: leave out --out, or give --scenes")
     if not args.bag and (args.frames, args.rate) != (15, 2.0):
         raise ValueError("--frames and --rate go with --bag")
     size = parse_size(args.size or ("640x480" if args.bag else "320x240"))
@@ -80,14 +101,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _workforce(args: argparse.Namespace) -> Workforce:
-    if args.workers < 0:
-        raise ValueError(f"--workers is {args.workers}; give 1 or more, or 0 for one per core")
+    at_least(args, workers=0)
     return Workforce(args.workers, args.ray or "")
 
 
 def _per_shard(args: argparse.Namespace) -> int:
-    if args.shards is not None and args.shards < 1:
-        raise ValueError(f"--shards is {args.shards}; at least 1 scene goes into a tar file")
+    at_least(args, shards=1)
     return args.shards or 0
 
 
@@ -102,4 +121,4 @@ def _refuse_with_bag(args: argparse.Namespace) -> None:
         "--ray": args.ray is not None,
     }
     if named := [option for option, used in given.items() if used]:
-        raise ValueError(f"--bag goes without {', '.join(named)}: they are of scenes")
+        raise ValueError(f"--bag goes without {', '.join(named)}, which are for scenes")

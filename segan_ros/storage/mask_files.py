@@ -15,11 +15,11 @@ from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import Mask
 from segan_ros.instances import Instance, Instances
 from segan_ros.storage.images import read_image
-from segan_ros.storage.importers.coco_masks import decoded
+from segan_ros.storage.importers.coco import CROWD, decoded, is_crowd, key_of
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-EMPTY, CROWD = "empty", "crowd regions (iscrowd), which are no single object"
+EMPTY = "empty"
 
 
 def read_instances(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
@@ -77,20 +77,20 @@ def _from_coco(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
             f"{path}: {len(named)} images are called {picture.name}; it holds "
             f"{', '.join(sorted(map(_file_name, images))[:5])} ..."
         )
-    names = {c.get("id"): str(c.get("name", "")) for c in content.get("categories", ())}
+    names = {key_of(c.get("id")): str(c.get("name", "")) for c in content.get("categories", ())}
     items: list[Instance] = []
     left_out = Counter[str]()
     for entry in annotations:
-        if entry.get("image_id") != named[0].get("id"):
+        if key_of(entry.get("image_id")) != key_of(named[0].get("id")):
             continue
-        if entry.get("iscrowd") in (1, "1"):
+        if is_crowd(entry):
             left_out[CROWD] += 1
             continue
         try:
             mask = decoded(entry["segmentation"], size, lambda reason: left_out.update([reason]))
         except (KeyError, ValueError) as error:
             raise ValueError(f"{path}, annotation {entry.get('id')}: {error}") from None
-        name = names.get(entry.get("category_id"), "")
+        name = names.get(key_of(entry.get("category_id")), "")
         _add(items, left_out, mask, name, float(entry.get("score", 1)))
     return Instances(size, tuple(items), left_out)
 

@@ -322,10 +322,10 @@ def test_predicted_masks_are_what_the_predicted_rows_see(scenes, model, tmp_path
     ("options", "message"),
     [
         (["--use-depth"], "--use-depth does not go with --tables"),
-        (["--masks", ".", "--photographs", "."], "--masks has none for --photographs"),
-        (["--segmentor", "IBBE=x"], "rows must have names of their own"),
-        (["--painter", "SeGAN=x"], "rows must have names of their own"),
-        (["--segmentor", "a=x", "--segmentor", "a=y"], "rows must have names of their own"),
+        (["--masks", ".", "--photographs", "."], "--masks goes without --photographs"),
+        (["--segmentor", "IBBE=x"], "must have different names; given twice: IBBE"),
+        (["--painter", "SeGAN=x"], "must have different names; given twice: SeGAN"),
+        (["--segmentor", "a=x", "--segmentor", "a=y"], "must have different names; given twice: a"),
     ],
 )
 def test_options_that_do_not_go_with_tables_are_refused(scenes, model, options, message, capsys):
@@ -343,7 +343,4 @@ def test_a_row_must_have_a_name(scenes, model, capsys):
 def test_photographs_without_tables_are_refused(scenes, model, capsys):
     arguments = ["evaluate", "--scenes", str(scenes), "--model", str(model)]
     assert cli.main([*arguments, "--photographs", str(scenes)]) == 2
-    assert (
-        "--photographs belongs to the paper's tables: give --tables as well"
-        in capsys.readouterr().err
-    )
+    assert "--photographs goes with --tables" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from segan_ros.frame import Mask
-from segan_ros.storage.importers.coco_masks import decoded
+from segan_ros.storage.importers.coco import CROWD, decoded, is_crowd, key_of
 from segan_ros.storage.importers.collect import Item, Problems, free_name, gathered, read_picture
 from segan_ros.truth import LabelledScene
 
@@ -26,7 +26,7 @@ WHOLE = ("amodal_segm", "a_segm", "segmentation")
 VISIBLE = ("inmodal_seg", "i_segm", "visible_mask")
 """Keys of the visible one."""
 
-CROWD, STUFF = "crowd regions (iscrowd), which are no single object", "regions of stuff (isStuff)"
+STUFF = "regions of stuff (isStuff)"
 
 Json = Mapping[str, Any]
 
@@ -61,7 +61,7 @@ def coco_amodal_scenes(
     bare = set(pictures)
     for image_id, entry, objects, order in _pictures(content["annotations"]):
         where = f"{path}, {entry}"
-        key = _key(image_id)
+        key = key_of(image_id)
         bare.discard(key)
         try:
             if key not in pictures:
@@ -107,14 +107,9 @@ def _tells_hidden_parts(annotation: Any) -> bool:
 
 
 def _by_id(entries: Any) -> dict[str, Json]:
-    """The entries of a list that have an id, by that: some tools write 7, some "7"."""
+    """The entries of a list that have an id, by `key_of` that."""
     entries = entries if isinstance(entries, list) else []
-    return {key: e for e in entries if isinstance(e, dict) and (key := _key(e.get("id")))}
-
-
-def _key(number: Any) -> str:
-    """An id as text, empty if it is none."""
-    return str(number) if isinstance(number, int | str) else ""
+    return {key: e for e in entries if isinstance(e, dict) and (key := key_of(e.get("id")))}
 
 
 def _pictures(annotations: list[Json]) -> Iterator[tuple[Any, str, list[Any], str]]:
@@ -127,7 +122,7 @@ def _pictures(annotations: list[Json]) -> Iterator[tuple[Any, str, list[Any], st
             yield entry.get("image_id"), where, regions, str(entry.get("depth_constraint") or "")
         else:
             image_id = entry.get("image_id") if isinstance(entry, dict) else None
-            _, objects = single.setdefault(_key(image_id) or repr(image_id), (image_id, []))
+            _, objects = single.setdefault(key_of(image_id) or repr(image_id), (image_id, []))
             objects.append(entry)
     for image_id, objects in single.values():
         yield image_id, f"image {image_id}", objects, ""
@@ -158,7 +153,7 @@ def _wanted(objects: list[Any], problems: Problems, stuff: bool) -> dict[int, An
     """The objects that are to be imported, by their place among all, from 1."""
     wanted = {}
     for place, entry in enumerate(objects, start=1):
-        if isinstance(entry, dict) and entry.get("iscrowd") in (1, "1"):
+        if is_crowd(entry):
             problems.leave_out(CROWD)
         elif isinstance(entry, dict) and entry.get("isStuff") and not stuff:
             problems.leave_out(STUFF)
@@ -180,7 +175,7 @@ def _items(
         try:
             if not isinstance(entry, dict):
                 raise ValueError(f"{entry!r} is no object")
-            category = names.get(_key(entry.get("category_id")), {})
+            category = names.get(key_of(entry.get("category_id")), {})
             items[place] = _item(entry, size, category.get("name", ""), problems)
         except (KeyError, TypeError, ValueError) as error:
             problems.skip(f"{where}, object {place}", error)

@@ -1,4 +1,4 @@
-"""COCO segmentations, polygons or run lengths, as masks."""
+"""What COCO annotations of every dialect share: ids, crowd regions, segmentations as masks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,21 @@ import numpy as np
 
 from segan_ros.frame import Mask
 
+CROWD = "crowd regions (iscrowd), which are no single object"
+"""What is left out where `is_crowd`."""
+
 CORNERS = 3
 """A polygon of fewer covers nothing, and is taken for a box or refused by the format's library."""
+
+
+def key_of(number: Any) -> str:
+    """An id as text, since some tools write 7 and some "7"; empty if it is none."""
+    return str(number) if isinstance(number, int | str) else ""
+
+
+def is_crowd(annotation: Any) -> bool:
+    """Whether it marks many objects at once."""
+    return isinstance(annotation, Mapping) and annotation.get("iscrowd") in (1, "1")
 
 
 def decoded(segmentation: Any, size: tuple[int, ...], leave_out: Callable[[str], None]) -> Mask:
