@@ -12,7 +12,10 @@ from tempfile import TemporaryDirectory
 
 from segan_ros.commands.options import add_depth_scale, add_model, at_least, open_model
 from segan_ros.completion import SceneCompleter
+from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.frames import Reading
+from segan_ros.messages.kinds import IMAGE
+from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.replay.earlier import EarlierRun, comparison
 from segan_ros.replay.live import Answers, Live, play
 from segan_ros.replay.page import write_page
@@ -62,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --live: seconds without an answer after which the missing ones are given up",
     )
     add_depth_scale(parser, "the bag")
+    parser.add_argument(
+        "--segmenter",
+        default=LABEL_IMAGE,
+        choices=[LABEL_IMAGE, *SEGMENTERS],
+        help="what the bag's masks are: docs/segmenters.md (%(default)s)",
+    )
     names = parser.add_argument_group("topics in the bag")
     for field in fields(Topics):
         option = f"--{field.name.replace('_', '-')}-topic"
@@ -84,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         own = replace(topics, true_objects=Topics.true_objects, true_graph=Topics.true_graph)
     answers: Answers | None = None
     with (
-        open_bag(args.bag or _demo(), own, reading=Reading(depth_scale=args.depth_scale)) as bag,
+        open_bag(args.bag or _demo(), own, reading=_reading(args)) as bag,
         open_truth(args.truth, topics) as truth,
         no_empty_folder(args.out),
         TemporaryDirectory() as scratch,
@@ -94,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         if args.out is not None:
             args.out.mkdir(parents=True, exist_ok=True)
         if args.live:
-            live = Live(model, args.provider, args.rate, patience=args.patience)
+            live = Live(model, args.provider, args.segmenter, args.rate, patience=args.patience)
             answers = play(bag, live, (args.out or Path(scratch)) / "node.log")
             answer: Callable[[BagFrame], Answer] = answers.to
         else:
@@ -131,6 +140,12 @@ def run(args: argparse.Namespace) -> int:
         print(f"\n{answers.trouble}")
         return 1
     return int(lacks_truth or bool(bag.problems) or any(f.answer is None for f in frames))
+
+
+def _reading(args: argparse.Namespace) -> Reading:
+    kind = IMAGE if args.segmenter == LABEL_IMAGE else SEGMENTERS[args.segmenter].type
+    masks = mask_reader(args.segmenter)
+    return Reading(depth_scale=args.depth_scale, masks=masks, mask_type=kind)
 
 
 def _remarks(args: argparse.Namespace, bag: Bag, lacks_truth: bool) -> Iterator[str]:

@@ -25,6 +25,7 @@ from segan_ros.messages.images import (
     to_labels,
     to_rgb,
 )
+from segan_ros.messages.kinds import IMAGE
 from segan_ros.messages.stamps import stamp_of
 
 LOG = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Reading:
         needs_depth: frames whose depth cannot be used are refused, not completed without.
         decoder: makes raw pixels of an image message.
         masks: reads the segmenter's messages.
+        mask_type: type of these; empty for any.
     """
 
     rectified: bool = False
@@ -63,6 +65,7 @@ class Reading:
     needs_depth: bool = False
     decoder: Decoder = decode
     masks: MaskReader = label_image
+    mask_type: str = IMAGE
 
 
 def warn_once(of_what: str, problem: str) -> None:

@@ -55,6 +55,35 @@ def typestore() -> Typestore:
     return store
 
 
+def store_for(connection: Any) -> Typestore:
+    """What deserialises the messages of a bag's connection: `typestore`, or for types that it does
+    not know the definitions that the bag holds.
+
+    Raises:
+        ValueError: the bag holds no definition of such a type.
+    """
+    known = typestore()
+    if connection.msgtype in known.types:
+        return known
+    definition = connection.msgdef
+    if definition is None or definition.format.name != "MSG":
+        raise ValueError(
+            f"{connection.topic} carries {connection.msgtype} but the bag holds no definition of "
+            "it; record it anew as mcap"
+        )
+    return _store_of(connection.msgtype, definition.data)
+
+
+@cache
+def _store_of(kind: str, definition: str) -> Typestore:
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    store = get_typestore(Stores.LATEST)
+    types = get_types_from_msg(definition, kind)
+    store.register({name: fields for name, fields in types.items() if name not in store.types})
+    return store
+
+
 @cache
 def _ros_class(kind: str) -> type:
     package, _, name = kind.partition("/msg/")

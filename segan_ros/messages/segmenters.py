@@ -128,14 +128,16 @@ def _from_colours(message: Any, image: Any, decoder: Decoder) -> Instances:
     return _split(_number(rgb), lambda _: "")
 
 
+LABEL_IMAGE = "label_image"
+"""The segmenter whose messages are label images already."""
+
 SEGMENTERS = {
     "yolo_msgs": Segmenter("yolo_msgs/msg/DetectionArray", _from_polygons),
     "masks": Segmenter("", _from_mask_images),
     "panoptic": Segmenter("sensor_msgs/msg/Image", _from_panoptic),
     "colours": Segmenter("sensor_msgs/msg/Image", _from_colours),
 }
-"""By the value of the node's parameter ``segmenter``. What its default reads, ``label_image``, is a
-label image already and needs none of these."""
+"""All others, by the value of the node's parameter ``segmenter``."""
 
 
 def _check_count(detections: Sequence[Any]) -> None:

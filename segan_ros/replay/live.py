@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from segan_ros.frame import CompletedScene
 from segan_ros.messages.answers import to_scene
 from segan_ros.messages.kinds import GRAPH, OBJECTS, typestore
+from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.progress import Progress
 from segan_ros.replay.node_process import NodeProcess, live_environment
 from segan_ros.ros.log_folder import spare_log_folder
@@ -31,6 +32,7 @@ class Live:
     Args:
         model: folder of the model.
         provider: as for `inference.Model`.
+        segmenter: what the masks are, as the node's parameter of that name.
         rate: 2 plays twice as fast as recorded.
         start_timeout: seconds that the node may take to load the model and to be found.
         patience: seconds without an answer after which the missing ones are given up.
@@ -38,6 +40,7 @@ class Live:
 
     model: Path
     provider: str = "auto"
+    segmenter: str = LABEL_IMAGE
     rate: float = 1.0
     start_timeout: float = 60.0
     patience: float = 10.0
@@ -93,6 +96,8 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         "input_depth": "10",
         "use_depth": use_depth,
         "depth_scale": str(bag.reading.depth_scale),
+        "segmenter": live.segmenter,
+        "segmenter_type": bag.type_of("instance_mask"),
     }
     player_class = _player_class()
     if live.provider == "tensorrt":
@@ -103,7 +108,7 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         print(f"starting the node in ROS domain {environment['ROS_DOMAIN_ID']}", flush=True)
         with (
             NodeProcess(parameters, {"__node": NODE[1:], **topics}, log) as node,
-            player_class(topics, NODE, node.check) as player,
+            player_class(topics, NODE, node.check, parameters) as player,
         ):
             if problem := player.wait_for_node(live.start_timeout):
                 raise node.error(problem)

@@ -17,12 +17,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from segan_ros.messages.camera import to_camera
 from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.images import MessageError, check, check_same_size
+from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.parameters import OTHER, to_reading, transport_of
 from segan_ros.ros.qos import with_overrides
-from segan_ros.ros.segmenters import LABEL_IMAGE, message_class
+from segan_ros.ros.segmenters import message_class
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.stream_monitor import Loss, Silence
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer

@@ -7,11 +7,12 @@ from typing import Any
 
 from segan_ros.completion import Settings
 from segan_ros.depth import MILLIMETRE
+from segan_ros.masks.reading import Note, ignore, mask_reader
 from segan_ros.messages.bridge import to_array
 from segan_ros.messages.frames import Reading
-from segan_ros.messages.segmenters import SEGMENTERS
+from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.occlusion.edges import RULES, EdgeRule
-from segan_ros.ros.segmenters import LABEL_IMAGE, Note, ignore, mask_reader
+from segan_ros.ros.segmenters import choice_of
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK
 from segan_ros.runtime.model import PRECISIONS, PROVIDERS
 
@@ -363,7 +364,7 @@ def to_reading(values: Any, note: Note = ignore) -> Reading:
         values["depth_scale"],
         values["use_depth"] == "always",
         to_array,
-        mask_reader(values, note),
+        mask_reader(values["segmenter"], choice_of(values), note),
     )
 
 

@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.ros.segmenters import message_class
 from segan_ros.storage.bags import RawMessage
 
 CLASSES = {
@@ -60,9 +61,16 @@ class Player:
         topics: names of `CLASSES` -> topics to publish.
         node: full name of the node that answers.
         check: called all the time; raises when waiting has become pointless.
+        parameters: of the node; ``segmenter`` and ``segmenter_type`` say what the masks are.
     """
 
-    def __init__(self, topics: Mapping[str, str], node: str, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        topics: Mapping[str, str],
+        node: str,
+        check: Callable[[], None],
+        parameters: Mapping[str, str],
+    ) -> None:
         self.answers: dict[int, Answer] = {}
         self._missing: set[int] = set()
         self._name, self._check = node, check
@@ -73,8 +81,9 @@ class Player:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         inputs = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+        classes = {**CLASSES, "instance_mask": message_class(parameters)}
         self._publishers = {
-            name: self._node.create_publisher(CLASSES[name], topic, inputs)
+            name: self._node.create_publisher(classes[name], topic, inputs)
             for name, topic in topics.items()
         }
         outputs = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 from sensor_msgs.msg import Image
 
-from segan_ros.instances import Layered
-from segan_ros.masks.layering import Choice, to_labels
-from segan_ros.messages.frames import MaskReader, label_image
-from segan_ros.messages.images import Decoder
-from segan_ros.messages.segmenters import SEGMENTERS
-
-LABEL_IMAGE = "label_image"
-
-Note = Callable[[Mapping[str, int]], None]
-"""Takes how many masks of a message were left out, by reason."""
+from segan_ros.masks.layering import Choice
+from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 
 PACKAGES = {
     "yolo_msgs": "build yolo_ros (github.com/mgonzs13/yolo_ros) in a sourced workspace",
@@ -30,10 +21,6 @@ PACKAGES = {
 
 class SegmenterError(ValueError):
     """The segmenter's messages cannot be received; the text says what to install or set."""
-
-
-def ignore(_: Mapping[str, int]) -> None:
-    """A `Note` for those who do not count."""
 
 
 def message_class(values: Any) -> type[Any]:
@@ -79,19 +66,9 @@ def message_class(values: Any) -> type[Any]:
     return found
 
 
-def mask_reader(values: Any, note: Note = ignore) -> MaskReader:
-    """What reads the segmenter's messages, by the values of all parameters."""
-    if values["segmenter"] == LABEL_IMAGE:
-        return label_image
-    segmenter = SEGMENTERS[values["segmenter"]]
-    choice = Choice(classes_of(values["ignored_classes"]), values["min_score"])
-
-    def read(message: Any, image: Any, decoder: Decoder) -> Layered:
-        layered = to_labels(segmenter.instances(message, image, decoder), choice)
-        note(layered.left_out)
-        return layered
-
-    return read
+def choice_of(values: Any) -> Choice:
+    """Which masks count, by the values of all parameters."""
+    return Choice(classes_of(values["ignored_classes"]), values["min_score"])
 
 
 def classes_of(text: str) -> frozenset[str]:

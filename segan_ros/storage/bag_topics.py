@@ -44,9 +44,18 @@ INPUTS = ("image", "instance_mask", "depth", "camera_info")
 
 
 def find_topics(
-    connections: Sequence[Any], topics: Topics, required: Sequence[str]
+    connections: Sequence[Any],
+    topics: Topics,
+    required: Sequence[str],
+    mask_type: str = IMAGE,
 ) -> dict[str, list[Any]]:
     """Connections by field of `Topics`: one for each publisher that was recorded.
+
+    Args:
+        connections: of the bag.
+        topics: where to look.
+        required: fields of `Topics` that must be there.
+        mask_type: message type of masks; empty for any.
 
     Raises:
         ValueError: a topic is not there, or carries something else.
@@ -70,8 +79,11 @@ def find_topics(
                 )
             continue
         kinds = {c.msgtype for c in there[topic]}
+        if field.name == "instance_mask":
+            kind = mask_type or min(kinds)
         if kinds != {kind} and not (kind == IMAGE and kinds == {COMPRESSED}):
-            raise ValueError(f"{topic} carries {', '.join(sorted(kinds))}, not {kind}")
+            hint = "; see --segmenter" if field.name == "instance_mask" else ""
+            raise ValueError(f"{topic} carries {', '.join(sorted(kinds))}, not {kind}{hint}")
         other = next((name for name, c in found.items() if c[0].topic == topic), None)
         if other is not None:
             raise ValueError(f"{other} and {field.name} are both {topic}")

@@ -20,12 +20,13 @@ from segan_ros.messages.kinds import (
     COMPRESSED,
     IMAGE,
     recorded_message,
+    store_for,
     typestore,
 )
 from segan_ros.messages.pairing import nearest, partner
 from segan_ros.messages.stamps import SECOND, serialised_stamp
 from segan_ros.storage.bag_frame import SLOP, BagFrame, Truth, TruthOfFrame, assemble, to_truth_of
-from segan_ros.storage.bag_topics import INPUTS, REQUIRED, TYPES, Topics, find_topics
+from segan_ros.storage.bag_topics import INPUTS, REQUIRED, Topics, find_topics
 from segan_ros.storage.recordings import (
     Recording,
     Salvaged,
@@ -95,7 +96,9 @@ class Bag:
         self.problems: list[str] = []
         self.missing = 0
         try:
-            self._connections = find_topics(recording.connections, topics, required)
+            self._connections = find_topics(
+                recording.connections, topics, required, self.reading.mask_type
+            )
         except ValueError as error:
             raise BagError(f"{path}: {error}") from None
         self._index = self._look_through()
@@ -112,6 +115,11 @@ class Bag:
     def topics(self) -> dict[str, str]:
         """Field of `Topics` -> topic, for those that the bag has."""
         return {name: found[0].topic for name, found in self._connections.items()}
+
+    def type_of(self, name: str) -> str:
+        """Message type of a field of `Topics`; compressed images count as plain ones."""
+        found: str = self._connections[name][0].msgtype
+        return IMAGE if found == COMPRESSED else found
 
     @property
     def stamps(self) -> list[int]:
@@ -245,8 +253,8 @@ class Bag:
 
     def _decoded(self, name: str, data: bytes) -> Any:
         with _clear_errors(self.path):
-            kind = COMPRESSED if self._is_compressed(name) else TYPES[name]
-            message = typestore().deserialize_cdr(data, kind)
+            connection = self._connections[name][0]
+            message = store_for(connection).deserialize_cdr(data, connection.msgtype)
         return decode_compressed(message, name) if self._is_compressed(name) else message
 
     def _raw(

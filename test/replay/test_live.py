@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from live_replay import live_command, replay_live
 from running import runs
 from small_bag import Contents, write_bag
 
@@ -21,17 +22,6 @@ from segan_ros.replay.node_process import NodeError, live_environment
 from segan_ros.storage.bags import open_bag
 
 pytestmark = pytest.mark.ros
-
-
-def live_command(*arguments: object) -> list[str]:
-    """For a process of its own: the transport profile is read once per process."""
-    code = "import sys; from segan_ros.commands.main import main; sys.exit(main(sys.argv[1:]))"
-    return [sys.executable, "-c", code, "replay", "--live", *map(str, arguments)]
-
-
-def replay_live(*arguments: object) -> subprocess.CompletedProcess[str]:
-    words = live_command(*arguments)
-    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
 
 
 def wait_until(condition) -> None:

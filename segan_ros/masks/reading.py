@@ -1,0 +1,39 @@
+"""A segmenter's messages -> label images: first read, then layered by the rule for overlaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from segan_ros.instances import Layered
+from segan_ros.masks.layering import Choice, to_labels
+from segan_ros.messages.frames import MaskReader, label_image
+from segan_ros.messages.images import Decoder
+from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
+
+Note = Callable[[Mapping[str, int]], None]
+"""Takes how many masks of a message were left out, by reason."""
+
+
+def ignore(_: Mapping[str, int]) -> None:
+    """A `Note` for those who do not count."""
+
+
+def mask_reader(name: str, choice: Choice | None = None, note: Note = ignore) -> MaskReader:
+    """What reads the messages of the segmenter `name`, `LABEL_IMAGE` or a key of `SEGMENTERS`.
+
+    Args:
+        name: of the segmenter.
+        choice: which of its masks count.
+        note: learns what is left out.
+    """
+    if name == LABEL_IMAGE:
+        return label_image
+    segmenter = SEGMENTERS[name]
+
+    def read(message: Any, image: Any, decoder: Decoder) -> Layered:
+        layered = to_labels(segmenter.instances(message, image, decoder), choice)
+        note(layered.left_out)
+        return layered
+
+    return read

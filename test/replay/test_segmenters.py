@@ -1,0 +1,45 @@
+"""`segan replay --segmenter`: bags that hold a segmenter's own messages."""
+
+import json
+
+import pytest
+
+pytest.importorskip("rosbags")
+from foreign_messages import yolo_bag
+
+from segan_ros.commands.main import main
+
+TOPIC = "--instance-mask-topic", "/camera/detections"
+
+
+def test_bag_of_detections_is_replayed_with_names(tmp_path, dummy_model):
+    bag = yolo_bag(tmp_path / "bag")
+    options = ["--model", dummy_model, "--provider", "cpu", "--out", tmp_path / "out", *TOPIC]
+    assert main(["replay", str(bag), "--segmenter", "yolo_msgs", *map(str, options)]) == 0
+    run = json.loads((tmp_path / "out" / "replay.json").read_text())
+    assert [f["answer"]["objects"] for f in run["frames"]] == [2, 2, 2]
+    assert "card 2" in (tmp_path / "out" / "frame_000" / "graph.svg").read_text()
+
+
+def test_masks_of_another_type_name_the_option(tmp_path, dummy_model, capsys):
+    bag = yolo_bag(tmp_path / "bag", 1)
+    assert main(["replay", str(bag), "--model", str(dummy_model), *TOPIC]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "carries yolo_msgs/msg/DetectionArray, not sensor_msgs/msg/Image; see --segmenter" in said
+    )
+    other = ["--segmenter", "colours", *TOPIC]
+    assert main(["replay", str(bag), "--model", str(dummy_model), *other]) == 2
+
+
+@pytest.mark.ros
+def test_node_answers_a_bag_of_detections(tmp_path, dummy_model):
+    pytest.importorskip("rclpy")
+    pytest.importorskip("yolo_msgs.msg", reason="tools/build_interfaces.py makes it")
+    from live_replay import replay_live
+
+    bag = yolo_bag(tmp_path / "bag")
+    options = "--model", dummy_model, "--provider", "cpu", "--segmenter", "yolo_msgs", *TOPIC
+    done = replay_live(bag, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 frames answered: 6 objects" in done.stdout
