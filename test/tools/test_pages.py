@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+import segan_ros
 from tools import docs_site
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,14 @@ def test_every_page_is_in_the_navigation():
     listed = list(pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
     assert {path.name for path in (ROOT / "docs").glob("*.md")} <= set(listed)
     assert len(listed) == len(set(listed))
+
+
+def test_reference_has_every_public_name():
+    shown = set(re.findall(r"^::: (\S+)$", (ROOT / "docs" / "python.md").read_text(), re.M))
+    names = set(segan_ros.__all__) - {"__version__"}
+    homes = {n: getattr(segan_ros, n).__module__ for n in names}
+    missing = {n for n, home in homes.items() if not {home, f"{home}.{n}"} & shown}
+    assert len(names) > 10 and not missing
 
 
 def test_pages_from_elsewhere_keep_their_links():
