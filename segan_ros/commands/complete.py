@@ -18,19 +18,28 @@ from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
+from segan_ros.masks.layering import to_labels
 from segan_ros.progress import Progress, say
-from segan_ros.storage.frames import read_frame
+from segan_ros.storage.frames import read_depth, read_frame
+from segan_ros.storage.mask_files import read_instances
 from segan_ros.storage.output import check_output
+from segan_ros.storage.photo import read_photo
 from segan_ros.storage.results import refuse_scene_folder, write_result
 from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_scene_frame
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    what = parser.add_argument_group("input: --rgb with --labels, or --scenes")
+    what = parser.add_argument_group("input: --rgb with --labels or --masks, or --scenes")
     what.add_argument("--rgb", type=Path, metavar="FILE", help="photo")
     what.add_argument(
         "--labels", type=Path, metavar="FILE", help="its label image: png, ids, 0 for background"
+    )
+    what.add_argument(
+        "--masks",
+        type=Path,
+        metavar="PATH",
+        help="its masks, which may overlap, instead: a folder of mask images, or COCO JSON",
     )
     what.add_argument(
         "--depth", type=Path, metavar="FILE", help="its depth: 16-bit image, 0 and 65535 unknown"
@@ -66,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     check_output(out)
     if args.scenes is None:
         refuse_scene_folder(out)
-        frame = read_frame(args.rgb, args.labels, args.depth, depth_scale=args.depth_scale)
+        frame = _frame(args)
         completer = SceneCompleter(open_model(args), settings)
         _report(out, _complete(completer, frame, out))
         return 0
@@ -94,19 +103,39 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_input(args: argparse.Namespace) -> None:
     """Raise ValueError where it is not clear what to complete."""
-    photo = {"--rgb": args.rgb, "--labels": args.labels, "--depth": args.depth}
+    photo = {
+        "--rgb": args.rgb,
+        "--labels": args.labels,
+        "--masks": args.masks,
+        "--depth": args.depth,
+    }
     given = [option for option, value in photo.items() if value is not None]
     if args.scenes is not None:
         if given:
             raise ValueError(f"--scenes goes without {', '.join(given)}: scene folders hold all")
     elif not given:
-        raise ValueError("give --rgb with --labels, or --scenes")
+        raise ValueError("give --rgb with --labels or --masks, or --scenes")
     elif args.rgb is None:
         raise ValueError(f"--rgb is missing: {given[0]} belongs to a photo")
-    elif args.labels is None:
-        raise ValueError("--labels is missing: --rgb needs the label image of its objects")
+    elif (args.labels is None) == (args.masks is None):
+        raise ValueError(
+            "--rgb needs the masks of its objects: one of --labels, a label image, and --masks, a "
+            "folder of mask images or COCO JSON"
+        )
     if args.depth is None and args.depth_scale != MILLIMETRE:
         raise ValueError("--depth-scale goes with --depth")
+
+
+def _frame(args: argparse.Namespace) -> Frame:
+    """The photo with its masks."""
+    if args.masks is None:
+        return read_frame(args.rgb, args.labels, args.depth, depth_scale=args.depth_scale)
+    rgb = read_photo(args.rgb)
+    found = to_labels(read_instances(args.masks, args.rgb, rgb.shape[:2]))
+    for reason, count in found.left_out.items():
+        say(f"left out {count} masks: {reason}")
+    depth = None if args.depth is None else read_depth(args.depth, args.depth_scale)
+    return Frame.from_arrays(rgb, found.labels, depth, names=found.names)
 
 
 def _of_different_names(folders: list[ScenePath]) -> list[ScenePath]:
@@ -135,6 +164,7 @@ def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedSc
 def _report(out: Path, scene: CompletedScene) -> None:
     for item in scene.objects:
         hidden = f"{item.occlusion_ratio:.0%} hidden" if item.invisible.any() else "whole"
-        print(f"object {item.id}: layer {item.layer}, {hidden}, score {item.score:.2f}")
+        title = f"{item.id} {item.name}".rstrip()
+        print(f"object {title}: layer {item.layer}, {hidden}, score {item.score:.2f}")
     print("removal order:", *scene.graph.removal_order or ["no objects, all labels are 0"])
     print(f"results in {out}: overlay.png, completed.png, graph.svg, objects.json, graph.json")

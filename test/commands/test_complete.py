@@ -9,7 +9,7 @@ from png_files import png_file
 from samples import labelled_scene
 
 from segan_ros.commands.main import main
-from segan_ros.storage.images import encoded
+from segan_ros.storage.images import encoded, write_image
 from segan_ros.storage.scene_writer import scene_files, write_scene
 from segan_ros.storage.shards import ShardWriter
 
@@ -40,6 +40,25 @@ def test_complete_one_photo(tmp_path, model, capsys):
         assert (out / name).stat().st_size > 0
     assert json.loads((out / "graph.json").read_text())["object_ids"] == [2, 300]
     assert cv2.imread(str(out / "appearance_2.png"), cv2.IMREAD_UNCHANGED).shape == (24, 37, 4)
+
+
+def test_complete_a_photo_with_masks_that_overlap(tmp_path, model, capsys):
+    scene = labelled_scene()
+    write_scene(tmp_path / "scene", scene)
+    for name, mask in {
+        "card_1": scene.frame.labels == 2,
+        "card_2": scene.frame.labels == 300,
+        "card_3": scene.frame.labels == 300,
+    }.items():
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        write_image(tmp_path / "masks" / f"{name}.png", mask.astype(np.uint8) * 255)
+    out = tmp_path / "out"
+    photo = ["--rgb", tmp_path / "scene/rgb.png", "--masks", tmp_path / "masks", "--out", out]
+    words = ["complete", "--model", model, "--provider", "cpu", *photo]
+    assert main([str(w) for w in words]) == 0
+    printed = capsys.readouterr().out
+    assert "left out 1 masks: duplicate" in printed and "object 1 card: layer" in printed
+    assert json.loads((out / "graph.json").read_text())["object_ids"] == [1, 2]
 
 
 def test_complete_a_folder_of_scenes(tmp_path, model):
@@ -144,11 +163,12 @@ def test_scenes_are_not_completed_into_themselves(tmp_path, model, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "x"], "give --rgb with --labels, or --scenes"),
-        (["--rgb", "a.png"], "--labels is missing: --rgb needs the label image of its objects"),
+        (["--out", "x"], "give --rgb with --labels or --masks, or --scenes"),
+        (["--rgb", "a.png"], "--rgb needs the masks of its objects: one of --labels"),
+        (["--rgb", "a", "--labels", "b", "--masks", "c"], "one of --labels, a label image, and"),
         (["--labels", "a.png"], "--rgb is missing: --labels belongs to a photo"),
         (["--depth", "a.png"], "--rgb is missing: --depth belongs to a photo"),
-        ([], "give --rgb with --labels, or --scenes"),
+        ([], "give --rgb with --labels or --masks, or --scenes"),
         (["--scenes", "s", "--threshold", "1"], "threshold is 1.0; it must lie between 0 and 1"),
         (["--scenes", "s", "--model", "x"], "s: no scene folder here"),
         (["--rgb", "no.png", "--labels", "no.png", "--out", "x"], "no.png: no such file"),
