@@ -21,6 +21,7 @@ from segan_ros.boxes import (
     clip,
     crop,
     dilate,
+    intersection,
     paste,
     relative,
     size_of,
@@ -40,6 +41,9 @@ from segan_ros.thresholds import whole_mask
 from segan_ros.timing import timed
 
 T = TypeVar("T")
+
+FAINT = 0.01
+"""Probability up to which an object is not looked for."""
 
 
 class TooManyObjectsError(ValueError):
@@ -137,10 +141,17 @@ class SceneCompleter:
             views = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
             views |= {i: box for i, box in (rois or {}).items() if i in boxes}
             occluders = self._occluders(frame.labels, boxes.values())
-            occluded = {i: v for i, v in views.items() if _may_hide(occluders, frame.labels, v, i)}
+            occluded = {
+                i: view
+                for i, view in views.items()
+                if _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
+            }
         answers = self.answers(frame, occluded, timings)
         with timed(timings, "crop"):
-            objects = [self._whole(frame, i, views[i], answers.get(i), occluders) for i in boxes]
+            objects = [
+                self._whole(frame, i, box, views[i], answer=answers.get(i), occluders=occluders)
+                for i, box in boxes.items()
+            ]
         with timed(timings, "graph"):
             edges = find_edges(frame.labels, objects, self.settings.edges, frame.depth)
             graph = build_graph(boxes, edges)
@@ -186,9 +197,11 @@ class SceneCompleter:
                 for item, view, generated, cover in zip(
                     batch, views, painted, covered, strict=True
                 ):
-                    part = relative(item.box, view)
-                    colours = uncovered(generated, cover, size_of(view), part)
-                    cv2.copyTo(colours, item.invisible.view(np.uint8), appearances[item.id])
+                    part = tight_box(item.invisible)
+                    place = relative(translate(part, *item.box[:2]), view)
+                    colours = uncovered(generated, cover, size_of(view), place)
+                    into = crop(appearances[item.id], part)
+                    cv2.copyTo(colours, crop(item.invisible, part).view(np.uint8), into)
         objects = (
             replace(o, appearance=appearances.get(o.id, o.appearance)) for o in scene.objects
         )
@@ -251,28 +264,35 @@ class SceneCompleter:
         self,
         frame: Frame,
         object_id: int,
+        box: Box,
         view: Box,
+        *,
         answer: NDArray[np.float32] | None,
         occluders: Mask,
     ) -> AmodalObject:
-        """One object from the segmentor's `answer`; None where it was not asked."""
-        labels = crop(frame.labels, view)
-        visible = labels == object_id
+        """One object from its visible `box` and the segmentor's `answer` inside `view`, None where
+        it was not asked."""
+        if answer is not None:
+            box = union(box, _likely_box(answer[0], view))
+        visible = crop(frame.labels, box) == object_id
+        depth_median = _median(frame.depth, box, visible)
         in_front: dict[int, float] | None = None
         if answer is None:
             amodal, probability, score = visible, visible.astype(np.float32), 1.0
         else:
             if len(answer) > 1 and self.settings.edges.rule == "learned":
-                in_front = _in_front(labels, object_id, answer[1])
-            probability = resized(answer[0].clip(0, 1), size_of(view))
-            probability *= crop(occluders, view)
+                in_front = _in_front(crop(frame.labels, view), object_id, answer[1])
+            enlarged = resized(answer[0].clip(0, 1), size_of(view))
+            probability = np.zeros(visible.shape, np.float32)
+            asked = crop(occluders, box).view(np.uint8)
+            cv2.copyTo(crop(enlarged, relative(box, view)), asked, probability)
             np.copyto(probability, 1, where=visible)
             threshold = self.settings.threshold or self._spec.threshold
             amodal, score = whole_mask(
                 probability, visible, threshold, self.settings.min_hidden_ratio
             )
         tight = tight_box(amodal)
-        box = translate(tight, view[0], view[1])
+        box = translate(tight, box[0], box[1])
         return AmodalObject(
             object_id,
             box,
@@ -281,7 +301,7 @@ class SceneCompleter:
             crop(probability, tight),
             score=score,
             truncated=touches_border(box, frame.size),
-            depth_median=_median(frame.depth, view, visible),
+            depth_median=depth_median,
             in_front=in_front,
             name=(frame.names or {}).get(object_id, ""),
             track_id=(frame.track_ids or {}).get(object_id, ""),
@@ -297,21 +317,37 @@ class SceneCompleter:
         return self.model.spec.segmentor
 
 
-def _may_hide(occluders: Mask, labels: NDArray[np.int32], view: Box, object_id: int) -> bool:
-    """Whether anything in `view` may lie in front of the object."""
-    return bool(np.any(crop(occluders, view) & (crop(labels, view) != object_id)))
+def _holds_more_than(occluders: Mask, visible: Mask) -> bool:
+    """Whether anything but the object's own visible pixels lies in a view's `occluders`."""
+    return bool(cv2.countNonZero(occluders.view(np.uint8)) > np.count_nonzero(visible))
+
+
+def _likely_box(probability: NDArray[np.float32], view: Box) -> Box:
+    """The part of `view` where the object may be: its `probability`, ``(h, w)``, is not faint."""
+    height, width = probability.shape
+    # A cell more on each side, since probabilities are interpolated.
+    x0, y0, x1, y1 = dilate(tight_box(probability > FAINT), 1)
+    rows, columns = size_of(view)
+    scaled = (
+        x0 * columns // width,
+        y0 * rows // height,
+        -(-x1 * columns // width),
+        -(-y1 * rows // height),
+    )
+    return intersection(translate(scaled, view[0], view[1]), view)
 
 
 def _canvas(
     frame: Frame, item: AmodalObject, view: Box, out: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Eq. 1 of `view` into `out`; how much of each of its pixels the whole mask covers."""
-    whole, visible = np.zeros(size_of(view), np.float32), np.zeros(size_of(view), bool)
+    whole, visible = np.zeros((2, *size_of(view)), bool)
     paste(whole, relative(item.box, view), item.amodal)
     paste(visible, relative(item.box, view), item.visible)
     size = (out.shape[1], out.shape[2])
-    canvas(crop(frame.rgb, view), visible, whole, size, out=out)
-    return resized(whole, size)
+    covered = resized(whole, size)
+    canvas(crop(frame.rgb, view), visible, covered, size, out=out)
+    return covered
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

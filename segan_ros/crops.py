@@ -13,21 +13,27 @@ from segan_ros.boxes import Box, crop
 from segan_ros.frame import Image, Mask, Planes
 from segan_ros.runtime.spec import PLANE_CHANNELS
 
+UNIT = np.float32(1 / 255)
+"""From a byte to 0..1."""
+
 
 def resized(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """`array` at `size` (height, width); bool becomes 0..1 float32.
 
-    Bilinear when it grows. When it shrinks, the mean of 2x2 bilinear samples a pixel, of 4x4 beyond
-    a quarter: nearly the mean over the pixel's area, in a third of the time.
+    Bilinear when it grows. When it shrinks, the mean of 2x2 bilinear samples a pixel; beyond a
+    quarter it is halved first, by means of 2x2 pixels, as often as that takes. This is nearly the
+    mean over the pixel's area, in a third of the time.
     """
     if array.dtype == bool:
-        array = array.astype(np.float32)
+        return resized(_bytes(array), size) * UNIT
     height, width = size
-    shrinks = array.shape[0] > height and array.shape[1] > width
-    if not shrinks:
+    while array.shape[0] > 4 * height and array.shape[1] > 4 * width:
+        rows, columns = array.shape[0] // 2, array.shape[1] // 2
+        even = array[: 2 * rows, : 2 * columns]
+        array = cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA)
+    if array.shape[0] <= height or array.shape[1] <= width:
         return cv2.resize(array, (width, height))
-    fine = 2 if array.shape[0] <= 4 * height and array.shape[1] <= 4 * width else 4
-    samples = cv2.resize(array, (fine * width, fine * height))
+    samples = cv2.resize(array, (2 * width, 2 * height))
     return cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA)
 
 
@@ -52,7 +58,11 @@ def input_planes(
     """
     if out is None:
         out = np.empty((sum(PLANE_CHANNELS[p] for p in planes), *size), np.float32)
-    visible = labels == object_id
+    if labels.shape[0] > 4 * size[0] and labels.shape[1] > 4 * size[1]:
+        # 16 samples a pixel tell of a mask what all do.
+        labels = _nearest(labels, (4 * size[0], 4 * size[1]))
+    # Masks are 0 or 255: OpenCV resamples bytes several times faster than floats.
+    visible = resized(_bytes(labels == object_id), size)
     channel = 0
     for plane in planes:
         if plane == "rgb":
@@ -60,8 +70,10 @@ def input_planes(
         elif plane == "borders":
             out[channel] = _borders(labels, size)
         else:
-            mask = visible if plane == "visible" else (labels > 0) & ~visible
-            out[channel] = resized(mask, size)
+            mask = visible
+            if plane == "others":
+                mask = cv2.subtract(resized(_bytes(labels > 0), size), visible)
+            np.multiply(mask, UNIT, out=out[channel])
         channel += PLANE_CHANNELS[plane]
     return out
 
@@ -71,7 +83,7 @@ def grouped(
 ) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
     """`labels` shrunk to `size`: ids, ascending; ``(h, w)`` which of them each pixel has; pixels of
     each. Tiny objects may be left out."""
-    small = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
+    small = _nearest(labels, size)
     ids, index, counts = np.unique(small, return_inverse=True, return_counts=True)
     return ids, index.reshape(small.shape), counts
 
@@ -93,7 +105,7 @@ def labelled_area(labels: NDArray[Any], gap_width: int) -> Mask:
 def canvas(
     rgb: Image,
     visible: Mask,
-    whole: NDArray[np.float32],
+    whole: Mask | NDArray[np.float32],
     size: tuple[int, int],
     *,
     out: Planes | None = None,
@@ -106,7 +118,7 @@ def canvas(
     Args:
         rgb: ``(H, W, 3)`` uint8.
         visible: ``(H, W)`` bool, V.
-        whole: ``(H, W)`` float32 in 0..1, O; raised to V where it is lower.
+        whole: bool, or float32 in 0..1, O, at any size; raised to V where it is lower.
         size: height and width of the result.
         out: array to put the result into, for example one of a batch; None for a new one.
     """
@@ -114,7 +126,7 @@ def canvas(
         out = np.empty((3, *size), np.float32)
     v = resized(visible, size)
     o = np.maximum(resized(whole, size), v)
-    _unit_planes(resized(unmarked(rgb), size), out)
+    _unit_planes(unmarked(resized(rgb, size)), out)
     out *= v
     out[0] += o - v
     out[2] += 1 - o
@@ -155,13 +167,13 @@ def uncovered(
     object_alone = cv2.merge([red, green, blue - (1 - covered), covered])
     enlarged = crop(resized(object_alone, size), part)
     colours = enlarged[..., :3] * (255 / np.maximum(enlarged[..., 3:], 0.1))
-    return colours.round().clip(0, 255).astype(np.uint8)
+    return (colours.clip(0, 255, out=colours) + np.float32(0.5)).astype(np.uint8)
 
 
 def _borders(labels: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.bool_]:
     """``(h, w)``: where a label meets another one, on its left or upper side; values below 0 are
     background."""
-    small = cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST).clip(0)
+    small = _nearest(labels, size).clip(0)
     result = np.zeros(size, bool)
     result[:, 1:] = small[:, 1:] != small[:, :-1]
     result[1:] |= small[1:] != small[:-1]
@@ -171,4 +183,13 @@ def _borders(labels: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.boo
 def _unit_planes(picture: Image, out: Planes) -> None:
     """``(h, w, 3)`` uint8 into ``(3, h, w)`` float32 in 0..1."""
     for channel in range(3):
-        np.multiply(picture[..., channel], np.float32(1 / 255), out=out[channel])
+        np.multiply(picture[..., channel], UNIT, out=out[channel])
+
+
+def _nearest(labels: NDArray[Any], size: tuple[int, ...]) -> NDArray[Any]:
+    return cv2.resize(labels, size[::-1], interpolation=cv2.INTER_NEAREST)
+
+
+def _bytes(mask: Mask) -> NDArray[np.uint8]:
+    """0 or 255."""
+    return mask.view(np.uint8) * np.uint8(255)

@@ -3,6 +3,7 @@
 from copy import copy
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from dummy_model import write_dummy_model
@@ -263,6 +264,35 @@ def test_arrays_given_for_planes_and_canvas_are_filled():
     out = np.full((3, 4, 4), np.nan, np.float32)
     canvas(rgb, labels == 1, (labels > 0).astype(np.float32), (4, 4), out=out)
     assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("side", [20, 90, 150, 385, 700, 1500])
+@pytest.mark.parametrize("plane", ["visible", "others", "rgb"])
+def test_planes_are_near_the_mean_over_the_area_of_their_pixels(side, plane):
+    """Against OpenCV's exact area mean (bilinear where they are enlarged), at every reduction."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 3, (8, 9)).astype(np.int32)
+    labels = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_NEAREST)
+    rgb = cv2.resize(rng.integers(0, 256, (8, 9, 3), np.uint8), (side, side))
+    (*given,) = input_planes(rgb, labels, 2, (96, 96), [plane])
+    masks = {"visible": labels == 2, "others": (labels > 0) & (labels != 2)}
+    exact = rgb / 255 if plane == "rgb" else masks[plane].astype(float)
+    way = cv2.INTER_AREA if side > 96 else cv2.INTER_LINEAR
+    exact = cv2.resize(exact, (96, 96), interpolation=way).reshape(96, 96, -1).transpose(2, 0, 1)
+    difference = np.abs(np.stack(given) - exact)
+    assert difference.mean() < 0.01
+    assert np.quantile(difference, 0.9) < 0.03
+
+
+def test_what_is_faint_far_away_does_not_change_the_mask(model, monkeypatch):
+    """The whole mask is the same whether all of the view is looked at, or where it is likely."""
+    frame = frame_of(many_objects())
+    some = SceneCompleter(model).segment(frame)
+    monkeypatch.setattr("segan_ros.completion.FAINT", -1.0)
+    for item, other in zip(some.objects, SceneCompleter(model).segment(frame).objects, strict=True):
+        assert item.box == other.box
+        np.testing.assert_array_equal(item.amodal, other.amodal)
+        assert item.score == pytest.approx(other.score, abs=0.01)
 
 
 def test_borders_are_where_a_label_meets_another():
