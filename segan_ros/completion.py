@@ -33,6 +33,7 @@ from segan_ros.boxes import (
 )
 from segan_ros.crops import canvas, grouped, input_planes, labelled_area, resized, uncovered
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
+from segan_ros.masks.fitting import FitSettings, as_given, fit
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.runtime.model import MAX_BATCH, Model
@@ -59,8 +60,10 @@ class Settings:
             model's own.
         occluders: ``labelled``: hidden pixels only where another labelled object is seen; ``any``:
             anywhere, for scenes with occluders that have no mask; None for the model's own.
-        gap_width: pixels; unlabelled gaps between neighbouring masks up to this width count as
-            labelled.
+        gap_width: pixels; gaps up to this width that the segmenter leaves between masks that touch
+            are closed before everything else (`segan_ros.masks.fitting`), and something without a
+            mask may hide an object in any gap up to this width.
+        ignore_ids: label values that are no object (void): unlabelled.
         min_hidden_ratio: hidden parts below this share of the visible area count as noise of the
             border.
         max_objects: more in one frame are refused: a label image with so many ids is none.
@@ -73,6 +76,7 @@ class Settings:
     threshold: float | None = None
     occluders: str | None = None
     gap_width: int = 5
+    ignore_ids: tuple[int, ...] = ()
     min_hidden_ratio: float = 0.01
     max_objects: int = 255
     edges: EdgeRule = field(default_factory=EdgeRule)
@@ -84,6 +88,11 @@ class Settings:
             raise ValueError(f"occluders is {self.occluders!r}; known are labelled, any")
         if self.gap_width < 0 or self.min_hidden_ratio < 0:
             raise ValueError("gap_width and min_hidden_ratio must not be negative")
+
+    @property
+    def fit(self) -> FitSettings:
+        """How masks are fitted."""
+        return FitSettings(self.gap_width, self.ignore_ids)
 
 
 class SceneCompleter:
@@ -122,7 +131,7 @@ class SceneCompleter:
         return self.paint(frame, scene, paint)
 
     def segment(self, frame: Frame, rois: Mapping[int, Box] | None = None) -> CompletedScene:
-        """Visible masks -> crops -> segmentor -> whole masks -> edges -> graph.
+        """Visible masks -> fitted masks -> crops -> segmentor -> whole masks -> edges -> graph.
 
         No appearance yet: planners need not wait for the painter.
 
@@ -136,8 +145,12 @@ class SceneCompleter:
             TooManyObjectsError: the frame has more objects than the settings allow.
         """
         timings: dict[str, float] = {}
+        given = frame.labels
+        with timed(timings, "fit"):
+            fitted = fit(given, frame.rgb, frame.depth, self.settings.fit)
+            self._check_number(fitted.boxes)
+            boxes, frame = fitted.boxes, replace(frame, labels=fitted.labels)
         with timed(timings, "crop"):
-            boxes = self._visible_boxes(frame)
             views = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
             views |= {i: box for i, box in (rois or {}).items() if i in boxes}
             occluders = self._occluders(frame.labels, boxes.values())
@@ -157,6 +170,10 @@ class SceneCompleter:
             graph = build_graph(boxes, edges)
             layers = dict(zip(graph.object_ids, graph.layers, strict=True))
             objects = [replace(o, layer=layers[o.id]) for o in objects]
+        if fitted.labels is not given:
+            with timed(timings, "fit"):
+                shown = boxes_of(given)
+                objects = [as_given(o, given, shown[o.id]) for o in objects]
         return CompletedScene(frame.size, tuple(objects), graph, timings)
 
     def paint(
@@ -182,7 +199,7 @@ class SceneCompleter:
         with timed(timings, "crop"):
             wanted = [o for o in scene.objects if paint is True or o.id in paint]
             appearances = {o.id: crop(frame.rgb, o.box).copy() for o in wanted}
-            hidden = [o for o in wanted if o.amodal_area > o.visible_area]
+            hidden = [o for o in wanted if o.invisible.any()]
         for batch in _batches(hidden):
             with timed(timings, "crop"):
                 views = [self._view(o, frame.size) for o in batch]
@@ -237,15 +254,13 @@ class SceneCompleter:
             found.update(zip(batch, answers, strict=True))
         return found
 
-    def _visible_boxes(self, frame: Frame) -> dict[int, Box]:
-        boxes = boxes_of(frame.labels)
-        if len(boxes) > self.settings.max_objects:
+    def _check_number(self, objects: Collection[int]) -> None:
+        if len(objects) > self.settings.max_objects:
             raise TooManyObjectsError(
-                f"the labels hold {len(boxes)} objects, max_objects is "
+                f"the labels hold {len(objects)} objects, max_objects is "
                 f"{self.settings.max_objects}; is this a depth image or colour-coded? "
                 "If not, raise max_objects (a parameter of the node, a setting in Python)"
             )
-        return boxes
 
     def _occluders(self, labels: NDArray[np.int32], boxes: Collection[Box]) -> Mask:
         """``(H, W)`` bool: where something may hide an object: on labelled objects and in narrow
@@ -343,7 +358,7 @@ def _canvas(
     """Eq. 1 of `view` into `out`; how much of each of its pixels the whole mask covers."""
     whole, visible = np.zeros((2, *size_of(view)), bool)
     paste(whole, relative(item.box, view), item.amodal)
-    paste(visible, relative(item.box, view), item.visible)
+    paste(visible, relative(item.box, view), item.amodal & ~item.invisible)
     size = (out.shape[1], out.shape[2])
     covered = resized(whole, size)
     canvas(crop(frame.rgb, view), visible, covered, size, out=out)

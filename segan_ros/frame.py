@@ -181,6 +181,8 @@ class AmodalObject(ShortRepr):
             where no edge rule asks for it, and from a model that does not tell.
         name: what it is, as the segmenter says; empty where it does not.
         track_id: the segmenter's name for the same object over frames; empty without tracking.
+        filled: ``(h, w)`` bool, what can be seen of the object but is not in the given mask: pixels
+            that the segmenter left out (`segan_ros.masks.fitting`); None for none.
     """
 
     id: int
@@ -196,11 +198,13 @@ class AmodalObject(ShortRepr):
     in_front: Mapping[int, float] | None = None
     name: str = ""
     track_id: str = ""
+    filled: Mask | None = None
 
     @property
     def invisible(self) -> Mask:
-        """``(h, w)`` bool, the predicted hidden part (SI): amodal without visible."""
-        return self.amodal & ~self.visible
+        """``(h, w)`` bool, the predicted hidden part (SI): amodal without what can be seen."""
+        hidden = self.amodal & ~self.visible
+        return hidden if self.filled is None else hidden & ~self.filled
 
     @property
     def visible_area(self) -> int:
@@ -215,7 +219,7 @@ class AmodalObject(ShortRepr):
     @property
     def occlusion_ratio(self) -> float:
         """Hidden share of the whole mask, 0..1."""
-        return 1.0 - self.visible_area / self.amodal_area
+        return int(np.count_nonzero(self.invisible)) / self.amodal_area
 
     def full_mask(self, size: tuple[int, int]) -> Mask:
         """The amodal mask as ``(H, W)`` bool in an image of `size` (height, width)."""

@@ -346,7 +346,7 @@ def test_who_lies_in_front_is_open_where_the_model_does_not_tell_or_no_rule_asks
 
 def test_time_is_kept_by_stage(model):
     timings = SceneCompleter(model).complete(frame_of(overlapping())).timings
-    assert set(timings) == {"crop", "segment", "graph", "paint"}
+    assert set(timings) == {"fit", "crop", "segment", "graph", "paint"}
     assert min(timings.values()) > 0
 
 

@@ -16,6 +16,7 @@ from segan_ros.commands.options import (
     open_model,
 )
 from segan_ros.completion import SceneCompleter
+from segan_ros.masks.styles import STYLES
 from segan_ros.scoring.evaluation import OURS, evaluate, report, write
 from segan_ros.scoring.predicted import (
     Segmenter,
@@ -57,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     predicted.add_argument(
         "--masks", type=Path, help="score with a segmenter's masks too: folder of <scene>.png"
     )
+    parser.add_argument(
+        "--mask-style",
+        choices=[*STYLES, "all"],
+        metavar="NAME",
+        help="score with true masks drawn as a kind of segmenter draws them too: "
+        f"{', '.join(STYLES)}, or all (docs/mask_styles.md)",
+    )
     tables_command.add_arguments(parser)
 
 
@@ -79,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
     if args.tables:
         assert segmenter is not None
         return tables_command.run(args, completer, folders, segmenter, source)
-    evaluation = evaluate(completer, folders, args.use_depth, segmenter)
+    styles = {None: (), "all": tuple(STYLES)}.get(args.mask_style, (args.mask_style,))
+    evaluation = evaluate(completer, folders, args.use_depth, segmenter, styles)
     heading = (
         f"Model {model.spec.name} ({model.provider}, {model.precision}) on {args.scenes}, depth"
         f" {'used where there is some' if args.use_depth else 'unused'}."

@@ -83,6 +83,7 @@ def enlarged(frame: Frame, scene: CompletedScene, side: int = 640) -> tuple[Fram
             visible=grown(o.visible),
             amodal=grown(o.amodal),
             probability=grown(o.probability),
+            filled=None if o.filled is None else grown(o.filled),
             appearance=None,
         )
         for o in scene.objects

@@ -73,7 +73,7 @@ class EdgeRule:
             return False
         if self.rule != "paper":
             return overlap >= self.min_overlap_ratio * occludee.amodal_area
-        hidden = occludee.amodal_area - occludee.visible_area
+        hidden = int(np.count_nonzero(occludee.invisible))
         return overlap > 0.05 * (occluder_area + hidden - overlap)
 
 

@@ -75,7 +75,7 @@ class AnswerOutline:
     @property
     def occluded(self) -> int:
         """How many objects have a hidden part."""
-        return sum(o.amodal_area > o.visible_area for o in self.objects)
+        return sum(o.occlusion_ratio > 0 for o in self.objects)
 
 
 @dataclass(frozen=True)

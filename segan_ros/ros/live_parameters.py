@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,7 @@ class LiveParameters:
         self._problems = override_problems(node)
         overrides = {n: p.value for n, p in getattr(node, "_parameter_overrides", {}).items()}
         for parameter in PARAMETERS:
-            value = _as_float(parameter, overrides.get(parameter.name, parameter.default))
+            value = _as_declared(parameter, overrides.get(parameter.name, parameter.default))
             problem = parameter.problem(value)
             if problem:
                 if parameter.changes == START:
@@ -70,15 +71,15 @@ class LiveParameters:
     @property
     def values(self) -> dict[str, Any]:
         """Current values by name."""
-        return {p.name: self._node.get_parameter(p.name).value for p in PARAMETERS}
+        return {p.name: self[p.name] for p in PARAMETERS}
 
     def __getitem__(self, name: str) -> Any:
-        return self._node.get_parameter(name).value
+        return _as_declared(BY_NAME[name], self._node.get_parameter(name).value)
 
     def _convert(self, given: list[RosParameter]) -> list[RosParameter]:
-        """Whole numbers are numbers: `ros2 param set /segan max_age 1` is meant well."""
+        """`ros2 param set /segan max_age 1` means a number, `ignore_ids 255` a list."""
         return [
-            RosParameter(g.name, value=_as_float(BY_NAME[g.name], g.value))
+            RosParameter(g.name, value=_as_declared(BY_NAME[g.name], g.value))
             if g.name in BY_NAME and g.value is not None
             else g
             for g in given
@@ -89,9 +90,10 @@ class LiveParameters:
             parameter = BY_NAME.get(one.name)
             if parameter is None:
                 continue
-            if one.value == self[one.name] and type(one.value) is type(self[one.name]):
+            value = _as_declared(parameter, one.value)
+            if value == self[one.name] and type(value) is type(self[one.name]):
                 continue  # a file of all parameters may be loaded at any time
-            reason = self._refusal(parameter) or parameter.problem(one.value)
+            reason = self._refusal(parameter) or parameter.problem(value)
             if reason:
                 return SetParametersResult(successful=False, reason=reason)
         return SetParametersResult(successful=True)
@@ -115,9 +117,15 @@ class LiveParameters:
         return react
 
 
-def _as_float(parameter: Parameter, value: Any) -> Any:
+def _as_declared(parameter: Parameter, value: Any) -> Any:
+    """`value` as the parameter's type where it is meant so: 1 for a number or for a list."""
     if isinstance(parameter.default, float) and type(value) is int:
         return float(value)
+    if isinstance(parameter.default, list):
+        if type(value) is int:
+            return [value]
+        if isinstance(value, array) and value.typecode == "q":
+            return value.tolist()
     return value
 
 

@@ -43,14 +43,14 @@ class Parameter:
         name: as in ``config/segan.yaml``.
         default: its type is the parameter's type.
         text: one sentence that describes it.
-        limits: smallest and largest value, for numbers.
+        limits: smallest and largest value, for numbers, and for each of a list of them.
         choices: allowed values, for strings; empty = any.
         unit: of the value, empty where there is none.
         changes: when it may be set: `NEXT_FRAME` (any time), `INACTIVE`, `UNCONFIGURED`, `START`.
     """
 
     name: str
-    default: bool | int | float | str
+    default: bool | int | float | str | list[int]
     text: str
     limits: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
@@ -60,7 +60,8 @@ class Parameter:
     @property
     def type_name(self) -> str:
         """Type as people write it in a table."""
-        return {bool: "bool", int: "integer", float: "number", str: "string"}[type(self.default)]
+        names = {bool: "bool", int: "integer", float: "number", str: "string", list: "integers"}
+        return names[type(self.default)]
 
     @property
     def range_text(self) -> str:
@@ -80,8 +81,9 @@ class Parameter:
             return f"{self.name} is {value!r}; it must be of type {self.type_name}"
         if self.choices and value not in self.choices:
             return f"{self.name} is {value!r}; choose one of {self.range_text}"
-        if self.limits and not self.limits[0] <= float(value) <= self.limits[1]:
-            return f"{self.name} is {value:g}; set it to a value in {self.range_text}"
+        for number in value if isinstance(value, list) else [value] if self.limits else []:
+            if self.limits and not self.limits[0] <= float(number) <= self.limits[1]:
+                return f"{self.name} is {number:g}; set it to a value in {self.range_text}"
         if isinstance(value, str) and not self.choices and not value.strip():
             return f"{self.name} is empty; {self.text[0].lower()}{self.text[1:]}"
         return None
@@ -141,9 +143,16 @@ PARAMETERS = (
     Parameter(
         "gap_width",
         _SETTINGS.gap_width,
-        "Unlabelled gaps between neighbouring masks up to this width count as labelled.",
+        "Gaps up to this width that the segmenter leaves between masks of touching objects are "
+        "closed; real gaps stay, but may hide a part of an object. 0 = nothing is closed.",
         limits=(0, 100),
         unit="pixels",
+    ),
+    Parameter(
+        "ignore_ids",
+        [0],
+        "Label values that are no object, such as 255 for void; 0 never is one.",
+        limits=(0, 65535),
     ),
     Parameter(
         "min_hidden_ratio",
@@ -345,6 +354,7 @@ def to_settings(values: dict[str, Any]) -> Settings:
         threshold=values["threshold"] or None,
         occluders=None if values["occluders"] == "model" else values["occluders"],
         gap_width=values["gap_width"],
+        ignore_ids=tuple(i for i in values["ignore_ids"] if i > 0),
         min_hidden_ratio=values["min_hidden_ratio"],
         max_objects=values["max_objects"],
         edges=EdgeRule(

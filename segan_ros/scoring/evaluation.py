@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from segan_ros.completion import SceneCompleter
@@ -28,6 +28,7 @@ from segan_ros.scoring.reliability import (
     reliability_svg,
     undecided,
 )
+from segan_ros.scoring.styles import StyleScores, score_style, styles_json, styles_section
 from segan_ros.scoring.summary import Summary, bin_by_occlusion, summarise
 from segan_ros.scoring.tables import SCORE_COLUMNS, SCORE_LEGEND, counts_line, score_cells
 from segan_ros.storage.output import write_csv, write_json
@@ -52,12 +53,14 @@ class Evaluation:
         scores: method -> one score per scene.
         reliability: of our probabilities of hidden pixels.
         predicted: the same for predicted visible masks, one per scene; empty when not asked for.
+        styles: the same for masks drawn in each style that was asked for.
     """
 
     scenes: tuple[str, ...]
     scores: Mapping[str, tuple[SceneScore, ...]]
     reliability: Reliability
     predicted: tuple[PredictedScores, ...] = ()
+    styles: Mapping[str, Sequence[StyleScores]] = field(default_factory=dict)
 
     def predicted_summaries(self) -> dict[str, Summary]:
         """Method -> summary of its scores with predicted visible masks."""
@@ -70,14 +73,16 @@ def evaluate(
     folders: list[ScenePath],
     use_depth: bool = False,
     segmenter: Segmenter | None = None,
+    styles: Sequence[str] = (),
 ) -> Evaluation:
     """Score `completer` and the references on every scene folder, with predicted masks too when
-    there is a `segmenter`.
+    there is a `segmenter`, and with masks drawn in each of `styles`.
 
     Raises:
         ValueError: a scene has no ground truth.
     """
     scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
+    in_style: dict[str, list[StyleScores]] = {style: [] for style in styles}
     predicted, probabilities, all_pixels = [], reliability(), undecided(completer)
     for folder in Progress(folders, unit="scene"):
         scene = read_with_truth(folder)
@@ -91,11 +96,14 @@ def evaluate(
             if segmenter is not None:
                 seen = segmenter(folder.name, scene)
                 predicted.append(score_predicted(completer, scene, seen))
+            for style, scored in in_style.items():
+                scored.append(score_style(completer, scene, folder.name, style))
     return Evaluation(
         tuple(f.name for f in folders),
         {method: tuple(s) for method, s in scores.items()},
         probabilities,
         tuple(predicted),
+        in_style,
     )
 
 
@@ -144,6 +152,8 @@ def report(evaluation: Evaluation, heading: str, source: str = "") -> str:
     parts += reliability_section(evaluation.reliability, our_objects)
     if evaluation.predicted:
         parts += predicted_section(source, evaluation.predicted, summaries)
+    if evaluation.styles:
+        parts += styles_section(evaluation.styles, summaries)
     return "\n\n".join(parts)
 
 
@@ -185,6 +195,8 @@ def write(out: Path, evaluation: Evaluation, text: str) -> None:
             **asdict(count_masks(p.matching for p in evaluation.predicted)),
             "methods": {m: asdict(s) for m, s in evaluation.predicted_summaries().items()},
         }
+    if evaluation.styles:
+        content["mask_styles"] = styles_json(evaluation.styles)
     write_json(out / "scores.json", content)
     named = [
         (method, scene, score)

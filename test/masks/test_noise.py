@@ -247,7 +247,7 @@ def test_evaluation_counts_a_lost_object_as_a_failure(scenes, dummy_model, capsy
     assert true["sf"] == pytest.approx((2 + 2 * behind) / 4)
     assert seen["sf"] == pytest.approx((1 + behind + front + 0) / 4)
     said = capsys.readouterr().out
-    assert "3 of 4 visible masks were found" in said and "input mask, predicted SV" in said
+    assert "3 of 4 objects have a mask" in said and "input mask, predicted SV" in said
 
 
 def test_noisy_masks_are_the_same_for_the_same_seed(scenes, dummy_model):
@@ -260,7 +260,7 @@ def test_noisy_masks_are_the_same_for_the_same_seed(scenes, dummy_model):
 @pytest.mark.parametrize(
     "more, message",
     [
-        (("--noisy-masks", "-3"), "a seed is 0 or more"),
+        (("--noisy-masks", "-3"), "--noisy-masks is -3; it must be at least 0"),
         (("--masks", "nowhere"), "nowhere: no such folder"),
     ],
 )

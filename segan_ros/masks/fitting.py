@@ -1,0 +1,208 @@
+"""Masks as a segmenter drew them -> masks that touch where the objects do, as the method needs.
+
+The networks look at what lies right beside a mask: where a neighbour should begin they find two
+unlabelled pixels, and nothing is hidden any more. So, before everything else, what a segmenter has
+left out between masks goes back to them:
+
+1. Void (`FitSettings.ignore_ids`) is unlabelled.
+2. Pieces of a mask that are tiny beside its largest one and far from it (`SPECK_PIXELS`,
+   `SPECK_SHARE`, `SPECK_DISTANCE`) are specks and unlabelled: one of them at the other end of the
+   picture would spoil the box of its object.
+3. Only if the masks of the frame never touch, and most of their gaps have one width, this width is
+   the segmenter's (`habits`). If the picture's edges then lie off the outer borders too, it has
+   drawn back every border by half of it: all masks grow. If not, only gaps between masks close.
+4. Close to that shape each pixel is decided by what it looks like: the nearest mask, or the nearest
+   background. With depth, what lies behind the mask is background.
+
+Real gaps stay. In a frame whose masks touch nothing but specks and void changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros.boxes import (
+    Box,
+    boxes_of,
+    clip,
+    crop,
+    dilate,
+    paste,
+    relative,
+    size_of,
+    translate,
+    union,
+)
+from segan_ros.frame import AmodalObject, Image
+from segan_ros.masks.filling import fill
+from segan_ros.masks.habits import Habit, Numbers, habit_of
+
+SPECK_PIXELS, SPECK_SHARE, SPECK_DISTANCE = 4, 0.02, 0.5
+"""A piece below both this area and this share of its mask's largest piece is a speck, if it lies
+outside the box of that piece by more than this share of the box's longer side."""
+
+MOST_OBJECTS = 1000
+"""Label images with more are none; they are left as they are."""
+
+
+NONE = Habit()
+"""Masks touch where objects do."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How masks are fitted.
+
+    Args:
+        gap_width: pixels; the widest gap between neighbours that may be the segmenter's; 0 closes
+            none.
+        ignore_ids: label values that are no object (void, "do not know"): unlabelled.
+
+    Raises:
+        ValueError: `gap_width` is negative.
+    """
+
+    gap_width: int = 5
+    ignore_ids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.gap_width < 0:
+            raise ValueError(f"gap_width is {self.gap_width} pixels; it must not be negative")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMasks:
+    """Masks ready for the method, and what was done to them.
+
+    Args:
+        labels: ``(H, W)`` int32, the masks; the given array itself where nothing changed.
+        boxes: by id, ascending: the tight box of its mask.
+        habit: how the segmenter draws.
+        filled: unlabelled pixels that a mask got.
+        specks: pixels that were taken from masks.
+        void: pixels of `FitSettings.ignore_ids`.
+    """
+
+    labels: NDArray[np.int32]
+    boxes: Mapping[int, Box] = field(default_factory=dict)
+    habit: Habit = NONE
+    filled: int = 0
+    specks: int = 0
+    void: int = 0
+
+
+def fit(
+    labels: NDArray[np.int32],
+    rgb: Image,
+    depth: NDArray[np.float32] | None = None,
+    settings: FitSettings | None = None,
+) -> FittedMasks:
+    """`labels` fitted to the method by the rules above; no object but void comes or goes.
+
+    Args:
+        labels: ``(H, W)`` visible ids; values <= 0 are unlabelled.
+        rgb: ``(H, W, 3)`` uint8.
+        depth: ``(H, W)`` float32 metres, NaN unknown; or None.
+        settings: see `FitSettings`.
+    """
+    settings = settings or FitSettings()
+    labels, void = _without_void(labels, settings.ignore_ids)
+    boxes = boxes_of(labels)
+    if not 0 < len(boxes) <= MOST_OBJECTS:
+        return FittedMasks(labels, boxes, void=void)
+    room = dilate(union(*boxes.values()), settings.gap_width + 2)
+    part = clip(room, (labels.shape[0], labels.shape[1]))
+    seen, picture = crop(labels, part), crop(rgb, part)
+    numbers = _numbered(seen, boxes)
+    inside = [translate(box, -part[0], -part[1]) for box in boxes.values()]
+    specks = _remove_specks(numbers, inside)
+    habit = habit_of(numbers, picture, settings.gap_width)
+    filled = 0
+    if habit.gap:
+        filled = fill(numbers, habit, picture, None if depth is None else crop(depth, part))
+    if specks or filled:
+        labels = labels.copy()
+        # Unlabelled values below 0 stay.
+        ids = np.array([0, *boxes], np.int32).take(numbers)
+        np.copyto(crop(labels, part), ids, where=(ids > 0) | (seen > 0))
+        boxes = boxes_of(labels)
+    return FittedMasks(labels, boxes, habit, filled, specks, void)
+
+
+def as_given(item: AmodalObject, labels: NDArray[np.int32], shown: Box) -> AmodalObject:
+    """`item`, completed from a fitted mask, with the given one as its visible mask.
+
+    Args:
+        item: its `AmodalObject.visible` is the fitted mask.
+        labels: ``(H, W)`` the given masks.
+        shown: the box of its given mask in `labels`.
+    """
+    box = union(item.box, shown)
+    inside = relative(item.box, box)
+    seen, amodal = np.zeros(size_of(box), bool), np.zeros(size_of(box), bool)
+    probability = np.zeros(size_of(box), np.float32)
+    paste(seen, inside, item.visible)
+    paste(amodal, inside, item.amodal)
+    paste(probability, inside, item.probability)
+    visible = crop(labels, box) == item.id
+    np.copyto(probability, 1, where=visible)
+    filled = seen & ~visible
+    return replace(
+        item,
+        box=box,
+        visible=visible,
+        amodal=amodal | visible,
+        probability=probability,
+        filled=filled if filled.any() else None,
+    )
+
+
+def _without_void(labels: NDArray[np.int32], ids: tuple[int, ...]) -> tuple[NDArray[np.int32], int]:
+    if not ids:
+        return labels, 0
+    void = np.isin(labels, [i for i in ids if i > 0])
+    pixels = int(np.count_nonzero(void))
+    return (np.where(void, np.int32(0), labels) if pixels else labels), pixels
+
+
+def _numbered(labels: NDArray[np.int32], boxes: Mapping[int, Box]) -> Numbers:
+    """``(h, w)``: 0 unlabelled, n the n-th of `boxes`."""
+    kind = np.uint8 if len(boxes) < 255 else np.uint16
+    ids = np.array([0, *boxes], np.int32)
+    if ids[-1] < 1 << 16:
+        table = np.zeros(int(ids[-1]) + 1, kind)
+        table[ids] = np.arange(len(ids))
+        # Values below 0 are unlabelled too.
+        return table.take(labels, mode="clip")
+    return np.searchsorted(ids, labels.clip(0)).astype(kind)
+
+
+def _remove_specks(numbers: Numbers, boxes: list[Box]) -> int:
+    """Unlabel the specks of each mask; their pixels."""
+    pixels = 0
+    for number, box in enumerate(boxes, start=1):
+        part = crop(numbers, box)
+        mask = (part == number).view(np.uint8)
+        if cv2.connectedComponents(mask, ltype=cv2.CV_16U)[0] <= 2:
+            continue
+        _, pieces, stats, _ = cv2.connectedComponentsWithStats(mask)
+        x, y, width, height, area = stats.T
+        largest = area[1:].argmax() + 1
+        room = SPECK_DISTANCE * max(width[largest], height[largest])
+        specks = area < min(SPECK_PIXELS, SPECK_SHARE * area[largest])
+        specks &= (
+            (x > x[largest] + width[largest] + room)
+            | (x + width < x[largest] - room)
+            | (y > y[largest] + height[largest] + room)
+            | (y + height < y[largest] - room)
+        )
+        specks[0] = False
+        if specks.any():
+            part[specks[pieces]] = 0
+            pixels += int(area[specks].sum())
+    return pixels

@@ -1,0 +1,192 @@
+"""Fitted masks: gaps of the segmenter close, real ones stay, and the answer shows what it saw."""
+
+import cv2
+import numpy as np
+import pytest
+from samples import frame_of
+
+from segan_ros.completion import SceneCompleter, Settings
+from segan_ros.masks.fitting import FitSettings, fit
+from segan_ros.masks.habits import runs_between
+from segan_ros.masks.styles import drawn
+
+SIZE = (240, 320)
+
+
+def pile():
+    """Twelve discs that cover each other, with a colour each, over a grey ground; labels, rgb."""
+    rng = np.random.default_rng(4)
+    labels = np.zeros(SIZE, np.int32)
+    for n in range(12):
+        centre = (60 + 62 * (n % 4) + int(rng.integers(8)), 60 + 55 * (n // 4))
+        cv2.circle(labels, centre, 36 + int(rng.integers(6)), 10 * (n + 1), -1)
+    return labels, picture_of(labels)
+
+
+def picture_of(labels):
+    rng = np.random.default_rng(1)
+    colours = rng.integers(0, 256, (labels.max() + 1, 3))
+    colours[0] = 128
+    rgb = colours[labels] + rng.normal(0, 3, (*labels.shape, 3))
+    return cv2.GaussianBlur(rgb.clip(0, 255).astype(np.uint8), (3, 3), 0.5)
+
+
+def style(name, labels):
+    return drawn(labels, name, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name, gap, back", [("gap2", 2, 0), ("gap4", 4, 0), ("erode2", 4, 2)])
+def test_what_the_segmenter_left_out_goes_back_to_the_masks(name, gap, back):
+    labels, rgb = pile()
+    seen = style(name, labels)
+    fitted = fit(seen, rgb)
+    assert (fitted.habit.gap, fitted.habit.drawn_back) == (gap, back)
+    lost = (seen <= 0) & (labels > 0)
+    assert np.count_nonzero(fitted.labels[lost] == labels[lost]) > 0.85 * lost.sum()
+    assert np.count_nonzero((fitted.labels > 0) & (labels <= 0)) < 0.08 * lost.sum()
+    assert np.array_equal(fitted.labels[seen > 0], seen[seen > 0])
+    assert fitted.filled == np.count_nonzero(fitted.labels != seen)
+
+
+@pytest.mark.parametrize(
+    "name", ["perfect", "dilate2", "polygon", "proto160", "box28", "merge10", "overlap"]
+)
+def test_masks_that_touch_are_left_alone(name):
+    labels, rgb = pile()
+    seen = labels if name == "perfect" else style(name, labels)
+    fitted = fit(seen, rgb)
+    assert fitted.labels is seen and fitted.habit.gap == 0
+
+
+def parcels(gap):
+    """Eight boxes side by side, all `gap` pixels from each other, and what lies between them."""
+    labels = np.zeros(SIZE, np.int32)
+    for n in range(8):
+        y, x = divmod(n, 4)
+        labels[
+            20 + y * (80 + gap) : 100 + y * (80 + gap), 5 + x * (70 + gap) : 75 + x * (70 + gap)
+        ] = n + 1
+    return labels
+
+
+@pytest.mark.parametrize("gap", [3, 4, 5])
+def test_real_gaps_of_one_width_show_a_third_thing_and_stay(gap):
+    labels = parcels(gap)
+    fitted = fit(labels, picture_of(labels))
+    assert fitted.labels is labels
+
+
+def test_the_same_gaps_without_anything_in_between_are_the_segmenters():
+    labels = parcels(0)
+    seen = style("gap4", labels)
+    fitted = fit(seen, picture_of(labels))
+    assert np.count_nonzero(fitted.labels != labels) < 0.05 * np.count_nonzero(seen != labels)
+
+
+def test_depth_keeps_what_lies_behind_the_masks_out():
+    """Two discs touch; beside the point of contact is background of the same grey as the discs."""
+    labels = np.zeros(SIZE, np.int32)
+    for n in range(6):
+        cv2.circle(labels, (50 + 44 * n, 120 + (n % 2) * 12), 25, n + 1, -1)
+    rgb = np.full((*SIZE, 3), 128, np.uint8)
+    depth = np.where(labels > 0, np.float32(0.6), np.float32(0.8))
+    seen = style("gap4", labels)
+    blind, sighted = fit(seen, rgb), fit(seen, rgb, depth)
+    wrong = [np.count_nonzero((f.labels > 0) & (labels <= 0)) for f in (blind, sighted)]
+    assert wrong[1] < 0.2 * wrong[0]
+    unknown = fit(seen, rgb, np.full(SIZE, np.nan, np.float32))
+    assert np.array_equal(unknown.labels, blind.labels)
+
+
+def test_gap_width_is_the_widest_gap_that_is_closed():
+    labels, rgb = pile()
+    seen = style("gap4", labels)
+    assert fit(seen, rgb, settings=FitSettings(gap_width=4)).filled
+    assert not fit(seen, rgb, settings=FitSettings(gap_width=3)).filled
+    assert not fit(seen, rgb, settings=FitSettings(gap_width=0)).filled
+    with pytest.raises(ValueError, match="gap_width is -1 pixels; it must not be negative"):
+        FitSettings(gap_width=-1)
+
+
+def test_a_far_speck_is_no_part_of_its_object_and_a_near_piece_is():
+    labels, rgb = pile()
+    labels[2:4, 310] = 10  # of the disc at the other end
+    whole = labels == 10
+    fitted = fit(labels, rgb)
+    assert fitted.specks == 2 and not fitted.labels[2:4, 310].any()
+    assert np.count_nonzero(fitted.labels == 10) == whole.sum() - 2
+    assert fitted.boxes[10][2] < 120
+    near, rgb = pile()
+    y, x = np.argwhere(near == 10).min(axis=0)
+    near[max(y - 4, 0), x + 30] = 10
+    assert fit(near, rgb).specks == 0
+
+
+def test_void_is_unlabelled():
+    labels, rgb = pile()
+    fitted = fit(labels, rgb, settings=FitSettings(ignore_ids=(20, 255)))
+    assert fitted.void == np.count_nonzero(labels == 20)
+    assert not (fitted.labels == 20).any() and 20 not in fitted.boxes and 30 in fitted.boxes
+
+
+def test_ids_may_be_large_negative_values_are_unlabelled_and_nothing_may_be_there():
+    labels, rgb = pile()
+    large = np.where(labels > 0, labels * 10_000_000, -3).astype(np.int32)
+    seen = np.where(style("gap2", labels) > 0, large, -3).astype(np.int32)
+    fitted = fit(seen, rgb)
+    small = fit(style("gap2", labels), rgb)
+    assert np.array_equal(fitted.labels > 0, small.labels > 0)
+    assert set(np.unique(fitted.labels)) == set(np.unique(large))
+    empty = np.zeros(SIZE, np.int32)
+    assert fit(empty, rgb).labels is empty and fit(empty, rgb).boxes == {}
+
+
+@pytest.fixture(scope="module")
+def model(dummy_model):
+    from segan_ros.runtime.model import load_model
+
+    return load_model(str(dummy_model), "cpu")
+
+
+def test_the_answer_shows_the_given_mask_and_nothing_filled_counts_as_hidden(model):
+    labels, rgb = pile()
+    seen = style("gap4", labels)
+    frame = frame_of(seen)
+    scene = SceneCompleter(model).complete(type(frame)(rgb, seen))
+    assert "fit" in scene.timings
+    for item in scene.objects:
+        given = np.zeros(SIZE, bool)
+        x0, y0, x1, y1 = item.box
+        given[y0:y1, x0:x1] = item.visible
+        assert np.array_equal(given, seen == item.id)
+        assert not (item.visible & ~item.amodal).any()
+        assert item.filled is not None
+        assert not (item.invisible & item.filled).any() and not (item.visible & item.filled).any()
+        assert (item.amodal & item.filled).sum() == item.filled.sum()
+        # What can be seen keeps its colours, the segmenter's gap too.
+        where = item.filled | item.visible
+        assert np.array_equal(item.appearance[where], rgb[y0:y1, x0:x1][where])
+
+
+def test_the_network_sees_masks_that_touch(model):
+    """As a model that looks at borders: how often two masks meet in what it is shown."""
+    labels, rgb = pile()
+    shown = []
+
+    class Watching(SceneCompleter):
+        def answers(self, frame, views, timings=None):
+            shown.append(frame.labels)
+            return super().answers(frame, views, timings)
+
+    frame = type(frame_of(labels))
+    for seen in (labels, style("gap4", labels)):
+        Watching(model).segment(frame(rgb, seen))
+    true, fitted = (runs_between(s.astype(np.uint16)).touching for s in shown)
+    assert fitted > 0.85 * true
+
+
+def test_void_is_no_object_of_the_answer(model):
+    labels, rgb = pile()
+    completer = SceneCompleter(model, Settings(ignore_ids=(20,)))
+    scene = completer.complete(type(frame_of(labels))(rgb, labels), paint=False)
+    assert 20 not in [o.id for o in scene.objects] and len(scene.objects) == 11
