@@ -24,9 +24,15 @@ DOCS = ROOT / "docs"
 
 def parameters() -> str:
     """Every parameter of the node."""
-    from segan_ros.ros.parameters import markdown_table
+    from segan_ros.ros.parameters import PARAMETERS
 
-    return markdown_table()
+    return _table(
+        ("Name", "Type", "Default", "Range", "Changes", ""),
+        [
+            (f"`{p.name}`", p.type_name, f"`{p.default_text}`", p.range_text, p.changes, p.text)
+            for p in PARAMETERS
+        ],
+    )
 
 
 def launch_arguments() -> str:

@@ -15,15 +15,8 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from segan_ros.ros.parameters import (
-    BY_NAME,
-    INACTIVE,
-    PARAMETERS,
-    REMEDY,
-    START,
-    UNCONFIGURED,
-    Parameter,
-)
+from segan_ros.ros.parameter import INACTIVE, REMEDY, START, UNCONFIGURED, Parameter
+from segan_ros.ros.parameters import BY_NAME, PARAMETERS
 from segan_ros.ros.qos import override_problems
 
 _OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from segan_ros.completion import Settings
@@ -12,82 +11,11 @@ from segan_ros.messages.bridge import to_array
 from segan_ros.messages.frames import Reading
 from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.occlusion.edges import RULES, EdgeRule
+from segan_ros.ros.parameter import INACTIVE, START, UNCONFIGURED, Parameter
 from segan_ros.ros.segmenters import choice_of
-from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK
 from segan_ros.runtime.model import PRECISIONS, PROVIDERS
 
 _SETTINGS = Settings()
-
-NEXT_FRAME = "next frame"
-INACTIVE = "while inactive"
-UNCONFIGURED = "while unconfigured"
-START = "at start only"
-
-TRANSPORTS = {IMAGE: "image_transport", MASK: "mask_transport", DEPTH: "depth_transport"}
-"""The parameter that says how each input comes."""
-OTHER = {"raw": "compressed", "compressed": "raw"}
-"""What else it could say."""
-
-REMEDY = {
-    INACTIVE: "deactivate the node first: ros2 lifecycle set {node} deactivate",
-    UNCONFIGURED: "deactivate and clean up the node first: ros2 lifecycle set {node} deactivate; "
-    "ros2 lifecycle set {node} cleanup",
-}
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter.
-
-    Args:
-        name: as in ``config/segan.yaml``.
-        default: its type is the parameter's type.
-        text: one sentence that describes it.
-        limits: smallest and largest value, for numbers, and for each of a list of them.
-        choices: allowed values, for strings; empty = any.
-        unit: of the value, empty where there is none.
-        changes: when it may be set: `NEXT_FRAME` (any time), `INACTIVE`, `UNCONFIGURED`, `START`.
-    """
-
-    name: str
-    default: bool | int | float | str | list[int]
-    text: str
-    limits: tuple[float, float] | None = None
-    choices: tuple[str, ...] = ()
-    unit: str = ""
-    changes: str = NEXT_FRAME
-
-    @property
-    def type_name(self) -> str:
-        """Type as people write it in a table."""
-        names = {bool: "bool", int: "integer", float: "number", str: "string", list: "integers"}
-        return names[type(self.default)]
-
-    @property
-    def range_text(self) -> str:
-        """Allowed values as people write them; empty = any."""
-        if self.limits is None:
-            return ", ".join(self.choices)
-        return f"{self.limits[0]:g} .. {self.limits[1]:g}{self.unit and ' ' + self.unit}"
-
-    @property
-    def default_text(self) -> str:
-        """Default as people write it."""
-        return str(self.default).lower() if isinstance(self.default, bool) else str(self.default)
-
-    def problem(self, value: Any) -> str | None:
-        """Why `value` is refused, naming value, limit and remedy; None when it is fine."""
-        if type(value) is not type(self.default):
-            return f"{self.name} is {value!r}; it must be of type {self.type_name}"
-        if self.choices and value not in self.choices:
-            return f"{self.name} is {value!r}; choose one of {self.range_text}"
-        for number in value if isinstance(value, list) else [value] if self.limits else []:
-            if self.limits and not self.limits[0] <= float(number) <= self.limits[1]:
-                return f"{self.name} is {number:g}; set it to a value in {self.range_text}"
-        if isinstance(value, str) and not self.choices and not value.strip():
-            return f"{self.name} is empty; {self.text[0].lower()}{self.text[1:]}"
-        return None
-
 
 PARAMETERS = (
     Parameter(
@@ -376,21 +304,3 @@ def to_reading(values: Any, note: Note = ignore) -> Reading:
         to_array,
         mask_reader(values["segmenter"], choice_of(values), note),
     )
-
-
-def markdown_table() -> str:
-    """The table in ``docs/parameters.md``."""
-    rows = [("Name", "Type", "Default", "Range", "Changes", ""), ("---",) * 6]
-    rows += [
-        (f"`{p.name}`", p.type_name, f"`{p.default_text}`", p.range_text, p.changes, p.text)
-        for p in PARAMETERS
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def transport_of(stream: str, values: Any) -> str:
-    """``raw`` or ``compressed``: how an input comes, by the values of all parameters."""
-    if stream == MASK and values["segmenter"] != LABEL_IMAGE:
-        return "raw"
-    own = values[TRANSPORTS[stream]]
-    return str(values[TRANSPORTS[IMAGE]] if own == "same" else own)

@@ -9,9 +9,9 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from segan_ros.ros.counters import Tally
 from segan_ros.ros.outputs import SPATIAL
-from segan_ros.ros.parameters import OTHER, TRANSPORTS, transport_of
 from segan_ros.ros.report import Report
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK
+from segan_ros.ros.transports import OTHER, TRANSPORTS, transport_of
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
