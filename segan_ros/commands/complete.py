@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from segan_ros.commands.options import (
@@ -18,6 +19,7 @@ from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
+from segan_ros.masks.inspection import mask_problem
 from segan_ros.masks.layering import to_labels
 from segan_ros.progress import Progress, say
 from segan_ros.storage.frames import read_depth, read_frame
@@ -26,6 +28,8 @@ from segan_ros.storage.output import check_output
 from segan_ros.storage.photo import read_photo
 from segan_ros.storage.results import refuse_scene_folder, write_result
 from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_scene_frame
+
+LOG = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +155,8 @@ def _of_different_names(folders: list[ScenePath]) -> list[ScenePath]:
 
 
 def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedScene:
+    if problem := mask_problem(frame.labels):
+        LOG.warning("%s: %s", out, problem)
     scene = completer.complete(frame)
     pictures: dict[str, Image | str] = {
         "overlay.png": overlay(*enlarged(frame, scene)),

@@ -11,6 +11,7 @@ from typing import Any
 from rclpy.node import Node
 
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.masks.inspection import mask_problem
 from segan_ros.messages.images import MessageError
 from segan_ros.ros.answers import Completion, Paint
 from segan_ros.ros.counters import Counters
@@ -23,6 +24,9 @@ from segan_ros.ros.worker import Worker
 
 AHEAD = 0.1
 """Seconds that a stamp may lie ahead of the clock, in any case: clocks of hosts differ a little."""
+
+INSPECTION_PERIOD = 1.0
+"""Seconds between two looks at whether the masks are instance masks at all."""
 
 
 def age_problem(age: float, limit: float) -> str:
@@ -67,6 +71,7 @@ class Pipeline:
         self._node, self._parameters = node, parameters
         self._counters, self._completion, self._outputs = counters, completion, outputs
         self._latest: Snapshot | None = None
+        self._mask_problem, self._inspected = "", -INSPECTION_PERIOD
         self.update()
         self._worker: Worker[Snapshot] = Worker(self._handle, self._fail, "segan worker")
 
@@ -84,6 +89,11 @@ class Pipeline:
     def latest(self) -> Snapshot | None:
         """The newest frame whose messages were complete."""
         return self._latest
+
+    @property
+    def mask_problem(self) -> str:
+        """Why the masks seem to be no instance masks; empty if they are."""
+        return self._mask_problem
 
     def update(self) -> None:
         """Take over parameters; they hold from the next frame on."""
@@ -145,6 +155,7 @@ class Pipeline:
         published: dict[str, float] = {}
         completion = self._completion  # the same for both halves, whatever is loaded meanwhile
         answer = completion.segment(snapshot, self._settings, self._reuse_change)
+        self._inspect(answer.frame)
         early = wanted & BEFORE_PAINTING
         self._outputs.publish(early, answer.frame, answer.scene, snapshot.header, published)
         self._counters.time("graph_age", self.age(snapshot))
@@ -164,6 +175,11 @@ class Pipeline:
         }
         for stage, seconds in stages.items():
             self._counters.time(stage, seconds)
+
+    def _inspect(self, frame: Frame) -> None:
+        now = time.monotonic()
+        if now - self._inspected >= INSPECTION_PERIOD:
+            self._mask_problem, self._inspected = mask_problem(frame.labels), now
 
     def _is_stale(self, snapshot: Snapshot) -> bool:
         problem = age_problem(self.age(snapshot), self._max_age)

@@ -35,6 +35,7 @@ class Report:
         subscribed: outputs that have subscribers.
         calibrated: whether a camera_info with a calibration came in.
         lost_share: estimated share of images that never came.
+        mask_problem: why the masks seem to be no instance masks; empty = they are.
         camera_problem: why camera_info is not used; empty = it is, or there is none.
         jumps: how often stamps jumped back.
         texts: last log line by reason.
@@ -64,6 +65,7 @@ class Report:
     subscribed: Collection[str] = ()
     calibrated: bool = False
     lost_share: float = 0.0
+    mask_problem: str = ""
     camera_problem: str = ""
     jumps: int = 0
     texts: dict[str, str] = field(default_factory=dict)

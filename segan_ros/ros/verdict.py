@@ -100,6 +100,9 @@ def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Itera
                 yield Verdict(WARN, f"{count} dropped: {report.texts.get(reason, reason)}")
     if silent := [s for s in (IMAGE, MASK) if s in report.silent]:
         yield _silence(report, silent)
+    if report.mask_problem:
+        topic = report.topics.get(MASK, MASK)
+        yield Verdict(WARN, f"{topic}: {report.mask_problem}", "masks")
     jumps = report.jumps - before.jumps
     if jumps >= OFTEN:
         text = (

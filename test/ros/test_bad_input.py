@@ -6,6 +6,7 @@ pytest.importorskip("rclpy")
 import numpy as np
 import yaml
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
 from ros_harness import (
     SECOND,
     START,
@@ -123,6 +124,27 @@ def test_depth_image_taken_for_labels_is_dropped_and_the_next_frame_answered(sta
     assert "4799 objects, max_objects is 255; is this a depth image" in text
     robot.send(*image_and_mask(START + SECOND))
     robot.wait(lambda: graphs, "the graph of the next frame")
+
+
+def test_a_semantic_mask_is_answered_with_a_warning(start_node, robot):
+    node = start_node()
+    (heard,) = listen(robot, node, "objects")
+    labels = np.zeros((60, 80), np.uint8)
+    labels[5:20, 5:20] = labels[40:55, 60:75] = 255
+    image, _ = image_and_mask(START)
+    robot.send(image, image_message(labels, "mono8", START))
+    robot.wait(lambda: heard, "objects")
+    level, text = level_and_text(node)
+    assert level == DiagnosticStatus.WARN
+    assert "all masks have the value 255, in 2 pieces far from each other: this looks like" in text
+
+
+def test_void_is_no_object(start_node, robot):
+    node = start_node(ignore_ids=[255, 3])
+    (heard,) = listen(robot, node, "objects")
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: heard, "objects")
+    assert [o.id for o in heard[0].objects] == [7]
 
 
 def test_bag_that_starts_again_goes_on_being_answered(start_node, robot):

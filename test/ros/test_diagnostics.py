@@ -151,6 +151,7 @@ def verdict(image=None, mask=None, depth=None, **report):
         ),
         ({"jumps": 3}, WARN, "stamps jumped back 3 times: one input has two publishers"),
         ({"jumps": 2}, OK, "100 of 100 frames published"),
+        ({"mask_problem": "one id on"}, WARN, "/cam/ids: one id on"),
         ({"camera_problem": "camera_info is for 9x9"}, WARN, "camera_info is for 9x9"),
         (
             {"depth": Tally(9, 9), "subscribed": ["objects", "markers", "boxes"]},

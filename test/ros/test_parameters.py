@@ -76,6 +76,15 @@ class TestOnANode:
                 descriptor.floating_point_range or descriptor.integer_range
             )
 
+    def test_one_void_value_is_a_list_of_one(self, start_node):
+        node = start_node(active=False)
+        assert self.set(node, ignore_ids=255).successful
+        assert node.node.parameters["ignore_ids"] == [255]
+        assert self.set(node, ignore_ids=[0, 7]).successful
+        assert to_settings(node.node.parameters.values).ignore_ids == (7,)
+        refused = self.set(node, ignore_ids=[7, -1])
+        assert "ignore_ids is -1; set it to a value in 0 .. 65535" in refused.reason
+
     def test_bad_value_at_start_fails_configure_and_can_be_mended(self, start_node):
         node = start_node(threshold=3.0, edge_rule="both")
         assert node.node.state == "unconfigured"
