@@ -1,4 +1,4 @@
-"""What comes in: subscriptions, the check at the door, and the matching by stamp."""
+"""Subscribes to the inputs, checks their messages and pairs them by stamp."""
 
 from __future__ import annotations
 
@@ -43,14 +43,15 @@ COMPRESSED_TOPICS = {IMAGE: "compressed", MASK: "compressed", DEPTH: "compressed
 """Where image_transport publishes what is compressed, below the topic of the raw images."""
 
 HINTS = {
-    "bad_stamp": "{stream} comes without a valid stamp; its publisher must set header.stamp, by "
-    "which images and masks are matched",
-    "duplicate_stamp": "{stream} comes several times with the same stamp; its publisher must set "
-    "header.stamp to the time of each picture",
-    "queue_full": "more of {stream} wait than sync_queue holds: what belongs to it comes late; set "
-    "sync_queue to messages a second times seconds of delay, sync_timeout above that delay",
-    "clock_jump": "stamps jumped back (a bag that starts again, or a new clock): what waited was "
-    "dropped",
+    "bad_stamp": "{stream} has no valid stamp; its publisher must set header.stamp, by which "
+    "images and masks are paired",
+    "duplicate_stamp": "{stream} arrives several times with the same stamp; its publisher must set "
+    "header.stamp to the time of each image",
+    "queue_full": "more messages of {stream} are waiting than sync_queue holds, as their partners "
+    "come late; set sync_queue to messages per second times seconds of delay, and sync_timeout "
+    "above that delay",
+    "clock_jump": "stamps jumped back (a bag that restarts, or another clock): the messages that "
+    "waited were dropped",
 }
 
 
@@ -218,7 +219,7 @@ class Inputs:
             self._changed()
 
     def _look_for_depth(self) -> None:
-        """Depth of a triggered camera comes seldom, but it comes: its publisher says so."""
+        """Depth of a triggered camera comes seldom: its publisher tells that it will come."""
         topic = self.topics.get(DEPTH)
         published = topic is not None and self._node.count_publishers(topic) > 0
         self._synchronizer.depth_is_published = published
@@ -290,8 +291,8 @@ class Inputs:
             strange = ours and theirs and ours != theirs
             self._tell(
                 f"frame_of_{name}",
-                f"{name} is of the frame {theirs!r} but the image of {ours!r}: take the one that "
-                "is registered to the image, or let their publishers name one frame"
+                f"{name} has frame_id {theirs!r}, but the image has {ours!r}: use the {name} that "
+                "is registered to the image, or give both the same frame_id"
                 if strange
                 else "",
             )

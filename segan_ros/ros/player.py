@@ -1,4 +1,4 @@
-"""Plays recorded messages to a running node and keeps what it answers, as serialised bytes."""
+"""Plays recorded messages to a running node and collects its answers, as serialised bytes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ CLASSES = {
 """Message class of each input, by its name at the node."""
 
 SETTLE = 0.5
-"""Seconds between seeing the node's ends and the first frame: that the node sees ours, too, cannot
-be asked, and it does no work that nobody listens to."""
+"""Seconds between discovery and the first frame: whether the node has discovered our subscriptions,
+too, cannot be asked, and it computes only outputs that have subscribers."""
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Player:
                 return f"the node cannot start: {self._status.message}"
         if missing:
             return (
-                f"the node was not ready within {timeout:g} s (nobody at the other end of"
+                f"the node was not ready within {timeout:g} s (it does not use"
                 f" {', '.join(missing)})"
             )
         self._spin(time.monotonic() + SETTLE)

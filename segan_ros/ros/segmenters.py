@@ -1,4 +1,4 @@
-"""Which message comes in on ``instance_mask``, and how it becomes a label image."""
+"""Which message class ``instance_mask`` carries, by the parameter `segmenter`."""
 
 from __future__ import annotations
 

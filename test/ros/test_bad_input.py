@@ -71,12 +71,12 @@ def mask(labels=LABELS, encoding="16UC1", **values):
         (
             (image(header=Header()), None),
             "image.bad_stamp",
-            "image comes without a valid stamp; its publisher must set header.stamp",
+            "image has no valid stamp; its publisher must set header.stamp",
         ),
         (
             (None, mask(header=Header(stamp=Time(sec=1, nanosec=4_000_000_000)))),
             "instance_mask.bad_stamp",
-            "instance_mask comes without a valid stamp",
+            "instance_mask has no valid stamp",
         ),
     ],
 )
@@ -215,7 +215,7 @@ def test_depth_of_another_camera_is_a_warning(start_node, robot):
         robot.send(*image_and_mask(stamp))
         robot.wait(lambda n=n: len(heard) == n + 1, "objects")
         said = node.node.report().camera_problem
-        assert ("depth is of the frame 'left' but the image of 'camera'" in said) == (n == 0)
+        assert ("depth has frame_id 'left', but the image has 'camera'" in said) == (n == 0)
     assert all(o.depth_median == 1.25 for o in heard[0].objects)
 
 

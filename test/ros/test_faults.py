@@ -259,7 +259,7 @@ class TestMasks:
             robot.wait(lambda n=n: node.tally().received > n, "the message")
         robot.wait(lambda: node.tally().dropped == {"queue_full": 1}, "the oldest to be dropped")
         text = node.node.counters.throttled.last["queue_full"]
-        assert "more of image wait than sync_queue holds" in text
+        assert "more messages of image are waiting than sync_queue holds" in text
 
 
 class TestClock:
