@@ -26,12 +26,14 @@ from segan_ros.model.losses import LossWeights  # noqa: E402
 from segan_ros.model.segan import SPECS, Sizes  # noqa: E402
 from segan_ros.runtime.model import Model  # noqa: E402
 from segan_ros.storage.scene_writer import write_scene  # noqa: E402
+from segan_ros.training import step as step_module  # noqa: E402
 from segan_ros.training import train as recipe  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batches, Library  # noqa: E402
 from segan_ros.training.processes import Processes  # noqa: E402
+from segan_ros.training.step import rate_at  # noqa: E402
 from segan_ros.training.stopping import Stopped, stop_request  # noqa: E402
-from segan_ros.training.train import TrainingError, rate_at, train  # noqa: E402
+from segan_ros.training.train import TrainingError, train  # noqa: E402
 from segan_ros.training.validation import Scores, best, strict_scores  # noqa: E402
 from segan_ros.truth import LabelledScene, TrueObject  # noqa: E402
 
@@ -135,12 +137,12 @@ def test_run_that_was_stopped_takes_the_same_steps_as_one_that_was_not(config, m
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_run_that_is_told_to_stop_finishes_and_saves_its_step(config, monkeypatch, number):
-    def step(state, stage, batch, usual=recipe._step):
+    def step(state, stage, batch, usual=recipe.take_step):
         if state.step == 2:
             signal.raise_signal(number)
         return usual(state, stage, batch)
 
-    monkeypatch.setattr(recipe, "_step", step)
+    monkeypatch.setattr(recipe, "take_step", step)
     with pytest.raises(Stopped, match="stopped at segmentor: step 3 of 6"):
         train(config)
     monkeypatch.undo()
@@ -189,10 +191,10 @@ def test_run_that_cannot_begin_leaves_no_folder(config, tmp_path):
 
 def test_painter_is_judged_by_the_discriminator_of_its_own_step(config, monkeypatch):
     """Not by one that autocast kept from before the discriminator's step."""
-    monkeypatch.setattr(recipe, "has_bf16", lambda: True)
+    monkeypatch.setattr(step_module, "has_bf16", lambda: True)
     judged = []
 
-    def step(state, stage, batch, usual=recipe._step):
+    def step(state, stage, batch, usual=recipe.take_step):
         if not judged:
             state.model.discriminator.register_forward_hook(
                 lambda _, given, verdict: judged.append((given, verdict.detach()))
@@ -203,7 +205,7 @@ def test_painter_is_judged_by_the_discriminator_of_its_own_step(config, monkeypa
             assert torch.equal(verdict, state.model.discriminator(*given))
         return losses
 
-    monkeypatch.setattr(recipe, "_step", step)
+    monkeypatch.setattr(recipe, "take_step", step)
     train(replace(config, bf16=True, stages=(Stage("painter", 1, 2, 1e-2),)))
     assert len(judged) == 4
 
@@ -289,13 +291,13 @@ def test_update_that_is_not_finite_is_not_made(config, monkeypatch):
     """Where the loss is, but not its gradient: the next run would go on from ruined weights."""
     checkpoint = train(config, until=(0, 2))
     before = torch.load(checkpoint, weights_only=True)["model"]
-    loss = recipe._segmentor_loss
+    loss = step_module._segmentor_loss
 
     def steep(logits, batch, weights):
         value, parts = loss(logits, batch, weights)
         return value + (logits.sum() * 0).sqrt(), parts
 
-    monkeypatch.setattr(recipe, "_segmentor_loss", steep)
+    monkeypatch.setattr(step_module, "_segmentor_loss", steep)
     patient = replace(config, checkpoint_minutes=1e-9)  # a checkpoint after each step
     with pytest.raises(TrainingError, match=r"norm of its gradient nan, at step 2 of stage segm"):
         train(patient)
