@@ -36,6 +36,9 @@ from segan_ros.storage.recordings import (
     is_ros1,
 )
 
+OPTIONAL = ("depth", "camera_info")
+"""Inputs that a frame may do without."""
+
 PAUSE = 3600 * SECOND
 """Longer pauses are no pauses: somebody set the clock of the recorder."""
 
@@ -176,9 +179,9 @@ class Bag:
             try:
                 found[name] = self._message(name, there)
             except MessageError as error:
-                if name != "depth":
+                if name not in OPTIONAL:
                     raise
-                warn_once(name, f"{error}; such frames are completed without depth")
+                warn_once(name, f"{error}; such frames are completed without {name}")
         return found
 
     def _partner(self, name: str, stamp: int) -> int | None:
@@ -252,9 +255,15 @@ class Bag:
         return self._connections[name][0].msgtype == COMPRESSED
 
     def _decoded(self, name: str, data: bytes) -> Any:
-        with _clear_errors(self.path):
-            connection = self._connections[name][0]
-            message = store_for(connection).deserialize_cdr(data, connection.msgtype)
+        connection = self._connections[name][0]
+        store = store_for(connection)
+        try:
+            message = store.deserialize_cdr(data, connection.msgtype)
+        except Exception as error:  # of every kind, as its bytes mean nothing
+            raise MessageError(
+                "truncated",
+                f"{name}: its {len(data)} recorded bytes are no {connection.msgtype}: {error!r}",
+            ) from None
         return decode_compressed(message, name) if self._is_compressed(name) else message
 
     def _raw(
@@ -311,7 +320,7 @@ def _open_whole(path: Path, *wanted: Any) -> tuple[Bag | None, str]:
             with _clear_errors(path):
                 reader = stack.enter_context(Reader(path))
             files = getattr(reader.storage, "storages", [])
-            in_files = {c.topic for file in files for c in file.connections}
+            in_files = {c.topic for file in files for c in file.connections if c.msgcount}
             if unstated := in_files - {c.topic for c in reader.connections}:
                 return None, f"metadata.yaml does not state {', '.join(sorted(unstated))}"
             bag = Bag(path, reader, *wanted)
@@ -334,7 +343,7 @@ def _open_salvaged(path: Path, reason: str, *wanted: Any) -> Bag:
         return Bag(path, recording, *wanted)
     except BagError as error:
         recording.close()
-        damage = "".join(f"; {p}" for p in recording.problems)
+        damage = "".join(f"; {p}" for p in recording.problems if p not in str(error))
         raise BagError(f"{error}{damage}") from None
 
 

@@ -206,6 +206,26 @@ def test_bag_of_ros_1_is_named_with_the_command_that_converts_it(tmp_path):
         look(path)
 
 
+@pytest.mark.parametrize(
+    ("topic", "usable"),
+    [
+        ("/camera/image", [0, 2]),
+        ("/camera/instance_mask", [0, 2]),
+        ("/camera/camera_info", [0, 1, 2]),
+    ],
+)
+def test_message_that_is_cut_short_costs_its_own_frame_alone(tmp_path, messages, topic, usable):
+    def cut(message):
+        return message[0] == topic and STAMPS[1] <= message[2] < STAMPS[2]
+
+    short = [(*m[:3], m[3][:40]) if cut(m) else m for m in messages]
+    with open_bag(write_mcap(tmp_path / "other.mcap", short)) as bag:
+        frames = list(bag.frames())
+    assert [f.index for f in frames if f.frame is not None] == usable
+    if topic != "/camera/camera_info":
+        assert "its 40 recorded bytes are no sensor_msgs/msg/Image: " in frames[1].problem
+
+
 def test_message_without_valid_stamp_is_left_out_and_told(tmp_path, messages):
     spoilt = [
         (topic, kind, time, data[:4] + b"\xff" * 4 + data[8:])
