@@ -54,8 +54,8 @@ def depth_problem(depth: NDArray[np.float32], labels: NDArray[np.int32]) -> str:
     known = objects[np.isfinite(objects)]
     if len(objects) >= _FEWEST and not len(known):
         return (
-            "depth holds no measurement on any object; are the objects too near for the camera, "
-            "and is depth registered to the image?"
+            "no object has any depth measurement; check the camera's smallest distance, and that "
+            "depth is registered to the image"
         )
     if len(known) < _FEWEST:
         return ""
@@ -63,7 +63,7 @@ def depth_problem(depth: NDArray[np.float32], labels: NDArray[np.int32]) -> str:
     if PLAUSIBLE[0] <= median <= PLAUSIBLE[1]:
         return ""
     return (
-        f"the objects lie {median:.3g} m away by their median depth, where {PLAUSIBLE[0]:g} to "
-        f"{PLAUSIBLE[1]:g} m is plausible; integer depth counts steps of depth_scale metres (0.001 "
-        "for millimetres): set it to the camera's step; 32FC1 must be in metres"
+        f"the median depth of the objects is {median:.3g} m, expected {PLAUSIBLE[0]:g} to "
+        f"{PLAUSIBLE[1]:g} m; check the unit: set depth_scale to the metres per step of integer "
+        "depth (0.001 for millimetres), publish 32FC1 in metres"
     )

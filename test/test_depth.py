@@ -34,11 +34,11 @@ def test_plausible_depth_is_not_remarked_upon(metres):
     assert depth_problem(*of_objects(metres)) == ""
 
 
-@pytest.mark.parametrize("metres, text", [(150.0, "150 m away"), (0.0007, "0.0007 m away")])
+@pytest.mark.parametrize("metres, text", [(150.0, "is 150 m, exp"), (0.0007, "is 0.0007 m, exp")])
 def test_implausible_depth_is_told_with_its_value_and_remedy(metres, text):
     problem = depth_problem(*of_objects(metres))
-    assert text in problem and "0.05 to 10 m is plausible" in problem
-    assert "set it to the camera's step; 32FC1 must be in metres" in problem
+    assert text in problem and "expected 0.05 to 10 m; check the unit" in problem
+    assert "set depth_scale to the metres per step" in problem
 
 
 def test_background_and_unknown_pixels_say_nothing_of_the_range():
@@ -50,5 +50,5 @@ def test_background_and_unknown_pixels_say_nothing_of_the_range():
 
 def test_depth_that_measured_no_object_is_told():
     depth, labels = of_objects(np.nan)
-    assert depth_problem(depth, labels).startswith("depth holds no measurement on any object; are")
+    assert depth_problem(depth, labels).startswith("no object has any depth measurement; check")
     assert depth_problem(depth, np.zeros_like(labels)) == ""

@@ -48,9 +48,9 @@ def to_camera(message: Any | None, image: Any | None, rectified: bool = False) -
     matrix = _matrix(message, rectified)
     if not _makes_rays(matrix):
         return Camera(
-            remark=f"camera_info has {'p' if rectified else 'k'} = {matrix.tolist()} and is not "
-            "used; fx and fy must be positive, what lies below them 0 and the last 1: calibrate "
-            "the camera"
+            remark=f"camera_info has {'p' if rectified else 'k'} = {matrix.tolist()} and is "
+            "ignored; fx and fy must be positive, entries below the diagonal 0, the last one 1: "
+            "calibrate the camera"
         )
     bends = not rectified and (any(message.d) or message.distortion_model in _FISHEYE)
     if bends and (problem := _distortion_problem(message)):
@@ -99,12 +99,12 @@ def _fitted(
         sensor, matrix = read_out, _read_out_matrix(matrix, message)
     both = f"camera_info is for {sensor[0]}x{sensor[1]} but the image is {size[0]}x{size[1]}"
     if 0 in sensor or size[0] * sensor[1] != size[1] * sensor[0]:
-        return None, f"{both}, so it is not used; publish that of this resolution"
+        return None, f"{both}, so it is ignored; publish camera_info for this resolution"
     ratio = size[0] / sensor[0]
     return (
         np.diag([ratio, ratio, 1.0]) @ matrix,
-        f"{both}: it is scaled by {ratio:g}, which is wrong if the image is a crop; publish that "
-        "of this resolution",
+        f"{both}: it is scaled by {ratio:g}, which is wrong if the image is a crop; publish "
+        "camera_info for this resolution",
     )
 
 
@@ -132,11 +132,11 @@ def _distortion_problem(message: Any) -> str:
     if message.distortion_model not in DISTORTIONS or len(message.d) not in COEFFICIENTS:
         return (
             f"camera_info has distortion_model {message.distortion_model!r} with {len(message.d)} "
-            f"coefficients and is not used; known are {', '.join(DISTORTIONS)}: rectify image, "
+            f"coefficients and is ignored; supported are {', '.join(DISTORTIONS)}: rectify image, "
             "mask and depth (image_proc) and set rectified"
         )
     if not np.isfinite(message.d).all():
-        return "camera_info has d with NaN or inf and is not used; calibrate the camera"
+        return "camera_info has d with NaN or inf and is ignored; calibrate the camera"
     return ""
 
 

@@ -99,7 +99,7 @@ class CompressedPicture:
         """What image_transport's compressedDepth writes before the file."""
         if self._topic != "depth":
             raise MessageError(
-                "bad_encoding", f"{self._name} is {self._format!r}, which is for depth alone"
+                "bad_encoding", f"{self._name} is {self._format!r}, which is for depth only"
             )
         if self._source == "32FC1":
             start = self._bytes[: _DEPTH_HEADER.size].ljust(_DEPTH_HEADER.size, b"\0")
@@ -114,9 +114,8 @@ class CompressedPicture:
             return "rvl"
         if kind == "png" or (kind and self._topic == "image"):
             return kind
-        found = (
-            f"{self._name} has format {self._format!r} and holds {kind or 'neither jpeg nor png'}"
-        )
+        content = kind or "neither jpeg nor png"
+        found = f"{self._name} has format {self._format!r} and contains {content}"
         if self._topic == "image":
             raise MessageError("bad_encoding", f"{found}; publish it as jpeg or png")
         plugin, kinds = "compressed", "png"
@@ -124,8 +123,8 @@ class CompressedPicture:
             plugin, kinds = "compressedDepth", "png or rvl"
         raise MessageError(
             "bad_encoding",
-            f"{found}; other formats change the values, publish it as {kinds}: the publisher's "
-            f"parameter {self._name}.{plugin}.format",
+            f"{found}; other formats change the values, publish it as {kinds}: set the "
+            f"publisher's parameter {self._name}.{plugin}.format",
         )
 
     def _read_header(self) -> png.Header:
@@ -185,14 +184,15 @@ class CompressedPicture:
         if problem:
             raise MessageError(
                 "bad_encoding",
-                f"{self._name} has format {self._format!r} and holds grey made from {problem}",
+                f"{self._name} has format {self._format!r} and contains a grey image made from "
+                f"{problem}",
             )
         return source
 
     def _truncated(self) -> MessageError:
         return MessageError(
             "truncated",
-            f"{self._name}: its {len(self._bytes)} compressed bytes are damaged or cut short; look "
+            f"{self._name}: its {len(self._bytes)} compressed bytes are damaged or truncated; look "
             "for losses between its publisher and this node",
         )
 

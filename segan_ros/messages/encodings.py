@@ -82,11 +82,11 @@ def encoding_problem(encoding: str, topic: str) -> str:
     if encoding in known:
         return ""
     if topic == "image" and encoding.startswith("bayer_"):
-        return f"encoding {encoding!r}; run image_proc's DebayerNode and take its image_color"
+        return f"encoding {encoding!r}; run image_proc's DebayerNode and use its image_color topic"
     if topic == "image" and encoding in ("mono16", "16UC1", "32FC1"):
         return (
-            f"encoding {encoding!r}, whose grey levels have no fixed range: scale it to mono8, or, "
-            "if that is a depth image, look at the remapping"
+            f"encoding {encoding!r}, which has no fixed grey range: convert it to mono8; if it "
+            "is a depth image, check the remapping"
         )
     return f"encoding {encoding!r}; publish it as {', '.join(known)}{REMEDIES[topic]}"
 

@@ -61,7 +61,8 @@ def check(message: Any, topic: str, name: str = "") -> None:
         )
     if not has_whole_pixels(message.encoding, width, height):
         raise MessageError(
-            "bad_size", f"{name} is {width}x{height}; {message.encoding} needs even sides"
+            "bad_size",
+            f"{name} is {width}x{height}; {message.encoding} needs an even width and height",
         )
     dtype, channels = layout(message.encoding)
     row = width * channels * dtype.itemsize
@@ -76,8 +77,8 @@ def check(message: Any, topic: str, name: str = "") -> None:
         raise MessageError(
             "truncated",
             f"{name} has {len(message.data)} bytes of data but {width}x{height} "
-            f"{message.encoding} with step {message.step} takes {needed}; the message was cut "
-            "short by its publisher",
+            f"{message.encoding} with step {message.step} takes {needed}; the publisher "
+            "truncated the message",
         )
 
 

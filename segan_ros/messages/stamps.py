@@ -20,11 +20,11 @@ def serialised_stamp(message: bytes | memoryview) -> int:
         ValueError: it is too short to hold one, or the stamp is not valid.
     """
     if len(message) < 12:
-        raise ValueError(f"a message of {len(message)} bytes holds no header")
+        raise ValueError(f"a message of {len(message)} bytes has no header")
     seconds, rest = unpack_from("<iI" if message[1] & 1 else ">iI", message, 4)
     stamp = _nanoseconds(seconds, rest)
     if stamp is None:
-        raise ValueError(f"a message has stamp {seconds} s {rest} ns, which is no time")
+        raise ValueError(f"a message has stamp {seconds} s {rest} ns, which is not a valid time")
     return stamp
 
 

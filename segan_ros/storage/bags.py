@@ -218,8 +218,8 @@ class Bag:
                 before = stamp
         for name, reasons in invalid.items():
             self.problems.append(
-                f"{self.topics[name]}: {len(reasons)} messages without a valid stamp were left "
-                f"out, the first: {reasons[0]}"
+                f"{self.topics[name]}: {len(reasons)} messages without a valid stamp were "
+                f"skipped, the first: {reasons[0]}"
             )
         if repeated:
             # Not of a bag that was recorded in a loop: there the one just before is another.
@@ -322,7 +322,7 @@ def _open_whole(path: Path, *wanted: Any) -> tuple[Bag | None, str]:
             files = getattr(reader.storage, "storages", [])
             in_files = {c.topic for file in files for c in file.connections if c.msgcount}
             if unstated := in_files - {c.topic for c in reader.connections}:
-                return None, f"metadata.yaml does not state {', '.join(sorted(unstated))}"
+                return None, f"metadata.yaml does not list {', '.join(sorted(unstated))}"
             bag = Bag(path, reader, *wanted)
         except UnreadableError as error:
             return None, error.reason

@@ -44,7 +44,7 @@ class McapFile:
         self._file = path.open("rb")
         if self._file.read(len(MAGIC)) != MAGIC:
             self._file.close()
-            raise ValueError("its first bytes are not those of an MCAP file")
+            raise ValueError("it does not begin like an MCAP file")
         self._scan()
 
     def read(self, entry: Entry) -> bytes:
@@ -78,7 +78,7 @@ class McapFile:
             except (ValueError, struct.error) as error:
                 self.problem = f"damaged at byte {at}: {error}"
             at = body + size
-        self.problem = self.problem or f"it breaks off at byte {at} of {self._size}"
+        self.problem = self.problem or f"truncated at byte {at} of {self._size}"
 
     def _take(self, kind: int, content: memoryview, place: tuple[int, int]) -> None:
         """Learn of a schema, a channel or a message."""
@@ -109,7 +109,7 @@ class McapFile:
             (packed,) = struct.unpack("<Q", self._bytes(name_at + 4 + length, 8))
             data = _unpack(bytes(self._bytes(name_at + 12 + length, packed)), method)
             if len(data) != size or (checksum and crc32(data) != checksum):
-                raise ValueError("a chunk does not have the size and checksum that it states")
+                raise ValueError("a chunk does not match its stated size and checksum")
             self._unpacked = body, memoryview(data)
         return self._unpacked[1]
 
@@ -148,4 +148,4 @@ def _unpack(data: bytes, method: str) -> bytes:
             return decompress(data)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
-    raise ValueError(f"chunks are compressed with {method!r}; known are zstd and lz4")
+    raise ValueError(f"chunk compression {method!r} is not supported; zstd and lz4 are")

@@ -99,7 +99,7 @@ class Salvaged:
             self._folder.cleanup()
             raise ValueError(
                 "; ".join(self.problems)
-                or "it holds no .mcap and no .db3; give a bag folder, an .mcap or a .db3"
+                or "it contains no .mcap or .db3 file; give a bag folder, an .mcap or a .db3"
             )
         entries = (e for file in self._files for e in file.entries)
         self._entries = sorted(entries, key=attrgetter("time"))
@@ -157,7 +157,7 @@ class Salvaged:
                 with zstd.open(source) as packed, copy.open("wb") as target:
                     shutil.copyfileobj(packed, target)
             except (EOFError, zstd.ZstdError) as error:
-                self._note(f"{path.name}: its compression breaks off: {error}")
+                self._note(f"{path.name}: its compressed data is truncated: {error}")
             return copy
 
     def _note(self, problem: str) -> None:

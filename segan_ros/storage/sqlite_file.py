@@ -31,7 +31,7 @@ class SqliteFile:
     `problem` says why it was not read to its end; empty if it was.
 
     Raises:
-        ValueError: it is no database of rosbag2.
+        ValueError: it is not a rosbag2 database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,7 @@ class SqliteFile:
             self._find_entries()
         except sqlite3.DatabaseError as error:
             self.close()
-            raise ValueError(f"no database of rosbag2: {error}") from None
+            raise ValueError(f"not a rosbag2 database: {error}") from None
 
     def read(self, entry: Entry) -> bytes:
         """The message. Raises ValueError if it is damaged."""
@@ -78,7 +78,7 @@ class SqliteFile:
                 if topic in topics:
                     self.entries.append(Entry(time, *topics[topic], self, (row,)))
         except sqlite3.DatabaseError as error:
-            self.problem = f"it breaks off after {len(self.entries)} messages: {error}"
+            self.problem = f"truncated after {len(self.entries)} messages: {error}"
 
 
 def _wal(path: Path) -> Path:
@@ -90,7 +90,7 @@ def _stated_size(path: Path) -> int:
     with path.open("rb") as file:
         head = file.read(_HEADER.size)
     if len(head) < _HEADER.size or not head.startswith(_MAGIC):
-        raise ValueError("no database of rosbag2" if head else "it is empty")
+        raise ValueError("not a rosbag2 database" if head else "it is empty")
     page, pages = _HEADER.unpack(head)
     return (65536 if page == 1 else page) * pages
 

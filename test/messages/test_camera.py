@@ -89,14 +89,14 @@ def test_camera_matrix_that_gives_no_rays_is_not_used(index, value):
         (
             {"distortion_model": "equidistant", "d": [0.1] * 4},
             False,
-            r"distortion_model 'equidistant' with 4 coefficients and is not used; known are "
+            r"distortion_model 'equidistant' with 4 coefficients and is ignored; supported are "
             r"plumb_bob, rational_polynomial: rectify image, mask and depth",
         ),
-        ({"d": [0.1] * 3}, False, "with 3 coefficients and is not used"),
+        ({"d": [0.1] * 3}, False, "with 3 coefficients and is ignored"),
         ({"distortion_model": "fisheye", "d": [0.0] * 4}, False, "'fisheye' with 4 coefficients"),
-        ({"d": [np.nan] * 5}, False, "d with NaN or inf and is not used; calibrate"),
-        ({"p": [0.0] * 12}, True, r"camera_info has p = \[\[0.0, .* and is not used; fx and fy"),
-        ({"width": 9}, True, "camera_info is for 9x4 but the image is 6x4, so it is not used"),
+        ({"d": [np.nan] * 5}, False, "d with NaN or inf and is ignored; calibrate"),
+        ({"p": [0.0] * 12}, True, r"camera_info has p = \[\[0.0, .* and is ignored; fx and fy"),
+        ({"width": 9}, True, "camera_info is for 9x4 but the image is 6x4, so it is ignored"),
         ({"width": 0, "height": 0}, False, "camera_info is for 0x0 but the image is 6x4, so it"),
     ],
 )
@@ -134,7 +134,7 @@ def test_image_of_the_same_shape_scales_the_camera_and_says_so(size, ratio):
     assert found.distortion.tolist() == [0.1] * 5
     assert found.remark == (
         f"camera_info is for 1280x960 but the image is {size[0]}x{size[1]}: it is scaled by "
-        f"{ratio:g}, which is wrong if the image is a crop; publish that of this resolution"
+        f"{ratio:g}, which is wrong if the image is a crop; publish camera_info for this resolution"
     )
 
 
@@ -147,4 +147,4 @@ def test_region_of_another_resolution_is_scaled_from_what_was_read_out():
 @pytest.mark.parametrize("size", [(640, 360), (641, 480), (1280, 720)])
 def test_image_of_another_shape_has_no_camera(size):
     found = to_camera(of_sensor(), image(*size))
-    assert found.matrix is None and "so it is not used; publish that of this" in found.remark
+    assert found.matrix is None and "so it is ignored; publish camera_info for this" in found.remark

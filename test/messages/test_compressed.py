@@ -144,13 +144,13 @@ def test_mosaic_that_its_publisher_has_made_colours_of_is_an_ordinary_picture():
         (
             "yuv422_yuy2; jpeg compressed mono8",
             RGB[:, :, 0],
-            "image has format 'yuv422_yuy2; jpeg compressed mono8' and holds grey made from "
-            "encoding 'yuv422_yuy2', whose colours are lost; publish it as rgb8 or bgr8",
+            "image has format 'yuv422_yuy2; jpeg compressed mono8' and contains a grey image made "
+            "from encoding 'yuv422_yuy2', whose colours are lost; publish it as rgb8 or bgr8",
         ),
         ("nv12; png compressed mono8", RGB[:, :, 0], "'nv12', whose colours are lost"),
         ("bayer_rggb16; png compressed ", RGB[:, :, 0], "run image_proc's DebayerNode"),
-        ("mono16; png compressed mono16", LABELS, "no fixed range: scale it to mono8"),
-        ("16UC1; png compressed ", LABELS, "if that is a depth image, look at the remapping"),
+        ("mono16; png compressed mono16", LABELS, "no fixed grey range: convert it to mono8"),
+        ("16UC1; png compressed ", LABELS, "if it is a depth image, check the remapping"),
     ],
 )
 def test_grey_that_is_no_grey_photo_is_refused(format, pixels, text):
@@ -187,15 +187,15 @@ def test_grey_that_is_no_grey_photo_is_refused(format, pixels, text):
             "bad_encoding",
             "a grey png of 8 bits; publish it as 16-bit grey png: steps of depth_scale",
         ),
-        (message(RGB, "bmp"), "image", "bad_encoding", "'bmp' and holds neither jpeg nor png"),
+        (message(RGB, "bmp"), "image", "bad_encoding", "'bmp' and contains neither jpeg nor png"),
         (
             message(LABELS, format="16UC1; compressedDepth png", front=bytes(12)),
             "instance_mask",
             "bad_encoding",
-            "which is for depth alone",
+            "which is for depth only",
         ),
         (damaged(lambda d: b""), "image", "bad_encoding", "neither jpeg nor png; publish it as"),
-        (damaged(lambda d: d[:-40]), "image", "truncated", "damaged or cut short; look for losses"),
+        (damaged(lambda d: d[:-40]), "image", "truncated", "damaged or truncated; look for losses"),
         (damaged(lambda d: d[:-40], "jpg"), "image", "truncated", "compressed bytes are damaged"),
         (damaged(lambda d: d[:20]), "image", "bad_size", "image is 0x0; each side must lie in"),
         (damaged(lambda d: d[:5], "jpg"), "image", "bad_size", "image is 0x0"),
@@ -225,7 +225,7 @@ def test_what_cannot_be_used_is_refused_before_it_is_decoded(sent, topic, reason
 )
 def test_damage_inside_is_found_when_the_pixels_are_asked_for(change):
     picture = decode_compressed(damaged(change))
-    with pytest.raises(MessageError, match="damaged or cut short") as caught:
+    with pytest.raises(MessageError, match="damaged or truncated") as caught:
         to_rgb(picture)
     assert caught.value.reason == "truncated"
 

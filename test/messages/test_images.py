@@ -197,7 +197,7 @@ def test_cameras_own_encodings_become_rgb(encoding):
 def test_pixels_that_share_their_colour_come_in_pairs(encoding, width, height):
     message = Image(encoding=encoding, width=width, height=height, step=16, data=bytes(999))
     with pytest.raises(
-        MessageError, match=f"is {width}x{height}; {encoding} needs even sides"
+        MessageError, match=f"is {width}x{height}; {encoding} needs an even width and height"
     ) as caught:
         check(message, "image")
     assert caught.value.reason == "bad_size"
@@ -242,7 +242,12 @@ def rgb(**changes):
     [
         (rgb(encoding="yuv444"), "image", "bad_encoding", "'yuv444'; publish it as rgb8, bgr8"),
         (rgb(encoding="bayer_rggb16"), "image", "bad_encoding", "run image_proc's DebayerNode"),
-        (rgb(encoding="mono16"), "image", "bad_encoding", "no fixed range: scale it to mono8"),
+        (
+            rgb(encoding="mono16"),
+            "image",
+            "bad_encoding",
+            "no fixed grey range: convert it",
+        ),
         (rgb(), "instance_mask", "bad_encoding", "one object id per pixel"),
         (rgb(), "depth", "bad_encoding", "depth_scale \\(millimetres\\) in 16UC1"),
         (rgb(data=bytes(71)), "image", "truncated", "71 bytes of data but 6x4 rgb8 .* takes 72"),

@@ -21,10 +21,10 @@ def test_both_readings_agree(order, flag):
 @pytest.mark.parametrize("seconds, rest", [(-1, 0), (5, 1_000_000_000)])
 def test_stamp_that_is_no_time(seconds, rest):
     assert stamp_of(header(seconds, rest)) == 0
-    with pytest.raises(ValueError, match=f"stamp {seconds} s {rest} ns, which is no time"):
+    with pytest.raises(ValueError, match=f"stamp {seconds} s {rest} ns, which is not a valid time"):
         serialised_stamp(bytes([0, 1, 0, 0]) + struct.pack("<iI", seconds, rest))
 
 
 def test_message_without_header_is_refused():
-    with pytest.raises(ValueError, match="a message of 5 bytes holds no header"):
+    with pytest.raises(ValueError, match="a message of 5 bytes has no header"):
         serialised_stamp(b"12345")

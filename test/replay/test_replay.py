@@ -214,7 +214,7 @@ def test_depth_that_cannot_be_used_is_none_in_the_heading(tmp_path, model, capsy
     messages_frames._told.clear()
     path = write_bag(tmp_path / "bag", Contents(depth="16UC1"))
     assert replay(path, "--model", model, "--depth-scale", "0.1") == 0
-    assert "the objects lie 50 m away by their median depth" in caplog.text
+    assert "the median depth of the objects is 50 m" in caplog.text
     assert capsys.readouterr().out.splitlines()[0].endswith(", with depth")
     damaged = write_bag(tmp_path / "damaged", Contents(depth="64FC1"))
     assert replay(damaged, "--model", model) == 0

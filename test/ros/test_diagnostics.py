@@ -144,10 +144,10 @@ def verdict(image=None, mask=None, depth=None, **report):
             {
                 "image": Tally(90, 0, {"queue_full": 60}),
                 "mask": Tally(60, 0, {"no_partner": 60}),
-                "texts": {"queue_full": "more of image wait than sync_queue holds"},
+                "texts": {"queue_full": "more image messages wait than sync_queue holds"},
             },
             WARN,
-            "60 dropped: more of image wait than sync_queue holds",
+            "60 dropped: more image messages wait than sync_queue holds",
         ),
         ({"jumps": 3}, WARN, "stamps jumped back 3 times: one input has two publishers"),
         ({"jumps": 2}, OK, "100 of 100 frames published"),

@@ -90,7 +90,7 @@ class TestCameraThatComesBack:
         robot.camera("depth").publish(image_message(np.full((60, 80), 900, np.uint16), "16UC1"))
         robot.send(*image_and_mask(START))
         robot.wait(lambda: markers, "markers")
-        text = "camera_info is for 640x360 but the image is 80x60, so it is not used; publish that"
+        text = "camera_info is for 640x360 but the image is 80x60, so it is ignored; publish"
         assert text in node.node.report().camera_problem
         info.publish(CameraInfo(width=640, height=360, k=k))
         robot.wait(lambda: node.tally("camera_info").received == 2, "the same camera_info again")
@@ -182,8 +182,8 @@ class TestDepth:
             robot.send(*image_and_mask(stamp))
             robot.wait(lambda n=n: len(objects) == n + 1, "objects")
             said = level_and_text(node)[1]
-            assert ("the objects lie 150 m away by their median depth" in said) == (n == 0)
-        assert "32FC1 must be in metres" in node.node.counters.throttled.last["bad_depth"]
+            assert ("the median depth of the objects is 150 m" in said) == (n == 0)
+        assert "publish 32FC1 in metres" in node.node.counters.throttled.last["bad_depth"]
 
 
 class TestMasks:

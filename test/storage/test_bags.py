@@ -196,11 +196,11 @@ def without_files(path: Path) -> Path:
     ("make", "message"),
     [
         (lambda path: path, "no such bag"),
-        (empty_folder, r"holds no .mcap and no .db3; give a bag folder, an .mcap or a .db3"),
+        (empty_folder, r"contains no .mcap or .db3 file; give a bag folder, an .mcap or a .db3"),
         (text_file, "not a readable rosbag2: bag.txt: no ending .mcap or .db3"),
-        (garbage, "not a readable rosbag2: bag.mcap: its first bytes are not those of an MCAP"),
+        (garbage, "not a readable rosbag2: bag.mcap: it does not begin like an MCAP file"),
         (empty_file, "not a readable rosbag2: bag.mcap: it is empty"),
-        (truncated, "no topic /camera/image; it has no topics; .* it breaks off at byte 43 of"),
+        (truncated, "no topic /camera/image; it has no topics; .* truncated at byte 43 of"),
         (damaged_inside, "no topic /camera/.*; bag.mcap: damaged at byte 43: a record is longer"),
         (without_files, "not a readable rosbag2: Some database files are missing"),
         (lambda path: write_bag(path, Contents(frames=0)), "no topic /camera/image; it has no"),
@@ -260,7 +260,7 @@ def test_unknown_encodings_and_short_messages_are_refused():
         match="instance_mask has 19199 bytes of data but 80x60",
     ):
         to_frame(rgb, labels)
-    with pytest.raises(ValueError, match="a message of 5 bytes holds no header"):
+    with pytest.raises(ValueError, match="a message of 5 bytes has no header"):
         serialised_stamp(b"12345")
 
 
@@ -268,7 +268,7 @@ def test_unknown_encodings_and_short_messages_are_refused():
 def test_stamp_that_is_no_time_is_refused_with_its_bag(tmp_path, stamp):
     message = image(two_cards().frame.rgb, "rgb8", type(HEADER)(TIME(*stamp), "camera"))
     data = STORE.serialize_cdr(message, message.__msgtype__)
-    with pytest.raises(ValueError, match=r"stamp .* is no time"):
+    with pytest.raises(ValueError, match=r"stamp .* is not a valid time"):
         serialised_stamp(data)
     with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         for topic in ("/camera/image", "/camera/instance_mask"):

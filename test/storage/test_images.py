@@ -40,12 +40,12 @@ def test_pictures_cut_short_are_refused(tmp_path, kind, kept):
     path.write_bytes(content)
     assert read_image(path, cv2.IMREAD_COLOR).shape == (64, 64, 3)
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(ValueError, match=r"rgb\....: damaged or cut short; copy or save it again"):
+    with pytest.raises(ValueError, match=r"rgb\....: damaged or truncated; copy or save it again"):
         read_image(path, cv2.IMREAD_COLOR)
 
 
 def test_label_images_cut_short_are_refused(tmp_path):
     path = tmp_path / "labels.png"
     path.write_bytes(png_file(np.arange(256).reshape(16, 16), 8)[:-30])
-    with pytest.raises(ValueError, match="damaged or cut short"):
+    with pytest.raises(ValueError, match="damaged or truncated"):
         read_labels(path)
