@@ -49,14 +49,14 @@ def foreign_message(kind: str, **values: Any) -> Any:
     return type_(**{**unset, **values})
 
 
-def yolo_bag(folder: Path, frames: int = 3) -> Path:
+def yolo_bag(folder: Path, frames: int = 3, plugin: str = "MCAP") -> Path:
     """A bag of two cards whose masks are polygons of yolo_ros, as its segmentor sends them."""
     from rosbags.rosbag2 import StoragePlugin, Writer
     from small_bag import PERIOD, SIZE, START, header_of, image, two_cards
 
     store = foreign_types()
     kinds = {"image": "sensor_msgs/msg/Image", "detections": "yolo_msgs/msg/DetectionArray"}
-    with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+    with Writer(folder, version=9, storage_plugin=StoragePlugin[plugin]) as writer:
         out = {
             name: writer.add_connection(f"/camera/{name}", kind, typestore=store)
             for name, kind in kinds.items()

@@ -35,6 +35,7 @@ class McapFile:
     def __init__(self, path: Path) -> None:
         self.problem = ""
         self.entries: list[Entry] = []
+        self.definitions: dict[str, str] = {}
         self._schemas: dict[int, str] = {}
         self._channels: dict[int, tuple[str, str]] = {}
         self._unpacked = (-1, memoryview(b""))
@@ -84,7 +85,10 @@ class McapFile:
         """Learn of a schema, a channel or a message."""
         if kind == _SCHEMA:
             (key,) = struct.unpack_from("<H", content)
-            self._schemas[key] = _text(content, 2)[0]
+            self._schemas[key], at = _text(content, 2)
+            form, at = _text(content, at)
+            if form == "ros2msg":
+                self.definitions[self._schemas[key]] = _text(content, at)[0]
         elif kind == _CHANNEL:
             key, schema = struct.unpack_from("<HH", content)
             topic, at = _text(content, 4)

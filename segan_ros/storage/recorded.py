@@ -15,10 +15,11 @@ ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 class MessageFile(Protocol):
-    """A file whose messages can be read in any order."""
+    """A file whose messages can be read in any order; some types with their ``.msg`` text."""
 
     problem: str
     entries: list[Entry]
+    definitions: dict[str, str]
 
     def read(self, entry: Entry) -> bytes: ...
 

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
 
 import yaml
+from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
 from segan_ros.storage.mcap_file import McapFile
 from segan_ros.storage.recorded import ZSTD, Entry, MessageFile, unzstd, zstd
@@ -29,6 +30,7 @@ class Channel(NamedTuple):
     topic: str
     msgtype: str
     msgcount: int
+    msgdef: MessageDefinition | None = None
 
 
 class Recording(Protocol):
@@ -105,7 +107,15 @@ class Salvaged:
         self._entries = sorted(entries, key=attrgetter("time"))
         counts = Counter((e.topic, e.kind) for e in self._entries)
         number = count(1)
-        self.connections = [Channel(next(number), *key, n) for key, n in sorted(counts.items())]
+        definitions = {
+            kind: MessageDefinition(MessageDefinitionFormat.MSG, text)
+            for file in self._files
+            for kind, text in file.definitions.items()
+        }
+        self.connections = [
+            Channel(next(number), *key, n, definitions.get(key[1]))
+            for key, n in sorted(counts.items())
+        ]
 
     def messages(
         self, connections: Collection[Channel], start: int | None = None, stop: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import struct
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -37,6 +38,7 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self.problem = ""
         self.entries: list[Entry] = []
+        self.definitions: dict[str, str] = {}
         self._folder: TemporaryDirectory[str] | None = None
         size = _stated_size(path)
         if has_wal(path) or size > path.stat().st_size:
@@ -47,6 +49,7 @@ class SqliteFile:
         self._database = sqlite3.connect(address, uri=True)
         try:
             self._find_entries()
+            self._find_definitions()
         except sqlite3.DatabaseError as error:
             self.close()
             raise ValueError(f"not a rosbag2 database: {error}") from None
@@ -64,6 +67,14 @@ class SqliteFile:
         self._database.close()
         if self._folder is not None:
             self._folder.cleanup()
+
+    def _find_definitions(self) -> None:
+        query = (
+            "SELECT topic_type, encoded_message_definition FROM message_definitions "
+            "WHERE encoding = 'ros2msg'"
+        )
+        with suppress(sqlite3.DatabaseError):  # older recorders wrote none
+            self.definitions = dict(self._database.execute(query).fetchall())
 
     def _find_entries(self) -> None:
         topics = {

@@ -21,6 +21,15 @@ def test_bag_of_detections_is_replayed_with_names(tmp_path, dummy_model):
     assert "card 2" in (tmp_path / "out" / "frame_000" / "graph.svg").read_text()
 
 
+@pytest.mark.parametrize("plugin", ["MCAP", "SQLITE3"])
+def test_damaged_bag_still_holds_the_definitions(tmp_path, dummy_model, capsys, plugin):
+    bag = yolo_bag(tmp_path / "bag", plugin=plugin)
+    (bag / "metadata.yaml").unlink()
+    options = ["--model", str(dummy_model), "--provider", "cpu", *TOPIC]
+    assert main(["replay", str(bag), "--segmenter", "yolo_msgs", *options]) == 0
+    assert "3 of 3 frames answered: 6 objects" in capsys.readouterr().out
+
+
 def test_masks_of_another_type_name_the_option(tmp_path, dummy_model, capsys):
     bag = yolo_bag(tmp_path / "bag", 1)
     assert main(["replay", str(bag), "--model", str(dummy_model), *TOPIC]) == 2
