@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import paste, tight_box, translate
 from segan_ros.frame import Image, Mask
+from segan_ros.masks.fitting import fit
 from segan_ros.masks.noise import corrupted
+from segan_ros.masks.styles import drawn
 from segan_ros.scoring.metrics import least_overlap
+from segan_ros.storage.images import MAX_ID
 from segan_ros.training.config import Augmentation
 
 PASTED = 65535
@@ -90,15 +93,26 @@ def augmented(
 
 
 def spoilt(view: View, chances: Augmentation, rng: np.random.Generator) -> View:
-    """`view` with the errors of a segmenter, with the chance of ``noisy_masks``; as it is when the
-    object would count as lost."""
-    if rng.random() >= chances.noisy_masks:
+    """`view` with masks as a segmenter draws them, or with its errors, with the chances of
+    ``drawn_masks`` and ``noisy_masks``; as it is when the object would count as lost."""
+    if chances.drawn_masks and rng.random() < chances.drawn_masks:
+        labels = _drawn(view, chances.mask_styles, rng)
+    elif rng.random() < chances.noisy_masks:
+        labels = corrupted(view.labels, rng, chances.mask_noise)
+    else:
         return view
-    labels = corrupted(view.labels, rng, chances.mask_noise)
     before, after = view.labels == view.id, labels == view.id
     together, either = np.count_nonzero(before & after), np.count_nonzero(before | after)
     found = together > max(20, 0.5 * either)
     return replace(view, labels=labels) if found else view
+
+
+def _drawn(view: View, styles: Sequence[str], rng: np.random.Generator) -> NDArray[np.uint16]:
+    """Labels of `view` in one of the `styles`, fitted as the method fits them."""
+    style = styles[int(rng.integers(len(styles)))]
+    labels = fit(drawn(view.labels.astype(np.int32), style, rng), view.rgb).labels
+    # A part that `overlap` found beside its whole may have an id that 16 bits do not hold.
+    return np.where(labels > MAX_ID, 0, labels).astype(np.uint16)
 
 
 def on_photograph(view: View, ground: Image) -> View:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from segan_ros.masks.noise import CALIBRATED, MaskNoise
+from segan_ros.masks.styles import STYLES
 from segan_ros.model.losses import LossWeights
 from segan_ros.model.segan import SIZES, SPECS, Sizes
 
@@ -73,12 +74,15 @@ class Augmentation:
         blur: blur, or lose resolution.
         noise: sensor noise.
         noisy_masks: give the visible masks the errors of a segmenter.
+        drawn_masks: draw the visible masks as one of `mask_styles` and fit them, instead.
         paste: put an object, of any scene, in front, with its exact truth.
         margin: range that the margin of each side of the ROI is drawn from (section 3.1: 0.1-0.3).
         photographs: take what no object covers from a photograph, and the colours of what is pasted
             from one; each with this chance. Needs `Data.photographs`.
         warp: turn by up to 20 degrees, stretch by up to a quarter, shear.
         mask_noise: those errors, see `MaskNoise`; the calibrated ones where left out.
+        mask_styles: keys of `segan_ros.masks.styles.STYLES`; each is as likely. Lengths are in
+            pixels of the scenes.
     """
 
     flip: float = 0.5
@@ -91,6 +95,8 @@ class Augmentation:
     photographs: float = 0.3
     warp: float = 0.0
     mask_noise: MaskNoise = CALIBRATED
+    drawn_masks: float = 0.0
+    mask_styles: tuple[str, ...] = tuple(STYLES)
 
 
 @dataclass(frozen=True)
@@ -262,9 +268,13 @@ def _check(config: Config) -> None:
         config.model.pretrained,
         f"{size} starts from random weights: leave it out",
     )
-    for name in ("flip", "warp", "colour", "blur", "noise", "noisy_masks", "paste", "photographs"):
+    chances = ("flip", "warp", "colour", "blur", "noise", "paste", "photographs")
+    for name in (*chances, "noisy_masks", "drawn_masks"):
         value = getattr(config.augmentation, name)
         demand(0 <= value <= 1, f"augmentation.{name}", value, "a probability lies in 0..1")
+    styles = config.augmentation.mask_styles
+    known = len(styles) > 0 and set(styles) <= STYLES.keys()
+    demand(known, "augmentation.mask_styles", list(styles), f"known are {', '.join(STYLES)}")
     low, high = margin = config.augmentation.margin
     demand(0 <= low <= high <= 2, "augmentation.margin", margin, "low before high, both in 0..2")
     looked_at = SPECS[size].segmentor.roi.margin

@@ -393,6 +393,21 @@ def test_noisy_masks_change_labels_and_nothing_else():
     assert changed > 50
 
 
+def test_masks_drawn_in_a_style_are_fitted_as_on_the_robot():
+    """Two boxes of different colours, drawn with a gap: the sample has them touch again."""
+    labels = np.zeros((100, 100), np.uint16)
+    labels[20:80, 10:50], labels[20:80, 50:90] = 1, PASTED
+    rgb = np.zeros((100, 100, 3), np.uint8)
+    rgb[labels == 1], rgb[labels == PASTED] = (200, 40, 40), (40, 40, 200)
+    before = View(rgb, labels, labels == 1, rgb, 1)
+    for style, fits in (("gap2", True), ("dilate2", False)):
+        chances = replace(NONE, drawn_masks=1.0, mask_styles=(style,))
+        after = spoilt(before, chances, np.random.default_rng(0))
+        assert after.labels.dtype == np.uint16
+        assert np.array_equal(after.labels, labels) == fits
+        assert set(np.unique(after.labels)) == {0, 1, PASTED}
+
+
 @pytest.mark.parametrize("kind", ["missing", "merged"])
 def test_an_object_that_a_segmenter_would_lose_is_learned_from_its_true_mask(kind):
     before = view()
