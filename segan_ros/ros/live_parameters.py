@@ -37,7 +37,7 @@ class LiveParameters:
     def __init__(self, node: Node, state: Callable[[], str], changed: Callable[[], None]) -> None:
         self._node, self._state = node, state
         self._problems = override_problems(node)
-        overrides = {n: p.value for n, p in getattr(node, "_parameter_overrides", {}).items()}
+        overrides = {n: p.value for n, p in node._parameter_overrides.items()}
         for parameter in PARAMETERS:
             value = _as_declared(parameter, overrides.get(parameter.name, parameter.default))
             problem = parameter.problem(value)

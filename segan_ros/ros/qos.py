@@ -68,7 +68,8 @@ def unused_overrides(node: Node) -> list[str]:
 
 
 def _given(node: Node) -> dict[str, Any]:
-    overrides = getattr(node, "_parameter_overrides", {})
+    # rclpy has no public door to the overrides of parameters that are not declared.
+    overrides = node._parameter_overrides
     return {n: p.value for n, p in overrides.items() if n.partition(".")[0] == PREFIX}
 
 
