@@ -33,4 +33,4 @@ def _root() -> Path:
         for root in (folder, folder / "share" / "segan_ros"):
             if (root / "package.xml").is_file():
                 return root
-    raise FileNotFoundError(f"no share/segan_ros above {__file__}: please install segan_ros anew")
+    raise FileNotFoundError(f"no share/segan_ros above {__file__}: install segan_ros again")

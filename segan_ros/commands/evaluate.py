@@ -53,10 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=1,
         metavar="SEED",
-        help="score with spoilt visible masks too (docs/mask_noise.md); SEED 1 unless given",
+        help="score with imperfect visible masks too: the true ones with the errors of a segmenter "
+        "(docs/mask_noise.md), drawn with SEED (1)",
     )
     predicted.add_argument(
-        "--masks", type=Path, help="score with a segmenter's masks too: folder of <scene>.png"
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="score with a segmenter's masks too: label images <scene>.png in DIR",
     )
     parser.add_argument(
         "--mask-style",
@@ -108,7 +112,9 @@ def run(args: argparse.Namespace) -> int:
 def _segmenter(args: argparse.Namespace) -> tuple[Segmenter | None, str]:
     """Where predicted masks come from, and that in words."""
     if args.noisy_masks is not None:
-        return noisy_masks(args.noisy_masks), f"true masks, spoilt with seed {args.noisy_masks}"
+        return noisy_masks(
+            args.noisy_masks
+        ), f"true masks with segmentation errors, seed {args.noisy_masks}"
     if args.masks is not None:
         return masks_of(args.masks), f"the label images in {args.masks}"
     return None, ""

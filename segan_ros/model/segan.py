@@ -127,7 +127,7 @@ class SeGAN(nn.Module):
         return self.spec.segmentor.size
 
     def forward(
-        self, planes: Tensor, boxes: Tensor, rgb: Tensor, visible: Tensor, hideable: Tensor
+        self, planes: Tensor, boxes: Tensor, rgb: Tensor, visible: Tensor, occluders: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Figure 2 from left to right.
 
@@ -136,13 +136,13 @@ class SeGAN(nn.Module):
             boxes: ``(N, 4)``, widened boxes in 0..1 of the picture.
             rgb: ``(N, 3, s, s)`` in 0..1, the widened box of the picture.
             visible: ``(N, 1, s, s)`` in 0..1, V there.
-            hideable: ``(N, 1, s, s)`` in 0..1, where hidden pixels may lie.
+            occluders: ``(N, 1, s, s)`` in 0..1, where hidden pixels may lie.
 
         Returns:
             The segmentor's logits ``(N, C, p, p)``, canvas and appearance ``(N, 3, s, s)``.
         """
         logits = self.segmentor.logits(planes, boxes)
-        probability = upsampled(logits[:, :1].float().sigmoid(), rgb) * hideable
+        probability = upsampled(logits[:, :1].float().sigmoid(), rgb) * occluders
         painted_on = canvas(rgb, visible, hardened(probability))
         return logits, painted_on, self.painter(painted_on)
 

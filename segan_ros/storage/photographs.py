@@ -55,7 +55,7 @@ def _read(path: Path) -> Image:
     try:
         picture = read_image(path, cv2.IMREAD_COLOR)
     except ValueError as error:
-        raise ValueError(f"{error}; take it out") from None
+        raise ValueError(f"{error}; remove it from the folder") from None
     scale = LONGEST / max(picture.shape)
     if scale < 1:
         height, width = (max(round(side * scale), 1) for side in picture.shape[:2])

@@ -89,7 +89,7 @@ def read_scene(folder: str | ScenePath) -> LabelledScene:
             raise
         raise ValueError(
             f"{folder}: scene.json and amodal.npz do not hold what a scene folder's should "
-            f"({type(error).__name__}: {error}); write the scene anew"
+            f"({type(error).__name__}: {error}); write the scene again"
         ) from None
 
 
@@ -190,6 +190,6 @@ def _read_appearance(folder: ScenePath, object_id: int, box: Box) -> Image | Non
     if (width, height) != (x1 - x0, y1 - y0):
         raise ValueError(
             f"{path}: {width}x{height} pixels, but the whole mask's box has {x1 - x0}x{y1 - y0}; "
-            "write the scene anew"
+            "write the scene again"
         )
     return np.ascontiguousarray(picture[..., ::-1])

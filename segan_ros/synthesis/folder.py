@@ -248,7 +248,7 @@ def _warn_of_same_piles(out: Path, identity: Mapping[str, Any]) -> None:
         try:
             held = read_note(note.parent)
         except ValueError:
-            continue  # somebody else's trouble
+            continue  # not a note of ours
         if all(held.get(k) == identity.get(k) for k in SAME_PILES):
             LOG.warning(
                 "%s: gets the same piles as %s (split %s, seed %d): do not train on one and score "

@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     The segmentor's side, empty where the painter learns alone: `planes` ``(N, C, h, w)``, `boxes`
     ``(N, 4)``, and at the size of its logits the truth `whole`, `visible`, `others`, `order`
     ``(N, 1, p, p)`` (see `order_loss`). The painter's side, empty when not asked for, over the
-    widened box: `picture` ``(N, 3, s, s)``, `seen`, `full`, `hideable` ``(N, 1, s, s)`` (V, O,
+    widened box: `picture` ``(N, 3, s, s)``, `seen`, `full`, `occluders` ``(N, 1, s, s)`` (V, O,
     where hidden pixels may lie), `target` ``(N, 3, s, s)`` (the whole object over blue).
     """
 
@@ -51,7 +51,7 @@ class Batch(NamedTuple):
     picture: Tensor
     seen: Tensor
     full: Tensor
-    hideable: Tensor
+    occluders: Tensor
     target: Tensor
 
 
@@ -274,7 +274,7 @@ class Batches(Dataset[Batch]):
         if self.stage.trains == "painter":
             return (np.zeros(0, np.float32),) * 6
         spec = self.spec.segmentor
-        shown, visible, hideable = seen
+        shown, visible, occluders = seen
         planes = view if spec.view == "image" else shown
         height, width = view.labels.shape
         whole = shown.whole | visible
@@ -287,7 +287,7 @@ class Batches(Dataset[Batch]):
             np.divide(roi, [width, height] * 2, dtype=np.float32),
             *(
                 resized(mask, self.mask_size)[None]
-                for mask in (whole, visible, hideable & ~visible)
+                for mask in (whole, visible, occluders & ~visible)
             ),
             order(shown, set(np.unique(true.labels).tolist()), self.mask_size)[None],
         )
@@ -295,10 +295,10 @@ class Batches(Dataset[Batch]):
     def _seen(self, view: View, roi: Box) -> Seen:
         """`view` cut to `roi`; there the visible mask, and where hidden pixels may lie."""
         shown = view.each(lambda a: crop(a, roi))
-        hideable = np.ones(shown.labels.shape, bool)
+        occluders = np.ones(shown.labels.shape, bool)
         if self.spec.segmentor.occluders == "labelled":
-            hideable = labelled_area(shown.labels, Settings().gap_width)
-        return shown, shown.labels == view.id, hideable
+            occluders = labelled_area(shown.labels, Settings().gap_width)
+        return shown, shown.labels == view.id, occluders
 
     def _cutout(self, rng: np.random.Generator) -> Cutout | None:
         """Any object with an appearance, to be pasted in front."""
@@ -317,7 +317,7 @@ class Batches(Dataset[Batch]):
     def _painters_side(self, seen: Seen) -> tuple[Floats, ...]:
         if not self.stage.paints:
             return (np.zeros(0, np.float32),) * 5
-        shown, visible, hideable = seen
+        shown, visible, occluders = seen
         size = self.spec.painter.size
         whole = shown.whole | visible
         full = resized(whole, size)[None]
@@ -330,7 +330,7 @@ class Batches(Dataset[Batch]):
             _colours(unmarked(shown.rgb), size),
             resized(visible, size)[None],
             full,
-            resized(hideable, size)[None],
+            resized(occluders, size)[None],
             target,
         )
 

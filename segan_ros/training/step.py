@@ -65,7 +65,7 @@ def take_step(state: Run, stage: Stage, batch: Batch) -> dict[str, float]:
             appearance = model.painter(painted_on)
         else:
             logits, painted_on, appearance = model(
-                batch.planes, batch.boxes, batch.picture, batch.seen, batch.hideable
+                batch.planes, batch.boxes, batch.picture, batch.seen, batch.occluders
             )
             mask, parts = _segmentor_loss(logits, batch, weights)
         invisible = (batch.full - batch.seen).clamp(min=0)

@@ -23,7 +23,7 @@ class Stopped(KeyboardInterrupt):
 
 @dataclass
 class StopRequest:
-    """Whether somebody wants the run to stop, and since when (`time.monotonic`)."""
+    """Whether the run is to stop, and since when (`time.monotonic`)."""
 
     wanted: bool = False
     since: float = 0.0

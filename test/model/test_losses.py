@@ -149,14 +149,14 @@ def test_painting_errors_reach_the_segmentor_through_the_canvas(size):
     planes = torch.rand(2, spec.channels, *spec.size)
     boxes = torch.tensor([[0.1, 0.1, 0.9, 0.9]] * 2)
     side = model.spec.painter.size
-    picture, seen, hideable = (
+    picture, seen, occluders = (
         torch.rand(2, 3, *side),
         torch.zeros(2, 1, *side),
         torch.ones(2, 1, *side),
     )
     for p in model.painter.parameters():  # ours starts without a say
         torch.nn.init.normal_(p, 0, 0.1)
-    logits, painted_on, appearance = model(planes, boxes, picture, seen, hideable)
+    logits, painted_on, appearance = model(planes, boxes, picture, seen, occluders)
     assert logits.shape[-2:] == model.mask_size
     assert painted_on.shape == appearance.shape == (2, 3, *side)
     appearance[:, 0].mean().backward()
