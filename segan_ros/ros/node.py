@@ -51,7 +51,7 @@ class SeganNode(LifecycleNode):
         for unknown in self.parameters.unknown:
             self.get_logger().warning(f"parameter {unknown!r} is unknown and has no effect")
         self._loader = Loader(self.parameters, load_model)
-        self._offered = Services(self, lambda: self._pipeline, self._enable, self._reload)
+        self._offered = Services(self, self._serving, self._enable, self._reload)
         self._diagnostics = DiagnosticsPublisher(self, self.counters.throttled)
         self._timer = self.create_timer(
             self.parameters["diagnostics_period"],
@@ -206,6 +206,22 @@ class SeganNode(LifecycleNode):
         model = completion.model
         runs = f"{model.provider} {model.precision}"
         return f"model {model.spec.name} {model.digest} ({model.folder}) on {runs}"
+
+    def _serving(self) -> Pipeline:
+        """The pipeline that answers requests.
+
+        Raises:
+            Refused: the node is not active, or disabled.
+        """
+        name = self.get_fully_qualified_name()
+        if self._pipeline is None:
+            steps = {"unconfigured": ("configure", "activate"), "inactive": ("activate",)}
+            commands = [f"ros2 lifecycle set {name} {s}" for s in steps.get(self.state, ())]
+            raise Refused("; ".join([f"the node is {self.state}", *commands]))
+        if not self._enabled:
+            call = f"ros2 service call {name}/enable std_srvs/srv/SetBool '{{data: true}}'"
+            raise Refused(f"the node is disabled; {call}")
+        return self._pipeline
 
     async def _reload(self, wait: Wait) -> str:
         """Load the model's files again; the old model serves meanwhile, and stays if that fails.

@@ -175,6 +175,14 @@ PARAMETERS = (
         unit="s",
     ),
     Parameter(
+        "request_max_age",
+        2.0,
+        "Maximum age of the frame that ~/removal_order and ~/complete use, by its stamp, where the "
+        "request sets no max_age; 0 = any.",
+        limits=(0.0, 3600.0),
+        unit="s",
+    ),
+    Parameter(
         "publish_appearance",
         True,
         "Whether ~/objects includes the appearance of hidden parts, which takes a second network.",

@@ -29,23 +29,24 @@ INSPECTION_PERIOD = 1.0
 """Seconds between two looks at whether the masks are instance masks at all."""
 
 
-def age_problem(age: float, limit: float) -> str:
+def age_problem(age: float, limit: float, name: str = "max_age") -> str:
     """Why a frame of that age is not to be used, with the remedy; empty if it is.
 
     Args:
         age: seconds since its stamp by the node's clock; below 0, the stamp lies ahead of it.
-        limit: ``max_age``; 0 = any age will do.
+        limit: largest age; 0 = any.
+        name: of the parameter or field that sets the limit.
     """
     if not limit or -max(limit, AHEAD) <= age <= limit:
         return ""
     if age > 0:
         return (
-            f"its stamp is {age:.2f} s old, max_age is {limit:g} s; raise max_age, or look for "
-            "what delays image or instance_mask"
+            f"its stamp is {age:.2f} s old, {name} is {limit:g} s; raise {name}, or find out what "
+            "delays image or instance_mask (recorded data: use_sim_time and ros2 bag play --clock)"
         )
     return (
-        f"its stamp lies {-age:.2f} s ahead of the node's clock, so that nobody knows whether it "
-        f"is older than max_age, {limit:g} s; is use_sim_time right, are the hosts' clocks in step?"
+        f"its stamp is {-age:.2f} s ahead of the node's clock, so its age is unknown ({name} is "
+        f"{limit:g} s); check use_sim_time, and synchronise the clocks of the hosts"
     )
 
 

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from functools import wraps
 from typing import Any
 
-from builtin_interfaces.msg import Duration
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future as RosFuture
@@ -64,19 +63,19 @@ class Services:
 
     Args:
         node: offers them.
-        pipeline: gives the running pipeline, or None while the node is not active.
+        serving: gives the running pipeline; raises `Refused` where the node does not serve.
         enable: called with the new state; returns what to answer.
-        reload: loads the model anew; returns what to answer.
+        reload: loads the model again; returns what to answer.
     """
 
     def __init__(
         self,
         node: Node,
-        pipeline: Callable[[], Pipeline | None],
+        serving: Callable[[], Pipeline],
         enable: Callable[[bool], str],
         reload: Callable[[Wait], Awaitable[str]],
     ) -> None:
-        self.node, self._pipeline, self._enable, self._load = node, pipeline, enable, reload
+        self.node, self._serving, self._enable, self._load = node, serving, enable, reload
         self.taken = self.answered = 0
         # An answer may take as long as the networks; others must not wait for it.
         group = ReentrantCallbackGroup()
@@ -90,10 +89,10 @@ class Services:
 
     @answered
     async def _complete(self, request: Any, response: Any) -> Any:
-        pipeline = self._active()
+        pipeline = self._serving()
         ids = set(request.object_ids)
         if request.use_latest:
-            snapshot = self._latest(pipeline, request.max_age)
+            snapshot = self._latest(pipeline, request)
         else:
             rectified, scale = (
                 self.node.get_parameter(n).value for n in ("rectified", "depth_scale")
@@ -108,7 +107,7 @@ class Services:
             known = set(scene.graph.object_ids)
             if not ids <= known:
                 raise Refused(
-                    f"object_ids has {sorted(ids - known)} but the frame has {sorted(known)}"
+                    f"object_ids has {sorted(ids - known)}, but the frame has {sorted(known)}"
                 )
             response.objects = objects_message(scene, snapshot.header, ids or None)
             if not request.with_appearance:
@@ -122,7 +121,10 @@ class Services:
                 response.message = f"no boxes: the frame has no {' and no '.join(missing)}"
             if request.with_points:
                 if missing:
-                    raise Refused("with_points needs depth and a calibrated camera_info")
+                    raise Refused(
+                        f"no points: the frame has no {' and no '.join(missing)}; publish "
+                        "depth and a calibrated camera_info, or ask without with_points"
+                    )
                 response.points = to_points(frame, scene, snapshot.header, ids or None)
 
         await self._done(pipeline.ask(snapshot, paint, answer))
@@ -131,16 +133,16 @@ class Services:
 
     @answered
     async def _removal_order(self, request: Any, response: Any) -> Any:
-        pipeline = self._active()
+        pipeline = self._serving()
         if not 0 <= request.min_score <= 1:
-            raise Refused(f"min_score is {request.min_score:g}; it must lie in 0..1")
-        snapshot = self._latest(pipeline, request.max_age)
+            raise Refused(f"min_score is {request.min_score:g}; set it to a value in 0 .. 1")
+        snapshot = self._latest(pipeline, request)
 
         def answer(_: Frame, scene: CompletedScene) -> None:
             graph = scene.graph
             if request.target_id not in graph.object_ids:
                 raise Refused(
-                    f"target_id is {request.target_id} but the frame has {list(graph.object_ids)}"
+                    f"target_id is {request.target_id}, but the frame has {list(graph.object_ids)}"
                 )
             order = removal_order(graph, request.target_id, request.min_score)
             place = {object_id: n for n, object_id in enumerate(order)}
@@ -170,25 +172,21 @@ class Services:
         response.success = True
         return response
 
-    def _active(self) -> Pipeline:
-        pipeline = self._pipeline()
-        if pipeline is None:
-            name = self.node.get_fully_qualified_name()
-            raise Refused(
-                f"the node is not active; ros2 lifecycle set {name} activate, and before that "
-                "configure if it is unconfigured"
-            )
-        return pipeline
-
-    def _latest(self, pipeline: Pipeline, max_age: Duration) -> Snapshot:
+    def _latest(self, pipeline: Pipeline, request: Any) -> Snapshot:
+        """The latest frame, unless it is older than the request, or the node, allows."""
+        limit, name = request.max_age.sec + request.max_age.nanosec * 1e-9, "max_age"
+        if limit < 0:
+            raise Refused(f"max_age is {limit:g} s; it must not be negative")
+        if not limit:
+            limit, name = self.node.get_parameter("request_max_age").value, "request_max_age"
         snapshot = pipeline.latest
         if snapshot is None:
-            raise Refused("no frame yet: no image and instance_mask of the same stamp came in")
-        limit = max_age.sec + max_age.nanosec * 1e-9
-        if limit < 0:
-            raise Refused(f"max_age is {limit:g} s; it must not be negative, 0 = any age")
-        if problem := age_problem(pipeline.age(snapshot), limit):
-            raise Refused(f"the latest frame does not serve: {problem}")
+            raise Refused(
+                "no frame yet: no image and instance_mask with the same stamp were received"
+            )
+        if problem := age_problem(pipeline.age(snapshot), limit, name):
+            more = "; or set max_age in the request" if name == "request_max_age" else ""
+            raise Refused(f"the latest frame is not used: {problem}{more}")
         return snapshot
 
     async def _done(self, future: Future[Any]) -> Any:

@@ -17,6 +17,7 @@ from segan_ros.msg import OcclusionGraph  # noqa: E402
 
 PROGRAMS = Path(sys.prefix) / "lib" / "segan_ros"
 TIMEOUT = 20
+ANY_AGE = ("--max-age", "2147483647")
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_pick_next_says_what_is_free(start_node, robot, run_program):
     robot.wait(lambda: "occlusion_graph" in node.subscribed, "pick_next")
     robot.send(*image_and_mask())
     # The dummy model lets 3 hide 7 as well, with less certainty.
-    assert "free to pick: 7, partly covered (of 2 objects)" in program.stdout.readline()
+    assert "1 of 2 objects can be picked now: 7 (partly occluded)" in program.stdout.readline()
     program.send_signal(signal.SIGINT)
     assert program.wait(TIMEOUT) == 0
 
@@ -63,12 +64,14 @@ def test_what_is_on_top_asks_the_service(start_node, robot, run_program):
     robot.send(*image_and_mask())
     robot.wait(lambda: graphs, "a graph")
 
-    said, _ = run_program("what_is_on_top", "3").communicate(timeout=TIMEOUT)
-    assert said.startswith("before 3, lift in this order: 7\n  7 hides ")
-    sure = run_program("what_is_on_top", "7", "--min-score", "0.94")
+    said, _ = run_program("what_is_on_top", "3", *ANY_AGE).communicate(timeout=TIMEOUT)
+    assert said.startswith("lift before 3, in this order: 7\n  7 occludes ")
+    sure = run_program("what_is_on_top", "7", *ANY_AGE, "--min-score", "0.94")
     said, _ = sure.communicate(timeout=TIMEOUT)
-    assert said == "nothing must go before 7\n"
-    unknown = run_program("what_is_on_top", "5")
+    assert said == "7 can be lifted first\n"
+    old, _ = run_program("what_is_on_top", "3").communicate(timeout=TIMEOUT)
+    assert "request_max_age is 2 s" in old and "or set max_age in the request" in old
+    unknown = run_program("what_is_on_top", "5", *ANY_AGE)
     said, _ = unknown.communicate(timeout=TIMEOUT)
-    assert said == "target_id is 5 but the frame has [3, 7]\n"
+    assert said == "target_id is 5, but the frame has [3, 7]\n"
     assert unknown.returncode == 1

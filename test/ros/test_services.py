@@ -1,5 +1,7 @@
 """Services answer, and say why where they cannot; the node lives on."""
 
+import time
+
 import pytest
 
 pytest.importorskip("rclpy")
@@ -24,6 +26,10 @@ from segan_ros.srv import CompleteObjects, GetRemovalOrder
 pytestmark = pytest.mark.ros
 
 
+ANY = Duration(sec=2**31 - 1)
+"""The largest age that a request can allow."""
+
+
 def complete(robot, **request):
     return robot.ask(CompleteObjects, "/segan/complete", CompleteObjects.Request(**request))
 
@@ -34,14 +40,24 @@ def removal_order(robot, **request):
 
 @pytest.fixture
 def node(start_node):
-    return start_node()
+    return start_node(request_max_age=3600.0)
 
 
 @pytest.fixture
-def fed(node, robot):
+def stamp():
+    return time.time_ns()
+
+
+@pytest.fixture
+def fed(node, robot, stamp):
     """The node, with a frame that nobody listened to."""
-    robot.send(*image_and_mask(START))
-    robot.wait(lambda: node.tally().lost, "the frame")
+    return feed(node, robot, stamp)
+
+
+def feed(node, robot, stamp):
+    before = node.tally().lost
+    robot.send(*image_and_mask(stamp))
+    robot.wait(lambda: node.tally().lost > before, "the frame")
     return node
 
 
@@ -63,13 +79,13 @@ def test_images_of_a_request_are_completed(node, robot):
     assert answer.message == "no boxes: the frame has no depth and no calibrated camera_info"
 
 
-def test_latest_frame_is_completed_on_demand_though_nobody_listens(fed, robot):
+def test_latest_frame_is_completed_on_demand_though_nobody_listens(fed, robot, stamp):
     answer = complete(robot, use_latest=True)
     assert answer.success, answer.message
-    assert answer.objects.header.stamp.sec == START // SECOND
+    assert answer.objects.header.stamp.sec == stamp // SECOND
     answer = removal_order(robot, target_id=3)
     assert answer.success and list(answer.removal_order)[-1] == 3
-    assert answer.header == image_and_mask(START)[0].header
+    assert answer.header == image_and_mask(stamp)[0].header
 
 
 def test_removal_order_lists_occluders_first_and_the_edges_behind_it(fed, robot):
@@ -108,7 +124,7 @@ def test_removal_order_lists_occluders_first_and_the_edges_behind_it(fed, robot)
                 "labels": image_message(two_boxes()[1], "16UC1"),
                 "object_ids": [7, 9],
             },
-            "object_ids has [9] but the frame has [3, 7]",
+            "object_ids has [9], but the frame has [3, 7]",
         ),
     ],
 )
@@ -121,11 +137,11 @@ def test_request_that_cannot_be_answered_says_why(node, robot, request_, text):
 @pytest.mark.parametrize(
     "request_, text",
     [
-        ({"target_id": 5}, "target_id is 5 but the frame has [3, 7]"),
-        ({"target_id": 3, "min_score": 2.0}, "min_score is 2; it must lie in 0..1"),
+        ({"target_id": 5}, "target_id is 5, but the frame has [3, 7]"),
+        ({"target_id": 3, "min_score": 2.0}, "min_score is 2; set it to a value in 0 .. 1"),
         ({"target_id": 3, "min_score": float("nan")}, "min_score is nan"),
-        ({"target_id": 3, "max_age": Duration(sec=1)}, "s old, max_age is 1 s"),
-        ({"target_id": 3, "max_age": Duration(sec=-1)}, "it must not be negative"),
+        ({"target_id": 3, "max_age": Duration(nanosec=1)}, "s old, max_age is 1e-09 s"),
+        ({"target_id": 3, "max_age": Duration(sec=-1)}, "max_age is -1 s; it must not be negative"),
     ],
 )
 def test_order_that_cannot_be_given_says_why(fed, robot, request_, text):
@@ -134,10 +150,57 @@ def test_order_that_cannot_be_given_says_why(fed, robot, request_, text):
 
 
 def test_services_of_an_inactive_node_say_what_to_do(start_node, robot):
-    start_node(active=False)
-    for answer in (complete(robot, use_latest=True), removal_order(robot, target_id=3)):
+    node = start_node(active=False)
+    commands = ["ros2 lifecycle set /segan configure", "ros2 lifecycle set /segan activate"]
+    for state in ("unconfigured", "inactive"):
+        text = "; ".join([f"the node is {state}", *commands])
+        for answer in (complete(robot, use_latest=True), removal_order(robot, target_id=3)):
+            assert not answer.success and answer.message == text
+        node.do(node.node.trigger_configure)
+        del commands[0]
+
+
+def test_disabled_node_refuses_requests_and_says_what_to_do(fed, robot):
+    rgb, labels = two_boxes()
+    images = {"image": image_message(rgb, "rgb8"), "labels": image_message(labels, "16UC1")}
+    assert robot.ask(SetBool, "/segan/enable", SetBool.Request(data=False)).success
+    asked = (complete(robot, use_latest=True), complete(robot, **images))
+    for answer in (*asked, removal_order(robot, target_id=3)):
         assert not answer.success
-        assert "the node is not active; ros2 lifecycle set /segan activate" in answer.message
+        assert answer.message.startswith("the node is disabled; ros2 service call /segan/enable ")
+    assert robot.ask(SetBool, "/segan/enable", SetBool.Request(data=True)).success
+    assert removal_order(robot, target_id=3).success
+
+
+class TestAge:
+    """Frames that no request says an age for must be fresh."""
+
+    def test_old_frame_is_refused_unless_the_request_allows_it(self, start_node, robot):
+        feed(start_node(), robot, time.time_ns() - 60 * SECOND)
+        for ask in (
+            lambda **age: complete(robot, use_latest=True, **age),
+            lambda **age: removal_order(robot, target_id=3, **age),
+        ):
+            answer = ask()
+            assert not answer.success and "s old, request_max_age is 2 s" in answer.message
+            assert answer.message.endswith("; or set max_age in the request")
+            assert "s old, max_age is 1 s" in ask(max_age=Duration(sec=1)).message
+            assert ask(max_age=Duration(sec=600)).success
+            assert ask(max_age=ANY).success
+
+    def test_fresh_frame_needs_no_word_about_its_age(self, start_node, robot):
+        node = start_node()
+
+        def fresh():
+            feed(node, robot, time.time_ns())
+            return removal_order(robot, target_id=3).success
+
+        robot.wait(fresh, "an answer within two seconds of the frame")
+
+    def test_parameter_of_zero_accepts_any_age(self, start_node, robot):
+        feed(start_node(request_max_age=0.0), robot, START)
+        assert removal_order(robot, target_id=3).success
+        assert not removal_order(robot, target_id=3, max_age=Duration(sec=1)).success
 
 
 def test_error_in_a_request_is_an_answer(fed, robot):
@@ -189,7 +252,7 @@ def test_open_requests_are_answered_when_the_node_is_shut_down(fed, robot):
     assert futures[0].result().success
     assert "the node was deactivated" in futures[1].result().message
     assert fed.node.requests == (2, 2)
-    assert "the node is not active" in complete(robot, use_latest=True).message
+    assert "the node is finalized" in complete(robot, use_latest=True).message
 
 
 def test_poll_and_then_appearance_of_one_frame_segment_it_once(fed, robot):
@@ -211,10 +274,10 @@ def test_frame_from_the_future_is_not_called_fresh(fed, robot):
     """The clock stands at zero: nobody publishes it."""
     parameter = Parameter("use_sim_time", value=True)
     assert fed.do(lambda: fed.node.set_parameters([parameter]))[0].successful
-    answer = removal_order(robot, target_id=3, max_age=Duration(sec=1))
+    answer = removal_order(robot, target_id=3)
     assert not answer.success and "ahead of the node's clock" in answer.message
     assert "use_sim_time" in answer.message
-    assert removal_order(robot, target_id=3).success
+    assert removal_order(robot, target_id=3, max_age=ANY).success
 
 
 def test_published_score_is_reached_by_its_own_edge(fed, robot):
@@ -239,20 +302,13 @@ def test_camera_info_that_gives_no_boxes_is_a_remark(node, robot):
     assert "camera_info is for 1280x720 but the image is 80x60" in answer.message
 
 
-def test_camera_info_of_the_latest_frame_that_gives_no_boxes_is_a_remark(node, robot):
+def test_camera_info_of_the_latest_frame_that_gives_no_boxes_is_a_remark(node, robot, stamp):
     k = [50.0, 0, 40, 0, 50, 30, 0, 0, 1]
     robot.camera("camera_info", CameraInfo).publish(CameraInfo(width=1280, height=720, k=k))
     robot.wait(lambda: node.tally("camera_info").received, "camera_info")
-    robot.send(*image_and_mask(START))
-    robot.wait(lambda: node.tally().lost, "the frame")
+    feed(node, robot, stamp)
     answer = complete(robot, use_latest=True)
     assert answer.success and "camera_info is for 1280x720" in answer.message
-
-
-def test_latest_frame_must_not_be_too_old(fed, robot):
-    """The fixture's stamp is long past."""
-    answer = complete(robot, use_latest=True, max_age=Duration(sec=1))
-    assert not answer.success and "max_age is 1 s" in answer.message
 
 
 def test_disabled_node_drops_frames_until_it_is_enabled(node, robot):

@@ -99,7 +99,10 @@ def test_points_without_depth_are_refused_with_a_remedy(start_node, robot):
     asked.camera_info = CameraInfo()
     answer = robot.ask(CompleteObjects, "/segan/complete", asked)
     assert not answer.success
-    assert answer.message == "with_points needs depth and a calibrated camera_info"
+    text = (
+        "no points: the frame has no calibrated camera_info; publish depth and a calibrated camera_"
+    )
+    assert answer.message.startswith(text)
 
 
 def test_topics_carry_boxes_and_points_of_each_frame(start_node, robot, monkeypatch):

@@ -1,1 +1,1 @@
-"""Small programs to start from: what a grasp planner may do with the answers."""
+"""Small programs to start from: what a grasp planner can do with the outputs."""

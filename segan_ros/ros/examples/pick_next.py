@@ -1,4 +1,4 @@
-"""Prints, for every image, what can be picked next and where it is: `ros2 run segan_ros pick_next`.
+"""Logs, for every image, what can be picked next and where: `ros2 run segan_ros pick_next`.
 
 The graph and the boxes of one image carry the same header: they are matched by its stamp.
 """
@@ -15,7 +15,7 @@ from segan_ros.msg import OcclusionGraph, OrientedBoxArray
 
 
 class PickNext(Node):
-    """Listens to ``/segan/occlusion_graph`` and, where there is depth, to ``/segan/boxes``."""
+    """Subscribes to ``/segan/occlusion_graph`` and ``/segan/boxes``, which needs depth."""
 
     def __init__(self) -> None:
         super().__init__("pick_next")
@@ -25,20 +25,19 @@ class PickNext(Node):
 
     def _on_graph(self, graph: OcclusionGraph) -> None:
         self._graph = graph
-        # removal_order starts with layer 0. What an edge leads to there hides and is hidden.
+        # removal_order starts with layer 0. An occludee there is part of a cycle.
         front = graph.removal_order[: list(graph.layers).count(0)]
-        covered = {edge.occludee_id for edge in graph.edges}
-        ids = ", ".join(f"{i}, partly covered" if i in covered else str(i) for i in front)
-        self.get_logger().info(
-            f"free to pick: {ids or 'nothing'} (of {len(graph.object_ids)} objects)"
-        )
-        self._say_where()
+        occluded = {edge.occludee_id for edge in graph.edges}
+        ids = ", ".join(f"{i} (partly occluded)" if i in occluded else str(i) for i in front)
+        count = f"{len(front)} of {len(graph.object_ids)} objects can be picked now"
+        self.get_logger().info(f"{count}: {ids}" if ids else count)
+        self._log_where()
 
     def _on_boxes(self, boxes: OrientedBoxArray) -> None:
         self._boxes = boxes
-        self._say_where()
+        self._log_where()
 
-    def _say_where(self) -> None:
+    def _log_where(self) -> None:
         # Either may come first.
         if self._boxes.header != self._graph.header or not self._graph.removal_order:
             return
@@ -53,7 +52,7 @@ class PickNext(Node):
 
 
 def main() -> None:
-    """Print until Ctrl-C."""
+    """Log until Ctrl-C."""
     rclpy.init()
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(PickNext())

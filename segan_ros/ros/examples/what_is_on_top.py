@@ -1,4 +1,4 @@
-"""Says what must go before one object can be lifted: `ros2 run segan_ros what_is_on_top 7`."""
+"""Asks what to lift before one object can be lifted: `ros2 run segan_ros what_is_on_top 7`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 
 import rclpy
+from builtin_interfaces.msg import Duration
 from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
@@ -17,15 +18,25 @@ PATIENCE = 10.0
 
 
 def main() -> int:
-    """Ask once; 0 if there was an answer."""
-    parser = argparse.ArgumentParser(description="What must go before an object can be lifted.")
-    parser.add_argument("id", type=int, help="value of the object in the instance mask")
-    parser.add_argument("--min-score", type=float, default=0.0, help="ignore weaker edges, 0..1")
+    """Ask once; returns 0 if there was an answer."""
+    parser = argparse.ArgumentParser(description="What to lift before an object can be lifted.")
+    parser.add_argument("id", type=int, help="id of the object in the instance mask")
+    parser.add_argument(
+        "--min-score", type=float, default=0.0, help="ignore edges below this score, 0..1"
+    )
+    parser.add_argument(
+        "--max-age", type=int, default=0, help="use frames up to so many seconds old"
+    )
     args = parser.parse_args(remove_ros_args(sys.argv)[1:])
     rclpy.init()
     node = Node("what_is_on_top")
     try:
-        return ask(node, GetRemovalOrder.Request(target_id=args.id, min_score=args.min_score))
+        return ask(
+            node,
+            GetRemovalOrder.Request(
+                target_id=args.id, min_score=args.min_score, max_age=Duration(sec=args.max_age)
+            ),
+        )
     finally:
         rclpy.try_shutdown()
 
@@ -34,22 +45,23 @@ def ask(node: Node, request: GetRemovalOrder.Request) -> int:
     """Print the answer, or why there is none."""
     client: Client = node.create_client(GetRemovalOrder, "segan/removal_order")
     if not client.wait_for_service(PATIENCE):
-        print("no service segan/removal_order: is the node running?", file=sys.stderr)
+        remedy = "start the node: ros2 launch segan_ros segan.launch.py"
+        print(f"no service segan/removal_order; {remedy}", file=sys.stderr)
         return 1
     future = client.call_async(request)
     rclpy.spin_until_future_complete(node, future, timeout_sec=PATIENCE)
     answer = future.result()
     if answer is None or not answer.success:
-        print(answer.message if answer else "the node does not answer", file=sys.stderr)
+        print(answer.message if answer else f"no answer within {PATIENCE:g} s", file=sys.stderr)
         return 1
     *before, target = answer.removal_order
     if before:
-        print(f"before {target}, lift in this order:", *before)
+        print(f"lift before {target}, in this order:", *before)
     else:
-        print(f"nothing must go before {target}")
+        print(f"{target} can be lifted first")
     for edge in answer.edges:
         print(
-            f"  {edge.occluder_id} hides {edge.overlap_ratio:.0%} of {edge.occludee_id}"
+            f"  {edge.occluder_id} occludes {edge.overlap_ratio:.0%} of {edge.occludee_id}"
             f" (score {edge.score:.2f})"
         )
     return 0
