@@ -273,26 +273,38 @@ def test_planes_are_near_the_mean_over_the_area_of_their_pixels(side, plane):
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 3, (8, 9)).astype(np.int32)
     labels = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_NEAREST)
-    rgb = cv2.resize(rng.integers(0, 256, (8, 9, 3), np.uint8), (side, side))
+    rgb = rng.integers(0, 256, (side, side, 3), np.uint8)  # what is sampled too thinly shows
     (*given,) = input_planes(rgb, labels, 2, (96, 96), [plane])
     masks = {"visible": labels == 2, "others": (labels > 0) & (labels != 2)}
     exact = rgb / 255 if plane == "rgb" else masks[plane].astype(float)
     way = cv2.INTER_AREA if side > 96 else cv2.INTER_LINEAR
     exact = cv2.resize(exact, (96, 96), interpolation=way).reshape(96, 96, -1).transpose(2, 0, 1)
-    difference = np.abs(np.stack(given) - exact)
-    assert difference.mean() < 0.01
-    assert np.quantile(difference, 0.9) < 0.03
+    assert np.abs(np.stack(given) - exact).mean() < (0.05 if plane == "rgb" else 0.01)
 
 
-def test_what_is_faint_far_away_does_not_change_the_mask(model, monkeypatch):
-    """The whole mask is the same whether all of the view is looked at, or where it is likely."""
-    frame = frame_of(many_objects())
-    some = SceneCompleter(model).segment(frame)
-    monkeypatch.setattr("segan_ros.completion.FAINT", -1.0)
-    for item, other in zip(some.objects, SceneCompleter(model).segment(frame).objects, strict=True):
-        assert item.box == other.box
-        np.testing.assert_array_equal(item.amodal, other.amodal)
-        assert item.score == pytest.approx(other.score, abs=0.01)
+class Seer(Model):
+    """Answers 0.9 in a square at the lower right end of every view, next to nothing elsewhere."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+    def segment(self, planes, boxes):
+        answers = np.full_like(planes[:, :1], 0.001)
+        answers[..., -8:-2, -8:-2] = 0.9
+        return answers
+
+
+def test_whole_masks_reach_as_far_as_the_segmentor_says(model):
+    labels = np.zeros((200, 200), np.int32)
+    labels[90:110, 90:110] = 1
+    completer = SceneCompleter(Seer(model.spec), Settings(occluders="any"))
+    item = completer.segment(frame_of(labels)).object(1)
+    roi = model.spec.segmentor.roi.around((90, 90, 110, 110), labels.shape)
+    side = roi[2] - roi[0]
+    pixel = side / model.spec.segmentor.size[0]
+    assert item.box[2:] == pytest.approx((roi[2] - 2 * pixel,) * 2, abs=1)
+    expected = 36 * pixel**2
+    assert np.count_nonzero(item.invisible) == pytest.approx(expected, rel=0.4)
 
 
 def test_borders_are_where_a_label_meets_another():
