@@ -38,23 +38,26 @@ class Robot:
     Args:
         frame: what the camera sees.
         check: called all the time; raises when waiting has become pointless.
+        namespace: of the node to ask, ending in a slash; with one, there is no echo.
     """
 
-    def __init__(self, frame: Frame, check: Callable[[], None]) -> None:
-        self._check = check
+    def __init__(self, frame: Frame, check: Callable[[], None], namespace: str = "") -> None:
+        self._check, self._namespace = check, namespace
         self.delays: dict[str, dict[int, float]] = {GRAPH: {}, OBJECTS: {}, ECHO: {}}
         """Kind of answer -> stamp of the image -> seconds from stamp to receipt."""
         self._status = DiagnosticStatus()
         # Serialised once, as a camera driver has them ready: its own cost is not ours.
         self._image = serialize_message(_message(frame.rgb, "rgb8"))
         self._mask = serialize_message(_message(frame.labels.astype(np.uint16), "16UC1"))
-        rclpy.init()
-        self._node = Node("robot")
+        if not rclpy.ok():
+            rclpy.init()
+        self._node = Node("robot", namespace=namespace.rstrip("/") or None)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         self._publishers = {
             topic: self._node.create_publisher(Image, topic, CAMERA)
             for topic in ("image", "instance_mask", "echo/in")
+            if not (namespace and topic == "echo/in")
         }
         self._subscriptions = [
             self._node.create_subscription(kind, topic, self._taker(name), ANSWERS)
@@ -63,6 +66,7 @@ class Robot:
                 (OBJECTS, AmodalObjectArray, "segan/objects"),
                 (ECHO, Image, "echo/out"),
             )
+            if not (namespace and name == ECHO)
         ]
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
@@ -137,7 +141,7 @@ class Robot:
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name.startswith("segan"):
+            if status.name.startswith(f"{self._namespace}segan"):
                 self._status = status
 
 

@@ -54,3 +54,41 @@ def test_quick_benchmark_measures_node_and_echo(dummy_model, tmp_path):
         assert case["echo"][0] > 0 and case["memory"] > 0
         assert case["counts"]["in"] == case["counts"]["out"] + case["counts"]["dropped"]
     assert document["flood"]["counts"]["in"] > 0
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+def test_two_revisions_are_asked_in_turns(dummy_model, tmp_path):
+    pytest.importorskip("rclpy")
+    git = ["git", "-C", BENCHMARK.parent, "rev-parse", "HEAD"]
+    if subprocess.run(git, capture_output=True, check=False).returncode:
+        pytest.skip("no git checkout")
+    options = ["--quick", "--frames", "2", "--model", str(dummy_model), "--provider", "cpu"]
+    result = subprocess.run(
+        [
+            *(sys.executable, BENCHMARK / "live.py", *options),
+            *("--against", "HEAD", "--json", tmp_path / "all.json"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "| VGA, 10, painted" in result.stdout and "answered of 30/s" in result.stdout
+    for case in json.loads((tmp_path / "all.json").read_text())["cases"]:
+        for side in (case["now"], case["before"]):
+            assert 0 < side["graph"] <= side["objects"]
+            assert side["memory"] > 0 and 0 < side["rate"] <= 31
+
+
+def test_an_unknown_revision_is_named():
+    result = subprocess.run(
+        [sys.executable, BENCHMARK / "live.py", "--quick", "--against", "no-such-revision"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "--against no-such-revision" in result.stderr

@@ -1,0 +1,159 @@
+"""This node and that of an earlier revision: the same frames, in turns, on one machine."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from processes import cost_of
+from robot import GRAPH, OBJECTS, Robot
+
+from segan_ros.drawing.tables import markdown_table
+from segan_ros.frame import Frame
+from segan_ros.replay.node_process import NodeError, NodeProcess, live_environment
+
+ROOT = Path(__file__).resolve().parents[1]
+NOW, BEFORE = "now", "before"
+
+START, WARM_UP, REST = 90.0, 5, 0.03
+"""Seconds that a node may take to load its model; frames before the measured ones; seconds between
+two turns, in which the networks' threads come to rest."""
+
+CAMERA_RATE, CAMERA_SECONDS = 30.0, 5.0
+"""Of the camera that both nodes then listen to, one after the other."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one node did. Milliseconds: medians from the image's stamp to receipt, and CPU time of a
+    frame; resident MiB; frames per second answered of a 30 Hz camera."""
+
+    graph: float
+    objects: float
+    cpu: float
+    memory: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both nodes on the same frames."""
+
+    now: Side
+    before: Side
+
+
+@contextmanager
+def checkout(revision: str) -> Iterator[Path]:
+    """The files of `revision`, in a folder that goes away.
+
+    Raises:
+        ValueError: there is no such revision.
+    """
+    command = ["git", "-C", str(ROOT), "archive", revision]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        raise ValueError(f"--against {revision}: {done.stderr.decode().strip()}")
+    with TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+def compared(frame: Frame, parameters: dict[str, str], tree: Path, frames: int) -> Pair:
+    """Ask both nodes in turns, one frame at a time; then at the rate of a camera, one by one.
+
+    Args:
+        frame: what the camera sees.
+        parameters: of both nodes.
+        tree: files of the earlier revision.
+        frames: of each node, one at a time.
+    """
+    with ExitStack() as stack:
+        os.environ.update(stack.enter_context(live_environment()))
+        scratch = Path(stack.enter_context(TemporaryDirectory()))
+        robots, pids = {}, {}
+        for name, source in ((NOW, ROOT), (BEFORE, tree)):
+            with _import_from(source):
+                process = NodeProcess(parameters, {"__ns": f"/{name}"}, scratch / name)
+                node = stack.enter_context(process)
+            robots[name] = stack.enter_context(Robot(frame, node.check, f"{name}/"))
+            pids[name] = node.pid
+            if problem := robots[name].wait_for_others(START):
+                raise node.error(f"{name}: {problem}")
+        cpu = dict.fromkeys(robots, 0.0)
+        for turn in range(WARM_UP + frames):
+            for name, robot in robots.items():
+                if turn == WARM_UP:
+                    for delays in robot.delays.values():
+                        delays.clear()
+                    cpu[name] = 0.0
+                before = cost_of(pids[name]).cpu
+                robot.wait(robot.send(), GRAPH, OBJECTS)
+                cpu[name] += cost_of(pids[name]).cpu - before
+                robot.spin(REST)
+        sides = {}
+        for name, robot in robots.items():
+            graph, objects = (_median(robot, kind) for kind in (GRAPH, OBJECTS))
+            memory = cost_of(pids[name]).memory
+            sides[name] = Side(graph, objects, 1e3 * cpu[name] / frames, memory, _rate(robot))
+    return Pair(**sides)
+
+
+def comparison(pairs: list[tuple[str, Pair]]) -> str:
+    """A table: each figure of both nodes, and now over before."""
+    columns = {
+        "stamp to graph, ms": "graph",
+        "stamp to objects, ms": "objects",
+        "CPU per frame, ms": "cpu",
+        "MiB": "memory",
+        f"answered of {CAMERA_RATE:g}/s": "rate",
+    }
+    rows = []
+    for case, pair in pairs:
+        cells = [case]
+        for field in columns.values():
+            now, before = getattr(pair.now, field), getattr(pair.before, field)
+            cells.append(f"{now:.1f} / {before:.1f} = {now / before:.2f}")
+        rows.append(cells)
+    return markdown_table(("now / before", *columns), rows)
+
+
+@contextmanager
+def _import_from(folder: Path) -> Iterator[None]:
+    """Processes that are started import the package from `folder`."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), before]))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def _median(robot: Robot, kind: str) -> float:
+    delays = robot.delays[kind]
+    if not delays:
+        raise NodeError(f"no {kind} came; is the machine too busy?")
+    return float(1e3 * np.median(list(delays.values())))
+
+
+def _rate(robot: Robot) -> float:
+    """Frames per second that are answered with objects, of a camera faster than that."""
+    robot.delays[OBJECTS].clear()
+    begin = time.monotonic()
+    for number in range(int(CAMERA_SECONDS * CAMERA_RATE)):
+        robot.spin(begin + number / CAMERA_RATE - time.monotonic())
+        robot.send()
+    answered = len(robot.delays[OBJECTS])
+    return answered / (time.monotonic() - begin)
