@@ -25,9 +25,10 @@ from segan_ros.replay.run import NO_ANSWER, Answer, Replay, Wanted
 from segan_ros.replay.truth import open_truth
 from segan_ros.resources import resource_path
 from segan_ros.runtime.model import model_folder
+from segan_ros.storage.bag import Bag
 from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import Topics
-from segan_ros.storage.bags import Bag, open_bag
+from segan_ros.storage.bags import open_bag
 from segan_ros.storage.output import check_output, no_empty_folder, write_json
 
 DEMO = ("demo/tabletop.mcap", "demo/tabletop")

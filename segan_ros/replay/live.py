@@ -16,8 +16,9 @@ from segan_ros.progress import Progress
 from segan_ros.replay.node_process import NodeProcess, live_environment
 from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.runtime.model import Model
+from segan_ros.storage.bag import Bag
+from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import INPUTS
-from segan_ros.storage.bags import Bag, BagFrame
 
 if TYPE_CHECKING:
     from segan_ros.ros.player import Player

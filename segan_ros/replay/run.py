@@ -35,8 +35,8 @@ from segan_ros.scoring.label_free import Moment, step
 from segan_ros.scoring.metrics import NAN, SceneScore, score_edges, score_scene
 from segan_ros.scoring.predicted import without_lost
 from segan_ros.scoring.references import convex_hulls, input_masks, true_masks
+from segan_ros.storage.bag import Bag
 from segan_ros.storage.bag_frame import BagFrame, Truth
-from segan_ros.storage.bags import Bag
 
 NO_ANSWER = "no answer"
 

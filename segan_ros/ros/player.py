@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.ros.segmenters import message_class
-from segan_ros.storage.bags import RawMessage
+from segan_ros.storage.bag import RawMessage
 
 CLASSES = {
     "image": Image,

@@ -16,7 +16,8 @@ from segan_ros.messages import frames as messages_frames
 from segan_ros.replay import live
 from segan_ros.replay.run import Replay, Wanted
 from segan_ros.runtime.model import Model
-from segan_ros.storage.bags import Bag, open_bag
+from segan_ros.storage.bag import Bag
+from segan_ros.storage.bags import open_bag
 from segan_ros.storage.scene_writer import write_scene
 
 pytest.importorskip("onnx")

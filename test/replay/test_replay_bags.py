@@ -24,8 +24,10 @@ from small_bag import (
 from segan_ros.frame import Frame
 from segan_ros.messages import frames as reading
 from segan_ros.replay.truth import open_truth
+from segan_ros.storage.bag import BagError
+from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import Topics
-from segan_ros.storage.bags import BagError, BagFrame, open_bag
+from segan_ros.storage.bags import open_bag
 from segan_ros.storage.scene_writer import write_scene
 from segan_ros.truth import LabelledScene, TrueObject
 

@@ -25,8 +25,10 @@ from small_bag import (
 from segan_ros.messages.answers import to_scene, to_true_labels, to_truth
 from segan_ros.messages.frames import to_frame
 from segan_ros.messages.stamps import serialised_stamp
+from segan_ros.storage.bag import BagError
+from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import Topics
-from segan_ros.storage.bags import BagError, BagFrame, open_bag
+from segan_ros.storage.bags import open_bag
 
 HEADER = header_of(START)
 

@@ -11,7 +11,8 @@ from mcap_writer import messages_of, write_mcap
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 from small_bag import PERIOD, START, Contents, write_bag
 
-from segan_ros.storage.bags import BagError, open_bag
+from segan_ros.storage.bag import BagError
+from segan_ros.storage.bags import open_bag
 
 STAMPS = [START + i * PERIOD for i in range(3)]
 
