@@ -27,7 +27,7 @@ def read_frame(
     *,
     depth_scale: float = MILLIMETRE,
 ) -> Frame:
-    """Read a picture, its label image (8 or 16 bit) and its depth; see `read_depth`.
+    """Read a photo, its label image and its depth; see `read_photo`, `read_labels`, `read_depth`.
 
     Raises:
         FileNotFoundError, ValueError: as the files deserve, naming the file.

@@ -358,7 +358,7 @@ def test_damaged_file_of_the_cache_is_said_clearly(listed, of):
 
 def test_sheet_must_be_a_picture(listed, capsys):
     assert assets(listed("box"), "--sheet", "sheet") == 2
-    assert "--sheet is sheet; give a file that ends in .png or .jpg" in capsys.readouterr().err
+    assert "--sheet is sheet; its name must end in .png or .jpg" in capsys.readouterr().err
 
 
 def test_object_lost_from_the_cache_is_said_clearly(listed):
