@@ -21,9 +21,9 @@ from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
-from segan_ros.ros.parameters import to_reading
 from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.segmenters import message_class
+from segan_ros.ros.settings import to_reading
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.stream_monitor import Loss, Silence
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer

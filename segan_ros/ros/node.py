@@ -20,7 +20,7 @@ from segan_ros.ros.outputs import Outputs
 from segan_ros.ros.pipeline import Pipeline
 from segan_ros.ros.qos import unused_overrides
 from segan_ros.ros.report import Report
-from segan_ros.ros.services import Refused, Services, Wait
+from segan_ros.ros.services import Refused, Services, Wait, not_serving
 from segan_ros.ros.synchronizer import STREAMS
 from segan_ros.ros.throttled_log import ThrottledLog
 from segan_ros.ros.transitions import SUCCESS, transition
@@ -213,14 +213,8 @@ class SeganNode(LifecycleNode):
         Raises:
             Refused: the node is not active, or disabled.
         """
-        name = self.get_fully_qualified_name()
-        if self._pipeline is None:
-            steps = {"unconfigured": ("configure", "activate"), "inactive": ("activate",)}
-            commands = [f"ros2 lifecycle set {name} {s}" for s in steps.get(self.state, ())]
-            raise Refused("; ".join([f"the node is {self.state}", *commands]))
-        if not self._enabled:
-            call = f"ros2 service call {name}/enable std_srvs/srv/SetBool '{{data: true}}'"
-            raise Refused(f"the node is disabled; {call}")
+        if self._pipeline is None or not self._enabled:
+            raise not_serving(self.get_fully_qualified_name(), self.state)
         return self._pipeline
 
     async def _reload(self, wait: Wait) -> str:

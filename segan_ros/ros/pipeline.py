@@ -17,7 +17,7 @@ from segan_ros.ros.answers import Completion, Paint
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.outputs import BEFORE_PAINTING, Outputs
-from segan_ros.ros.parameters import to_settings
+from segan_ros.ros.settings import to_settings
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.synchronizer import IMAGE
 from segan_ros.ros.worker import Worker

@@ -35,6 +35,21 @@ class Refused(ValueError):
     """The request cannot be answered; the message says why."""
 
 
+def not_serving(node: str, state: str) -> Refused:
+    """Why requests are not answered, and how to go on.
+
+    Args:
+        node: full name.
+        state: label of its lifecycle state; an active node was disabled.
+    """
+    if state == "active":
+        call = f"ros2 service call {node}/enable std_srvs/srv/SetBool '{{data: true}}'"
+        return Refused(f"the node is disabled; {call}")
+    steps = {"unconfigured": ("configure", "activate"), "inactive": ("activate",)}
+    commands = [f"ros2 lifecycle set {node} {step}" for step in steps.get(state, ())]
+    return Refused("; ".join([f"the node is {state}", *commands]))
+
+
 def answered(callback: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Turn every error of a service into an answer."""
 

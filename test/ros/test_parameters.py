@@ -9,7 +9,8 @@ import yaml
 
 from segan_ros.completion import Settings
 from segan_ros.ros.parameter import START
-from segan_ros.ros.parameters import BY_NAME, PARAMETERS, to_settings
+from segan_ros.ros.parameters import BY_NAME, PARAMETERS
+from segan_ros.ros.settings import to_settings
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {p.name: p.default for p in PARAMETERS}
