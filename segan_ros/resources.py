@@ -15,7 +15,7 @@ def resource_path(name: str) -> Path:
     """
     path = _root() / name
     if not path.exists():
-        raise FileNotFoundError(f"{name} does not belong to this installation ({_root()})")
+        raise FileNotFoundError(f"{name} is not part of this installation ({_root()})")
     return path
 
 

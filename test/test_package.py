@@ -93,7 +93,7 @@ def test_checkout_finds_its_own_files():
 
 
 def test_unknown_resource_is_named():
-    with pytest.raises(FileNotFoundError, match="models/none does not belong"):
+    with pytest.raises(FileNotFoundError, match="models/none is not part"):
         resource_path("models/none")
 
 

@@ -62,4 +62,4 @@ class EngineBuild:
         except Exception as error:
             self._failure = "stopped" if self._stopped else str(error) or repr(error)
             if not self._stopped:
-                LOG.error("the engines cannot be used: %s", self._failure)
+                LOG.error("cannot use the engines: %s", self._failure)

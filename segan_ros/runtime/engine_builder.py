@@ -73,7 +73,7 @@ def run_builder(
         lines = said.read().decode(errors="replace").strip().splitlines()
     if code < 0:
         name = signal.Signals(-code).name
-        raise EngineError(f"the builder was ended by {name}; is there too little memory?")
+        raise EngineError(f"the engine builder was killed by {name}; is the machine out of memory?")
     if code:
         raise EngineError(first_line(lines[-1]) if lines else f"the builder ended with {code}")
 
@@ -93,7 +93,7 @@ def _builder(order: dict[str, Any]) -> None:
     # Whoever kills the node must not leave a builder behind that holds the GPU for minutes.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != order["parent"]:  # it ended before that
-        raise ValueError("whoever wanted this engine is gone")
+        raise ValueError("the process that asked for this engine has ended")
     inputs = {name: tuple(shape) for name, shape in order["inputs"].items()}
     network = Network(Path(order["path"]), inputs)
     session = open_session(network, order["provider"], order["options"], order["threads"])
@@ -101,7 +101,7 @@ def _builder(order: dict[str, Any]) -> None:
         answers = session.run(None, network.zeros(count))
         if not all(np.isfinite(answer).all() for answer in answers):
             raise ValueError(
-                f"the engine of {network.path} answers a black picture with NaN or inf; choose "
+                f"the engine of {network.path} returns NaN or inf for a black image; choose "
                 "precision fp32"
             )
 

@@ -68,7 +68,7 @@ class Engines:
             problem = _problem(folder, key)
             if problem is None:
                 return folder
-            LOG.warning("%s is built again: %s", folder, problem)
+            LOG.warning("rebuilding %s: %s", folder, problem)
             shutil.rmtree(folder, ignore_errors=True)
         return None
 
@@ -151,11 +151,11 @@ class Engines:
             if free < room:
                 raise OSError(f"{free / 1e6:.0f} MB are free, {room / 1e6:.0f} MB are needed")
             if (self.folder / name).is_dir() and (problem := _problem(self.folder / name, key)):
-                raise OSError(f"{name} is of no use ({problem}) but cannot be deleted")
+                raise OSError(f"{name} is unusable ({problem}) but cannot be deleted")
         except OSError as error:
             LOG.warning(
-                "engine_cache %s cannot be used: %s. Engines will be built again at the next "
-                "start: free space, make it writable or set another folder",
+                "cannot use engine_cache %s: %s. Engines will be rebuilt at the next start; free "
+                "space, make the folder writable or set another one",
                 self.folder,
                 error,
             )
@@ -193,10 +193,10 @@ def _problem(folder: Path, key: dict[str, Any]) -> str | None:
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
         if manifest["key"] != key:
-            return "it was built for something else"
+            return "it was built for another network, GPU or version"
         for name, fingerprint in manifest["files"].items():
             if _fingerprint(folder / name) != fingerprint:
-                return f"{name} has changed since"
+                return f"{name} was modified"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -244,11 +244,13 @@ class Model:
             except UnavailableError:
                 raise
             except ProviderError as error:
-                LOG.warning("the engines are built again: %s", error)
+                LOG.warning("rebuilding the engines: %s", error)
         if self._engines.background:
             return None
         if not named:
-            raise ProviderError("its engines are not built yet; naming the provider builds them")
+            raise ProviderError(
+                f"its engines are not built yet; set provider to {provider} to build them"
+            )
         self._build_engines()
         return self._open(provider)
 
@@ -309,11 +311,9 @@ class Model:
                 shape = self._run(running.segmentor, segmentor.zeros(count))
                 colours = self._run(running.painter, painter.zeros(count))
         except Exception as error:  # those of ONNX Runtime have no class in common
-            raise failure(error, "it loads but does not run: ") from None
+            raise failure(error, "it loads but inference fails: ") from None
         if not (np.isfinite(shape).all() and np.isfinite(colours).all()):
-            raise ProviderError(
-                f"{self.folder}: its networks answer a black picture with NaN or inf"
-            )
+            raise ProviderError(f"{self.folder}: its networks return NaN or inf for a black image")
         if shape.ndim != 4 or shape.shape[1] not in (1, 2):
             raise ModelError(
                 f"{segmentor.path}: its output must be (N, 1 or 2, P, P), got {shape.shape}"

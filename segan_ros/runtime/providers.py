@@ -103,8 +103,8 @@ def require(provider: str) -> None:
     if PROVIDERS[provider] not in available:
         have = [k for k, v in PROVIDERS.items() if v in available]
         raise ProviderError(
-            f"this onnxruntime ({ort.__version__}) was built without it, it has "
-            f"{', '.join(have)}; docs/gpu.md says which package brings it"
+            f"not in this onnxruntime ({ort.__version__}), which has {', '.join(have)}; "
+            "docs/gpu.md lists the packages"
         )
     if provider in NVIDIA:
         if gpu() is None:

@@ -85,7 +85,7 @@ def test_cache_that_cannot_be_written_costs_no_frame(start_node, robot, model, m
     monkeypatch.setattr("segan_ros.ros.loader.Engines", cache)
     node = start_node(model=str(model), provider="openvino", engine_cache=place)
     robot.wait(lambda: node.node.report().engine == "ready", "the engines")
-    assert f"engine_cache {place} cannot be used" in caplog.text
+    assert f"cannot use engine_cache {place}" in caplog.text
     (graphs,) = listen(robot, node, "occlusion_graph")
     robot.send(*image_and_mask())
     robot.wait(lambda: graphs, "a graph")
