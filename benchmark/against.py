@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -30,6 +32,31 @@ two turns, in which the networks' threads come to rest."""
 
 CAMERA_RATE, CAMERA_SECONDS = 30.0, 5.0
 """Of the camera that both nodes then listen to, one after the other."""
+
+
+RUN = """
+import sys
+sys.path.insert(0, {folder!r})
+import {module} as program
+assert program.__file__.startswith({folder!r}), program.__file__
+sys.exit(program.main())
+"""
+"""The node of the package in a folder, whatever is installed."""
+
+
+class _NodeOf(NodeProcess):
+    """The node whose package lies in `folder`."""
+
+    def __init__(
+        self, folder: Path, parameters: dict[str, str], remappings: dict[str, str], log: Path
+    ) -> None:
+        super().__init__(parameters, remappings, log)
+        built = (folder / "CMakeLists.txt").read_text()
+        found = re.search(r"install_executable\(segan_node ([\w.]+)\)", built)
+        if found is None:
+            raise NodeError(f"{folder}: CMakeLists.txt names no segan_node")
+        code = RUN.format(folder=str(folder), module=found[1])
+        self._command[:1] = [sys.executable, "-c", code]
 
 
 @dataclass(frozen=True)
@@ -82,9 +109,8 @@ def compared(frame: Frame, parameters: dict[str, str], tree: Path, frames: int) 
         scratch = Path(stack.enter_context(TemporaryDirectory()))
         robots, pids = {}, {}
         for name, source in ((NOW, ROOT), (BEFORE, tree)):
-            with _import_from(source):
-                process = NodeProcess(parameters, {"__ns": f"/{name}"}, scratch / name)
-                node = stack.enter_context(process)
+            process = _NodeOf(source, parameters, {"__ns": f"/{name}"}, scratch / name)
+            node = stack.enter_context(process)
             robots[name] = stack.enter_context(Robot(frame, node.check, f"{name}/"))
             pids[name] = node.pid
             if problem := robots[name].wait_for_others(START):
@@ -125,20 +151,6 @@ def comparison(pairs: list[tuple[str, Pair]]) -> str:
             cells.append(f"{now:.1f} / {before:.1f} = {now / before:.2f}")
         rows.append(cells)
     return markdown_table(("now / before", *columns), rows)
-
-
-@contextmanager
-def _import_from(folder: Path) -> Iterator[None]:
-    """Processes that are started import the package from `folder`."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), before]))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
 
 
 def _median(robot: Robot, kind: str) -> float:
