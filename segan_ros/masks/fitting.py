@@ -119,6 +119,7 @@ def fit(
     part = clip(room, (labels.shape[0], labels.shape[1]))
     seen, picture = crop(labels, part), crop(rgb, part)
     numbers = _numbered(seen, boxes)
+    given = numbers.copy()
     inside = [translate(box, -part[0], -part[1]) for box in boxes.values()]
     specks = _remove_specks(numbers, inside)
     habit = habit_of(numbers, picture, settings.gap_width)
@@ -127,9 +128,10 @@ def fit(
         filled = fill(numbers, habit, picture, None if depth is None else crop(depth, part))
     if specks or filled:
         labels = labels.copy()
-        # Unlabelled values below 0 stay.
-        ids = np.array([0, *boxes], np.int32).take(numbers)
-        np.copyto(crop(labels, part), ids, where=(ids > 0) | (seen > 0))
+        # Few pixels change: the others are not touched.
+        changed = np.flatnonzero(numbers != given)
+        y, x = np.divmod(changed, numbers.shape[1])
+        crop(labels, part)[y, x] = np.array([0, *boxes], np.int32)[numbers.reshape(-1)[changed]]
         boxes = boxes_of(labels)
     return FittedMasks(labels, boxes, habit, filled, specks, void)
 
