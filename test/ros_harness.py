@@ -239,13 +239,3 @@ class Gate:
         if self.error is not None:
             raise self.error
         return self._network(*inputs)
-
-
-def open_when_told_to_stop(stopping: Event, event: Event) -> None:
-    """Set `event` once `stopping`, of a pipeline or a worker, is set, not before."""
-
-    def wait() -> None:
-        stopping.wait(TIMEOUT)
-        event.set()
-
-    Thread(target=wait).start()

@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("rclpy")
 from lifecycle_msgs.srv import ChangeState, GetState
-from ros_harness import SECOND, START, Gate, image_and_mask, listen, open_when_told_to_stop
+from ros_harness import SECOND, START, Gate, image_and_mask, listen
 from sensor_msgs.msg import CameraInfo
+from stopping import open_when_told_to_stop
 
 from segan_ros.ros.interface import OUTPUTS
 

@@ -10,7 +10,6 @@ import yaml
 from segan_ros.completion import Settings
 from segan_ros.ros.parameter import START
 from segan_ros.ros.parameters import BY_NAME, PARAMETERS
-from segan_ros.ros.settings import to_settings
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {p.name: p.default for p in PARAMETERS}
@@ -32,8 +31,14 @@ def test_config_says_of_each_parameter_what_its_declaration_says():
         assert comments[p.name] == f"{p.text} {facts}; changes: {p.changes}"
 
 
-def test_defaults_are_accepted_and_are_those_of_the_method():
+def test_defaults_are_accepted():
     assert [p.problem(p.default) for p in PARAMETERS] == [None] * len(PARAMETERS)
+
+
+@pytest.mark.ros
+def test_defaults_are_those_of_the_method():
+    from segan_ros.ros.settings import to_settings
+
     assert to_settings(DEFAULTS) == Settings()
 
 
@@ -78,6 +83,8 @@ class TestOnANode:
             )
 
     def test_one_void_value_is_a_list_of_one(self, start_node):
+        from segan_ros.ros.settings import to_settings
+
         node = start_node(active=False)
         assert self.set(node, ignore_ids=255).successful
         assert node.node.parameters["ignore_ids"] == [255]

@@ -15,11 +15,11 @@ from ros_harness import (
     image_and_mask,
     image_message,
     listen,
-    open_when_told_to_stop,
     two_boxes,
 )
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool
+from stopping import open_when_told_to_stop
 
 from segan_ros.srv import CompleteObjects, GetRemovalOrder
 

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from ros_harness import open_when_told_to_stop
+from stopping import open_when_told_to_stop
 
 from segan_ros.ros.worker import MAX_CALLS, Worker, WorkerStopped
 
