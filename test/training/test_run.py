@@ -439,6 +439,7 @@ def test_run_goes_on_as_the_message_after_a_loss_that_is_not_finite_says(config)
         train(replace(config, bf16=True))
 
 
+@pytest.mark.slow
 def test_network_of_a_run_that_is_not_finished_says_so(config, tmp_path, capsys):
     def exported(until):
         checkpoint = train(config, until=until)
