@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from transforms3d.quaternions import mat2quat
 
 from segan_ros.messages.encodings import layout
 from segan_ros.messages.images import decode
@@ -102,5 +101,7 @@ def quaternion_by_transforms3d(
     rotation: NDArray[np.float64],
 ) -> tuple[float, float, float, float]:
     """What `quaternion` gives without tf_transformations."""
+    from transforms3d.quaternions import mat2quat
+
     w, x, y, z = mat2quat(rotation)
     return float(x), float(y), float(z), float(w)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from sensor_msgs.msg import Image
-
 from segan_ros.masks.layering import Choice
+from segan_ros.messages.kinds import IMAGE
 from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 
 PACKAGES = {
@@ -33,9 +32,8 @@ def message_class(values: Any) -> type[Any]:
         SegmenterError: its package is not installed, or it has no such message.
     """
     segmenter = values["segmenter"]
-    if segmenter == LABEL_IMAGE:
-        return Image
-    kind = SEGMENTERS[segmenter].type or values["segmenter_type"]
+    labels = segmenter == LABEL_IMAGE
+    kind = IMAGE if labels else SEGMENTERS[segmenter].type or values["segmenter_type"]
     package, _, rest = kind.partition("/")
     name = rest.removeprefix("msg/")
     if not (package.isidentifier() and name.isidentifier()):

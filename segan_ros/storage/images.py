@@ -63,7 +63,7 @@ def decoded(path: str | Path | PackedFile, content: bytes, flags: int) -> NDArra
 def _refuse_cut_short(path: str | Path | PackedFile, content: bytes) -> None:
     """OpenCV leaves what is missing of a picture black or grey, without a word."""
     if not is_whole(content):
-        raise ValueError(f"{path}: damaged or cut short; copy or save it again")
+        raise ValueError(f"{path}: damaged or truncated; copy or save it again")
 
 
 def write_image(path: Path, image: NDArray[Any]) -> None:

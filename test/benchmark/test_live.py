@@ -82,6 +82,7 @@ def test_two_revisions_are_asked_in_turns(dummy_model, tmp_path):
             assert side["memory"] > 0 and 0 < side["rate"] <= 31
 
 
+@pytest.mark.ros
 def test_an_unknown_revision_is_named():
     result = subprocess.run(
         [sys.executable, BENCHMARK / "live.py", "--quick", "--against", "no-such-revision"],
