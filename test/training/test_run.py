@@ -19,9 +19,10 @@ import yaml
 torch = pytest.importorskip("torch")
 
 from segan_ros.boxes import tight_box  # noqa: E402
+from segan_ros.commands import export  # noqa: E402
+from segan_ros.commands import train as segan_train  # noqa: E402
 from segan_ros.completion import SceneCompleter  # noqa: E402
 from segan_ros.frame import Frame  # noqa: E402
-from segan_ros.model import export  # noqa: E402
 from segan_ros.model.losses import LossWeights  # noqa: E402
 from segan_ros.model.segan import SPECS, Sizes  # noqa: E402
 from segan_ros.runtime.model import Model  # noqa: E402
@@ -450,7 +451,7 @@ def test_network_of_a_run_that_is_not_finished_says_so(config, tmp_path, capsys)
     found = exported((0, 4))
     assert found["training"]["stages"] == ["segmentor: 4 of 6 steps of 4 objects"]
     assert found["scores"] == {}
-    assert "not finished, segmentor: 4 of 6 steps of 4 objects" in capsys.readouterr().out
+    assert "unfinished (segmentor: 4 of 6 steps of 4 objects)" in capsys.readouterr().out
     found = exported((1, 2))
     assert found["training"]["stages"] == [
         "segmentor: 6 steps of 4 objects",
@@ -501,7 +502,7 @@ def test_command_trains_and_its_checkpoint_exports_to_a_model_that_completes(
     arguments = Namespace(
         config=path, data=None, val=None, photographs=None, out=str(folder), workers=1
     )
-    assert recipe.run(arguments) == 0
+    assert segan_train.run(arguments) == 0
     assert "next, segan export" in capsys.readouterr().out
     model = tmp_path / "model"
     assert export.run(Namespace(checkpoint=folder / "last.pt", out=model)) == 0
