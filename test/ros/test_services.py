@@ -152,12 +152,15 @@ def test_order_that_cannot_be_given_says_why(fed, robot, request_, text):
 def test_services_of_an_inactive_node_say_what_to_do(start_node, robot):
     node = start_node(active=False)
     commands = ["ros2 lifecycle set /segan configure", "ros2 lifecycle set /segan activate"]
-    for state in ("unconfigured", "inactive"):
+
+    def assert_refused(state, commands):
         text = "; ".join([f"the node is {state}", *commands])
         for answer in (complete(robot, use_latest=True), removal_order(robot, target_id=3)):
             assert not answer.success and answer.message == text
-        node.do(node.node.trigger_configure)
-        del commands[0]
+
+    assert_refused("unconfigured", commands)
+    node.do(node.node.trigger_configure)
+    assert_refused("inactive", commands[1:])
 
 
 def test_disabled_node_refuses_requests_and_says_what_to_do(fed, robot):
