@@ -9,6 +9,10 @@ import pytest
 # The same tests everywhere: sums on a GPU differ in their last digits from run to run.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
+# Ctrl-C as a terminal has it, also where the tests run in the background, which ignores it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session")
 def ros():
