@@ -35,7 +35,7 @@ from segan_ros.crops import canvas, grouped, input_planes, labelled_area, resize
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.masks.fitting import FitSettings, as_given, fit
 from segan_ros.occlusion.edges import EdgeRule, find_edges
-from segan_ros.occlusion.graph import build_graph
+from segan_ros.ordering import ordered
 from segan_ros.runtime.model import MAX_BATCH, Model
 from segan_ros.runtime.spec import SegmentorSpec
 from segan_ros.thresholds import whole_mask
@@ -167,14 +167,13 @@ class SceneCompleter:
             ]
         with timed(timings, "graph"):
             edges = find_edges(frame.labels, objects, self.settings.edges, frame.depth)
-            graph = build_graph(boxes, edges)
-            layers = dict(zip(graph.object_ids, graph.layers, strict=True))
-            objects = [replace(o, layer=layers[o.id]) for o in objects]
+            scene = ordered(frame, objects, edges)
         if fitted.labels is not given:
             with timed(timings, "fit"):
                 shown = boxes_of(given)
-                objects = [as_given(o, given, shown[o.id]) for o in objects]
-        return CompletedScene(frame.size, tuple(objects), graph, timings)
+                objects = [as_given(o, given, shown[o.id]) for o in scene.objects]
+                scene = replace(scene, objects=tuple(objects))
+        return replace(scene, timings=timings)
 
     def paint(
         self, frame: Frame, scene: CompletedScene, paint: bool | Collection[int] = True

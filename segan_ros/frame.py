@@ -26,6 +26,7 @@ class Evidence(IntFlag):
     AMODAL = 1
     DEPTH = 2
     ORDER = 4
+    SUPPORT = 8
 
 
 COEFFICIENTS = (4, 5, 8, 12, 14)
@@ -183,6 +184,8 @@ class AmodalObject(ShortRepr):
         track_id: the segmenter's name for the same object over frames; empty without tracking.
         filled: ``(h, w)`` bool, what can be seen of the object but is not in the given mask: pixels
             that the segmenter left out (`segan_ros.masks.fitting`); None for none.
+        lift_probability: how likely lifting this object now disturbs no other, 0..1; NaN when
+            unknown.
     """
 
     id: int
@@ -199,6 +202,7 @@ class AmodalObject(ShortRepr):
     name: str = ""
     track_id: str = ""
     filled: Mask | None = None
+    lift_probability: float = float("nan")
 
     @property
     def invisible(self) -> Mask:
@@ -239,6 +243,8 @@ class OcclusionEdge:
         depth_gap: occludee's minus occluder's depth at their common border in metres, NaN when
             unknown.
         evidence: what the edge rests on.
+        lift_risk: how likely lifting the occludee disturbs the occluder, 0..1; NaN when unknown.
+        blocks_lift: the occluder has to be lifted first.
     """
 
     occluder_id: int
@@ -248,6 +254,8 @@ class OcclusionEdge:
     overlap_ratio: float = 0.0
     depth_gap: float = float("nan")
     evidence: Evidence = Evidence.AMODAL
+    lift_risk: float = float("nan")
+    blocks_lift: bool = True
 
 
 @dataclass(frozen=True, repr=False)
@@ -260,7 +268,9 @@ class OcclusionGraph(ShortRepr):
         edges: all edges, those that were set aside for the order too.
         is_acyclic: False when objects occlude each other; the order then ignores the weakest edge
             of each cycle.
-        removal_order: every id once, front to back.
+        removal_order: every id once: nothing before what blocks its lift, the safest first.
+        supports: edges of support alone: lifting the occludee would disturb the occluder, and
+            neither hides the other. They count for the order, not for layers.
     """
 
     object_ids: tuple[int, ...] = ()
@@ -268,6 +278,7 @@ class OcclusionGraph(ShortRepr):
     edges: tuple[OcclusionEdge, ...] = ()
     is_acyclic: bool = True
     removal_order: tuple[int, ...] = ()
+    supports: tuple[OcclusionEdge, ...] = ()
 
     @property
     def free(self) -> frozenset[int]:

@@ -217,6 +217,7 @@ def true_objects(scene: LabelledScene, header: object) -> object:
                 0,
                 False,
                 0.5,
+                float("nan"),
             )
         )
     kind = TYPES["segan_ros/msg/AmodalObjectArray"]
@@ -226,9 +227,9 @@ def true_objects(scene: LabelledScene, header: object) -> object:
 def true_graph(scene: LabelledScene, header: object) -> object:
     """Ground truth as an OcclusionGraph."""
     edges = [
-        TYPES["segan_ros/msg/OcclusionEdge"](a, b, 1.0, n, 0.2, float("nan"), 1)
+        TYPES["segan_ros/msg/OcclusionEdge"](a, b, 1.0, n, 0.2, float("nan"), 1, float("nan"), True)
         for a, b, n in scene.occlusions
     ]
     ids = np.array([o.id for o in scene.objects], np.uint32)
     kind = TYPES["segan_ros/msg/OcclusionGraph"]
-    return kind(header, ids, np.array([0, 1], np.uint16), edges, True, ids)
+    return kind(header, ids, np.array([0, 1], np.uint16), edges, True, ids, [])

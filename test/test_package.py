@@ -84,8 +84,8 @@ def test_evidence_bits_are_those_of_the_contract():
     from segan_ros.msg import OcclusionEdge
 
     bits = (e.value for e in Evidence)
-    names = ("AMODAL", "DEPTH", "ORDER")
-    assert [getattr(OcclusionEdge, f"EVIDENCE_{n}") for n in names] == list(bits) == [1, 2, 4]
+    names = ("AMODAL", "DEPTH", "ORDER", "SUPPORT")
+    assert [getattr(OcclusionEdge, f"EVIDENCE_{n}") for n in names] == list(bits) == [1, 2, 4, 8]
 
 
 def test_checkout_finds_its_own_files():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from segan_ros.commands.options import (
 from segan_ros.completion import SceneCompleter
 from segan_ros.masks.styles import STYLES
 from segan_ros.scoring.evaluation import OURS, evaluate, report, write
+from segan_ros.scoring.lifts import evaluate_lifts, lifts_report
 from segan_ros.scoring.predicted import (
     Segmenter,
     masks_of,
@@ -26,7 +28,7 @@ from segan_ros.scoring.predicted import (
 from segan_ros.scoring.sheet import object_sheet, ranked_objects
 from segan_ros.storage.images import write_image
 from segan_ros.storage.output import check_output
-from segan_ros.storage.scenes import iterate_scenes
+from segan_ros.storage.scenes import ScenePath, iterate_scenes
 
 PICTURED = 12
 """Objects on each of the two pictures."""
@@ -40,11 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out(
         parser,
         "where to write scores.md, scores.json, *.csv, reliability.svg, worst.jpg, objects.jpg; "
-        "with --tables: tables.md, tables.html, table*.csv",
+        "with --tables: tables.md, tables.html, table*.csv; with --lifts: lifts.md",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="score the first N scenes only")
     parser.add_argument(
         "--use-depth", action="store_true", help="let depth confirm or reject edges, for all rows"
+    )
+    parser.add_argument(
+        "--lifts",
+        action="store_true",
+        help="score the removal order, on scenes of segan generate --lifts (docs/lifting.md)",
     )
     predicted = parser.add_mutually_exclusive_group()
     predicted.add_argument(
@@ -83,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         check_output(args.out)
     tables_command.check(args)
+    if args.lifts:
+        return _lifts(args, folders)
     if args.tables and args.noisy_masks is None and args.masks is None:
         args.noisy_masks = 1
     segmenter, source = _segmenter(args)
@@ -106,6 +115,26 @@ def run(args: argparse.Namespace) -> int:
         for name, worst in (("worst", True), ("objects", False)):
             shown = ranked_objects(completer, folders, scores, PICTURED, worst)
             write_image(args.out / f"{name}.jpg", object_sheet(shown, columns=2))
+    return 0
+
+
+def _lifts(args: argparse.Namespace, folders: Sequence[ScenePath]) -> int:
+    others = {
+        "--tables": args.tables,
+        "--use-depth": args.use_depth,
+        "--noisy-masks": args.noisy_masks is not None,
+        "--masks": args.masks is not None,
+    }
+    if named := [option for option, used in others.items() if used]:
+        raise ValueError(f"--lifts goes without {', '.join(named)}")
+    model = open_model(args)
+    piles = evaluate_lifts(SceneCompleter(model), folders)
+    heading = f"Model {model.spec.name} ({model.provider}, {model.precision}) on {args.scenes},"
+    text = lifts_report(piles, heading)
+    print(text)
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "lifts.md").write_text(text + "\n")
     return 0
 
 

@@ -25,8 +25,8 @@ FEWEST_SAMPLES = 40
 """Background pixels of known depth that a plane needs."""
 
 
-POINTS, FEWEST_POINTS = 100, 8
-"""Visible pixels of an object that are looked at, and those of known depth that it needs."""
+POINTS, FEWEST_POINTS = 48, 8
+"""Points of an object that are looked at, and those of known depth that it needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,8 @@ class Upright:
     """What is seen, in a frame whose third axis is up.
 
     Args:
-        points: by id, ``(n, 3)`` float64 metres, a spread of the object's visible points.
+        points: by id, ``(48, 3)`` float64 metres, a spread of the object's visible points; some
+            more than once where it has fewer.
         ground: height of what lies under the objects: the median of the background, or the lowest
             objects where hardly any background is seen.
     """
@@ -106,17 +107,21 @@ def set_upright(frame: Frame, objects: Iterable[AmodalObject], up: Up) -> Uprigh
     points = {}
     for item in objects:
         rows, columns = np.nonzero(item.visible)
-        step = max(len(rows) // POINTS, 1)
-        rows, columns = rows[::step] + item.box[1], columns[::step] + item.box[0]
-        found = _points(frame, rows, columns) @ turn.T
+        some = _spread(len(rows), 2 * POINTS)
+        found = _points(frame, rows[some] + item.box[1], columns[some] + item.box[0])
         if len(found) >= FEWEST_POINTS:
-            points[item.id] = found
+            points[item.id] = found[_spread(len(found), POINTS)] @ turn.T
     background = (_background(frame) @ turn.T)[:, 2]
     if len(background) >= FEWEST_SAMPLES:
         ground = float(np.median(background))
     else:
         ground = min((float(np.percentile(p[:, 2], 5)) for p in points.values()), default=0.0)
     return Upright(points, ground)
+
+
+def _spread(count: int, wanted: int) -> NDArray[np.intp]:
+    """`wanted` indices, evenly over `count` things; some twice where these are fewer."""
+    return np.linspace(0, max(count - 1, 0), wanted if count else 0).astype(np.intp)
 
 
 def _turn(up: NDArray[np.float64]) -> NDArray[np.float64]:

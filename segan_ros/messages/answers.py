@@ -49,6 +49,7 @@ def objects_message(
             layer=item.layer,
             truncated=bool(item.truncated),
             depth_median=float(item.depth_median),
+            lift_probability=float(item.lift_probability),
         )
         for item in scene.objects
         if only is None or item.id in only
@@ -67,6 +68,7 @@ def graph_message(graph: OcclusionGraph, header: Any, make: Make = ros_message) 
         edges=[edge_message(e, make) for e in graph.edges],
         is_acyclic=graph.is_acyclic,
         removal_order=np.array(graph.removal_order, np.uint32),
+        supports=[edge_message(e, make) for e in graph.supports],
     )
 
 
@@ -81,6 +83,8 @@ def edge_message(edge: OcclusionEdge, make: Make = ros_message) -> Any:
         overlap_ratio=float(edge.overlap_ratio),
         depth_gap=float(edge.depth_gap),
         evidence=int(edge.evidence),
+        lift_risk=float(edge.lift_risk),
+        blocks_lift=bool(edge.blocks_lift),
     )
 
 
@@ -112,24 +116,27 @@ def to_scene(objects: Any, graph: Any) -> CompletedScene:
 
 def to_graph(message: Any) -> OcclusionGraph:
     """The graph of an ``OcclusionGraph`` message."""
-    edges = [
-        OcclusionEdge(
-            int(e.occluder_id),
-            int(e.occludee_id),
-            float(e.score),
-            int(e.overlap_area),
-            float(e.overlap_ratio),
-            float(e.depth_gap),
-            Evidence(int(e.evidence)),
-        )
-        for e in message.edges
-    ]
     return OcclusionGraph(
         tuple(map(int, message.object_ids)),
         tuple(map(int, message.layers)),
-        tuple(edges),
+        tuple(map(_edge, message.edges)),
         bool(message.is_acyclic),
         tuple(map(int, message.removal_order)),
+        tuple(map(_edge, getattr(message, "supports", ()))),  # bags of before 0.8 have none
+    )
+
+
+def _edge(message: Any) -> OcclusionEdge:
+    return OcclusionEdge(
+        int(message.occluder_id),
+        int(message.occludee_id),
+        float(message.score),
+        int(message.overlap_area),
+        float(message.overlap_ratio),
+        float(message.depth_gap),
+        Evidence(int(message.evidence)),
+        float(getattr(message, "lift_risk", "nan")),
+        bool(getattr(message, "blocks_lift", True)),
     )
 
 
@@ -171,4 +178,5 @@ def _object(message: Any, size: tuple[int, int]) -> AmodalObject:
         int(message.layer),
         bool(message.truncated),
         float(message.depth_median),
+        lift_probability=float(getattr(message, "lift_probability", "nan")),
     )

@@ -56,22 +56,26 @@ def typestore() -> Typestore:
 
 
 def store_for(connection: Any) -> Typestore:
-    """What deserialises the messages of a bag's connection: `typestore`, or for types that it does
-    not know the definitions that the bag holds.
+    """What deserialises the messages of a bag's connection: `typestore`, or the definitions that
+    the bag holds, for types that it does not know and for ours, which may have had fewer fields
+    when they were recorded.
 
     Raises:
-        ValueError: the bag holds no definition of such a type.
+        ValueError: the bag holds no definition of a type that is not known.
     """
+    kind, definition = connection.msgtype, connection.msgdef
     known = typestore()
-    if connection.msgtype in known.types:
-        return known
-    definition = connection.msgdef
+    foreign = kind not in known.types
     if definition is None or definition.format.name != "MSG":
-        raise ValueError(
-            f"{connection.topic} carries {connection.msgtype} but the bag holds no definition of "
-            "it; record it anew as mcap"
-        )
-    return _store_of(connection.msgtype, definition.data)
+        if foreign:
+            raise ValueError(
+                f"{connection.topic} carries {kind} but the bag holds no definition of it; record "
+                "it anew as mcap"
+            )
+        return known
+    if foreign or kind in (OBJECTS, GRAPH):
+        return _store_of(kind, definition.data)
+    return known
 
 
 @cache

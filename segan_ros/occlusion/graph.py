@@ -1,22 +1,35 @@
-"""Occlusion edges -> graph: layers, removal order, cycles (paper, Table 5)."""
+"""Occlusion edges -> graph: layers, cycles (paper, Table 5), and an order to lift in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import networkx as nx
 import numpy as np
+from numpy.typing import NDArray
 
-from segan_ros.frame import OcclusionEdge, OcclusionGraph
+from segan_ros.frame import Evidence, OcclusionEdge, OcclusionGraph
 
 
-def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> OcclusionGraph:
+def build_graph(
+    object_ids: Iterable[int],
+    edges: Iterable[OcclusionEdge],
+    supports: Iterable[OcclusionEdge] = (),
+    safety: NDArray[np.float64] | None = None,
+) -> OcclusionGraph:
     """Layers and removal order of a set of objects.
 
-    Where objects hide each other, an edge is set aside (for the order alone) if it closes a cycle
-    of edges that are no weaker; of two with equal scores, the one that covers less is the weaker.
-    Every edge outside such a knot is respected. The same input gives the same output, whatever its
-    order.
+    Where objects hide each other, an edge is set aside (for layers) if it closes a cycle of edges
+    that are no weaker; of two with equal scores, the one that covers less is the weaker. The order
+    does the same with the edges that block a lift, and takes the safest object that none of them
+    holds back, again and again. The same input gives the same output, whatever its order.
+
+    Args:
+        object_ids: all objects.
+        edges: of their occlusion.
+        supports: edges of support alone.
+        safety: ``(n, n)`` of the objects by ascending id, see `lifts.Lifts.safety`; None where
+            nothing is known: then lower layers come first.
 
     Raises:
         ValueError: an id comes twice, or an edge names an unknown object or joins one to itself.
@@ -25,27 +38,25 @@ def build_graph(object_ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> Oc
     if len(set(ids)) != len(ids):
         raise ValueError(f"object ids must be unique, got {ids}")
     kept = sorted(edges, key=lambda e: (e.occludee_id, e.occluder_id))
-    graph = nx.DiGraph()
-    graph.add_nodes_from(ids)
-    for edge in kept:
+    resting = sorted(supports, key=lambda e: (e.occludee_id, e.occluder_id))
+    for edge in (*kept, *resting):
         if edge.occluder_id == edge.occludee_id or not {edge.occluder_id, edge.occludee_id} <= set(
             ids
         ):
             raise ValueError(
                 f"edge {edge.occluder_id} -> {edge.occludee_id} does not join two of {ids}"
             )
-        graph.add_edge(
-            edge.occluder_id, edge.occludee_id, weakness=(-edge.score, -edge.overlap_area)
-        )
-    is_acyclic = nx.is_directed_acyclic_graph(graph)
-    _break_cycles(graph)
+    hiding = _digraph(ids, kept)
+    is_acyclic = nx.is_directed_acyclic_graph(hiding)
+    _break_cycles(hiding)
     layer: dict[int, int] = {}
-    for node in nx.topological_sort(graph):
-        layer[node] = max((layer[q] + 1 for q in graph.predecessors(node)), default=0)
-    order = sorted(ids, key=lambda i: (layer[i], i))
-    return OcclusionGraph(
-        tuple(ids), tuple(layer[i] for i in ids), tuple(kept), is_acyclic, tuple(order)
-    )
+    for node in nx.topological_sort(hiding):
+        layer[node] = max((layer[q] + 1 for q in hiding.predecessors(node)), default=0)
+    layers = tuple(layer[i] for i in ids)
+    blocking = _digraph(ids, [e for e in (*kept, *resting) if e.blocks_lift])
+    _break_cycles(blocking)
+    order = _safest_first(blocking, ids, layers, safety)
+    return OcclusionGraph(tuple(ids), layers, tuple(kept), is_acyclic, order, tuple(resting))
 
 
 def reaches(edge: OcclusionEdge, min_score: float) -> bool:
@@ -55,7 +66,7 @@ def reaches(edge: OcclusionEdge, min_score: float) -> bool:
 
 
 def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0) -> tuple[int, ...]:
-    """What must go before `target_id`: direct and indirect occluders, front first, target last.
+    """What must go before `target_id`: all that blocks its lift, directly or not; target last.
 
     Args:
         graph: the scene's graph.
@@ -67,19 +78,62 @@ def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0)
     """
     if target_id not in graph.object_ids:
         raise KeyError(f"no object {target_id}; the scene has {list(graph.object_ids)}")
-    strong = build_graph(graph.object_ids, [e for e in graph.edges if reaches(e, min_score)])
-    layer = dict(zip(strong.object_ids, strong.layers, strict=True))
-    # An edge that was set aside for the order leads to a layer no deeper.
-    followed = [e for e in strong.edges if layer[e.occluder_id] < layer[e.occludee_id]]
-    wanted, open_ids = {target_id}, [target_id]
-    while open_ids:
-        occludee = open_ids.pop()
-        for edge in followed:
-            if edge.occludee_id == occludee and edge.occluder_id not in wanted:
-                wanted.add(edge.occluder_id)
-                open_ids.append(edge.occluder_id)
-    before = [i for i in strong.removal_order if i in wanted and i != target_id]
-    return (*before, target_id)
+    place = {object_id: n for n, object_id in enumerate(graph.removal_order)}
+    # An edge that was set aside for the order leads to an object that comes earlier.
+    followed = [
+        e
+        for e in (*graph.edges, *graph.supports)
+        if e.blocks_lift
+        and reaches(e, min_score)
+        and place[e.occluder_id] < place[e.occludee_id] <= place[target_id]
+    ]
+    wanted = {target_id}
+    for edge in sorted(followed, key=lambda e: -place[e.occludee_id]):
+        if edge.occludee_id in wanted:
+            wanted.add(edge.occluder_id)
+    return tuple(sorted(wanted, key=place.__getitem__))
+
+
+def _digraph(ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> nx.DiGraph:
+    graph = nx.DiGraph()
+    graph.add_nodes_from(ids)
+    for edge in edges:
+        # What would fall is worse than what is hidden.
+        falls = edge.lift_risk if edge.evidence & Evidence.SUPPORT else 0.0
+        weakness = (-falls, -edge.score, -edge.overlap_area)
+        graph.add_edge(edge.occluder_id, edge.occludee_id, weakness=weakness)
+    return graph
+
+
+def _safest_first(
+    blocking: nx.DiGraph,
+    ids: Sequence[int],
+    layers: Sequence[int],
+    safety: NDArray[np.float64] | None,
+) -> tuple[int, ...]:
+    """Every id once; none before what `blocking`, which has no cycle, says must go first.
+
+    As things go, those that they held back become safer.
+    """
+    count = len(ids)
+    matrix = np.zeros((count, count)) if safety is None else safety
+    # Logarithm of the probability that each lift disturbs nothing that is still there.
+    clean = matrix.sum(axis=1)
+    place = {object_id: n for n, object_id in enumerate(ids)}
+    waiting = {place[i]: blocking.in_degree(i) for i in ids}
+    holds = {place[i]: blocking.out_degree(i) for i in ids}
+    order = []
+    while waiting:
+        best = min(
+            (n for n, blockers in waiting.items() if not blockers),
+            key=lambda n: (-clean[n], layers[n], -holds[n], ids[n]),
+        )
+        order.append(ids[best])
+        del waiting[best]
+        clean = clean - np.where(np.arange(count) == best, 0, matrix[:, best])
+        for freed in blocking.successors(ids[best]):
+            waiting[place[freed]] -= 1
+    return tuple(order)
 
 
 def _break_cycles(graph: nx.DiGraph) -> None:

@@ -154,14 +154,16 @@ def _read_result(folder: Path, frame: Frame) -> CompletedScene:
 
 def _read_graph(path: Path) -> OcclusionGraph:
     content = json.loads(path.read_text())
-    edges = []
-    for edge in content["edges"]:
-        gap, evidence = _nan(edge["depth_gap"]), Evidence(edge["evidence"])
-        edges.append(OcclusionEdge(**{**edge, "depth_gap": gap, "evidence": evidence}))
     return OcclusionGraph(
         tuple(content["object_ids"]),
         tuple(content["layers"]),
-        tuple(edges),
+        tuple(map(_read_edge, content["edges"])),
         content["is_acyclic"],
         tuple(content["removal_order"]),
+        tuple(map(_read_edge, content.get("supports", ()))),
     )
+
+
+def _read_edge(stated: dict[str, Any]) -> OcclusionEdge:
+    unknown = {k: _nan(stated.get(k)) for k in ("depth_gap", "lift_risk")}
+    return OcclusionEdge(**{**stated, **unknown, "evidence": Evidence(stated["evidence"])})

@@ -165,8 +165,9 @@ class Services:
             response.removal_order = list(order)
             response.edges = [
                 edge_message(e)
-                for e in graph.edges
-                if {e.occluder_id, e.occludee_id} <= place.keys()
+                for e in (*graph.edges, *graph.supports)
+                if e.blocks_lift
+                and {e.occluder_id, e.occludee_id} <= place.keys()
                 and place[e.occluder_id] < place[e.occludee_id]
                 and reaches(e, request.min_score)
             ]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from segan_ros.boxes import paste
-from segan_ros.frame import CompletedScene, Image, OcclusionGraph
+from segan_ros.frame import CompletedScene, Image, OcclusionEdge, OcclusionGraph
 from segan_ros.storage.images import write_image
 
 
@@ -55,6 +55,9 @@ def write_result(
             "layer": o.layer,
             "truncated": o.truncated,
             "depth_median": None if np.isnan(o.depth_median) else round(o.depth_median, 4),
+            "lift_probability": None
+            if np.isnan(o.lift_probability)
+            else round(o.lift_probability, 4),
         }
         for o in scene.objects
     ]
@@ -81,15 +84,18 @@ def refuse_scene_folder(folder: Path) -> None:
 
 
 def graph_to_json(graph: OcclusionGraph) -> dict[str, Any]:
-    """`graph` in the form of ``graph.json``; unknown depth gaps become null."""
-    edges = [asdict(e) for e in graph.edges]
-    for edge in edges:
-        edge["evidence"] = int(edge["evidence"])
-        edge["depth_gap"] = None if np.isnan(edge["depth_gap"]) else edge["depth_gap"]
+    """`graph` in the form of ``graph.json``; what is not known becomes null."""
     return {
         "object_ids": list(graph.object_ids),
         "layers": list(graph.layers),
-        "edges": edges,
+        "edges": [_edge_to_json(e) for e in graph.edges],
         "is_acyclic": graph.is_acyclic,
         "removal_order": list(graph.removal_order),
+        "supports": [_edge_to_json(e) for e in graph.supports],
     }
+
+
+def _edge_to_json(edge: OcclusionEdge) -> dict[str, Any]:
+    found = asdict(edge) | {"evidence": int(edge.evidence)}
+    unknown = {k: None for k in ("depth_gap", "lift_risk") if np.isnan(found[k])}
+    return found | unknown

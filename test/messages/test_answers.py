@@ -1,5 +1,8 @@
 """A completed scene in the package's own messages."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,13 @@ from std_msgs.msg import Header
 
 from segan_ros.frame import AmodalObject, CompletedScene, Evidence, OcclusionEdge, OcclusionGraph
 from segan_ros.messages import bridge
-from segan_ros.messages.answers import amodal_labels_message, graph_message, objects_message
+from segan_ros.messages.answers import (
+    amodal_labels_message,
+    graph_message,
+    objects_message,
+    to_graph,
+    to_scene,
+)
 from segan_ros.msg import AmodalObjectArray
 
 pytestmark = pytest.mark.ros
@@ -36,7 +45,8 @@ def item(object_id, amodal, visible=None, layer=0, appearance=False):
 FRONT = item(70, (10, 5, 20, 15))
 BEHIND = item(2, (4, 8, 14, 12), visible=(4, 8, 10, 12), layer=1, appearance=True)
 EDGE = OcclusionEdge(70, 2, 0.75, 16, 0.4, 0.03, Evidence.AMODAL | Evidence.DEPTH)
-GRAPH = OcclusionGraph((2, 70), (1, 0), (EDGE,), True, (70, 2))
+RESTS = OcclusionEdge(2, 70, 0.5, evidence=Evidence.SUPPORT, lift_risk=0.5)
+GRAPH = OcclusionGraph((2, 70), (1, 0), (EDGE,), True, (70, 2), (RESTS,))
 SCENE = CompletedScene(SIZE, (BEHIND, FRONT), GRAPH)
 
 
@@ -83,6 +93,32 @@ def test_graph_holds_every_edge_with_its_evidence():
     assert (edge.occluder_id, edge.occludee_id, edge.overlap_area) == (70, 2, 16)
     assert edge.evidence == edge.EVIDENCE_AMODAL | edge.EVIDENCE_DEPTH
     assert edge.depth_gap == pytest.approx(0.03)
+    assert np.isnan(edge.lift_risk) and edge.blocks_lift
+    (rests,) = graph.supports
+    assert (rests.evidence, rests.lift_risk) == (rests.EVIDENCE_SUPPORT, 0.5)
+
+
+def test_what_is_said_of_lifts_comes_back():
+    safe = replace(FRONT, lift_probability=0.75)
+    scene = replace(SCENE, objects=(BEHIND, safe))
+    again = to_scene(objects_message(scene, HEADER), graph_message(GRAPH, HEADER))
+    assert [o.lift_probability for o in again.objects][1] == 0.75
+    assert np.isnan(again.objects[0].lift_probability)
+    assert again.graph.supports[0].evidence == Evidence.SUPPORT
+    assert again.graph.supports[0].lift_risk == 0.5 and again.graph.supports[0].blocks_lift
+
+
+def test_answers_of_bags_from_before_the_fields_of_lifts_are_read():
+    old = SimpleNamespace(
+        occluder_id=70, occludee_id=2, score=0.5, overlap_area=3, overlap_ratio=0.1,
+        depth_gap=0.1, evidence=1,
+    )  # fmt: skip
+    graph = SimpleNamespace(
+        object_ids=[2, 70], layers=[1, 0], edges=[old], is_acyclic=True, removal_order=[70, 2]
+    )
+    found = to_graph(graph)
+    assert found.supports == () and found.edges[0].blocks_lift
+    assert np.isnan(found.edges[0].lift_risk)
 
 
 def test_front_most_object_wins_in_the_label_image():

@@ -217,7 +217,8 @@ def test_unreadable_pictures_are_named(tmp_path):
 
 def test_graph_is_strict_json_with_unknown_depth_as_null():
     edge = OcclusionEdge(3, 1, 0.5, 40, 0.1, float("nan"), Evidence.AMODAL | Evidence.DEPTH)
-    graph = OcclusionGraph((1, 3), (1, 0), (edge,), True, (3, 1))
+    rests = OcclusionEdge(3, 1, 0.9, evidence=Evidence.SUPPORT, lift_risk=0.9)
+    graph = OcclusionGraph((1, 3), (1, 0), (edge,), True, (3, 1), (rests,))
     text = json.loads(json.dumps(graph_to_json(graph), allow_nan=False))
     assert text["object_ids"] == [1, 3]
     assert text["layers"] == [1, 0]
@@ -232,8 +233,12 @@ def test_graph_is_strict_json_with_unknown_depth_as_null():
             "overlap_ratio": 0.1,
             "depth_gap": None,
             "evidence": 3,
+            "lift_risk": None,
+            "blocks_lift": True,
         }
     ]
+    (support,) = text["supports"]
+    assert (support["evidence"], support["lift_risk"], support["depth_gap"]) == (8, 0.9, None)
 
 
 def test_result_folder_has_the_documented_files(tmp_path):

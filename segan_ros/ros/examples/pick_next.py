@@ -25,8 +25,9 @@ class PickNext(Node):
 
     def _on_graph(self, graph: OcclusionGraph) -> None:
         self._graph = graph
-        # removal_order starts with layer 0. An occludee there is part of a cycle.
-        front = graph.removal_order[: list(graph.layers).count(0)]
+        # removal_order takes the safest first. An occludee of layer 0 is part of a cycle.
+        layer = dict(zip(graph.object_ids, graph.layers, strict=True))
+        front = [i for i in graph.removal_order if layer[i] == 0]
         occluded = {edge.occludee_id for edge in graph.edges}
         ids = ", ".join(f"{i} (partly occluded)" if i in occluded else str(i) for i in front)
         count = f"{len(front)} of {len(graph.object_ids)} objects can be picked now"

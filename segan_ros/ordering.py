@@ -1,0 +1,40 @@
+"""From edges to an order to lift in: what lies on what, as far as depth and gravity tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
+from segan_ros.geometry.upright import find_up, set_upright
+from segan_ros.occlusion.graph import build_graph
+from segan_ros.occlusion.lifts import judge_lifts
+
+SURE_OF_UP = 0.3
+"""Share of the background that must lie on one plane for its normal to count as up."""
+
+
+def ordered(
+    frame: Frame, objects: Sequence[AmodalObject], edges: Sequence[OcclusionEdge]
+) -> CompletedScene:
+    """Edges -> layers, and an order to lift in: what lies on what, where depth and up tell it.
+
+    Args:
+        frame: with its depth, camera and up, as far as they are known.
+        objects: completed, ascending by id.
+        edges: of their occlusion.
+    """
+    up = find_up(frame)
+    if up is None or up.confidence < SURE_OF_UP or frame.depth is None:
+        lifts = judge_lifts(frame.labels, objects, edges)
+    else:
+        upright = set_upright(frame, objects, up)
+        lifts = judge_lifts(frame.labels, objects, edges, upright.points, upright.ground)
+    graph = build_graph([o.id for o in objects], lifts.edges, lifts.supports, lifts.safety)
+    layers = dict(zip(graph.object_ids, graph.layers, strict=True))
+    said = zip(objects, lifts.probabilities.tolist(), strict=True)
+    return CompletedScene(
+        frame.size,
+        tuple(replace(o, layer=layers[o.id], lift_probability=p) for o, p in said),
+        graph,
+    )
