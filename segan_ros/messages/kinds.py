@@ -66,7 +66,7 @@ def store_for(connection: Any) -> Typestore:
     kind, definition = connection.msgtype, connection.msgdef
     known = typestore()
     foreign = kind not in known.types
-    if definition is None or definition.format.name != "MSG":
+    if definition is None or definition.format.name != "MSG" or not definition.data.strip():
         if foreign:
             raise ValueError(
                 f"{connection.topic} carries {kind} but the bag holds no definition of it; record "

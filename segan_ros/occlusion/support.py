@@ -159,6 +159,8 @@ def flat_pairs(
         objects: completed.
         edges: of their occlusion.
     """
+    if not objects:
+        return _no_pairs(len(FLAT))
     place = {o.id: i for i, o in enumerate(objects)}
     count = len(objects)
     covers = _scores(objects, edges)
@@ -237,16 +239,19 @@ def _meetings(
     """``(n, n)`` twice: along how many pixels the object of a row lies right above that of a
     column in the picture, and along how many right beside it."""
     count = len(place)
-    lookup = np.full(max([0, *place]) + 1, -1)
-    lookup[list(place)] = list(place.values())
+    # Ids may be as large as 2^31 - 1: they are searched, not looked up in a table.
+    ids = np.array(sorted(place), np.int32)
+    places = np.array([place[i] for i in ids.tolist()], np.intp)
     found = []
     for first, second in (
         (labels[:-REACH], labels[REACH:]),
         (labels[:, :-REACH], labels[:, REACH:]),
     ):
         differ = (first != second) & (first > 0) & (second > 0)
-        a, b = lookup[first[differ]], lookup[second[differ]]
-        known = (a >= 0) & (b >= 0)
-        pairs = np.bincount(a[known] * count + b[known], minlength=count * count)
+        ends = np.stack((first[differ], second[differ]))
+        at = np.searchsorted(ids, ends).clip(max=count - 1)
+        known = (ids[at] == ends).all(axis=0)
+        a, b = places[at[:, known]]
+        pairs = np.bincount(a * count + b, minlength=count * count)
         found.append(pairs.reshape(count, count) / REACH)
     return found[0], found[1]

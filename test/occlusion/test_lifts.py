@@ -1,5 +1,8 @@
 """What a lift would disturb: on objects whose places in space are known."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,6 +71,25 @@ def test_without_space_every_occlusion_blocks_and_supports_nothing(points):
     (edge,) = lifts.edges
     assert edge.blocks_lift and edge.evidence == Evidence.AMODAL and not lifts.supports
     assert lifts.probabilities[0] < lifts.probabilities[1]
+
+
+def test_ids_as_large_as_messages_allow_cost_no_memory():
+    """Segmenters that hash or count for ever number so."""
+    labels, objects = scene(*MASKS)
+    far = {1: 1_000_003, 2: 2**31 - 1}
+    renumbered = [replace(o, id=far[o.id]) for o in objects]
+    edge = replace(COVERS, occluder_id=far[2], occludee_id=far[1])
+    large = np.select([labels == i for i in far], list(far.values())).astype(np.int32)
+    tracemalloc.start()
+    lifts = judge_lifts(large, renumbered, [edge])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(lifts.risks, judge_lifts(labels, objects, [COVERS]).risks)
+    assert peak < 20_000_000
+
+
+def test_nothing_to_lift_where_no_object_was_completed():
+    assert judge_lifts(scene(*MASKS)[0], [], []).risks.shape == (0, 0)
 
 
 def test_a_larger_picture_of_the_same_says_the_same():
