@@ -157,7 +157,8 @@ class SceneCompleter:
             occluded = {
                 i: view
                 for i, view in views.items()
-                if _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
+                if i not in frame.occluder_only
+                and _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
             }
         answers = self.answers(frame, occluded, timings)
         with timed(timings, "crop"):
@@ -319,6 +320,7 @@ class SceneCompleter:
             in_front=in_front,
             name=(frame.names or {}).get(object_id, ""),
             track_id=(frame.track_ids or {}).get(object_id, ""),
+            occluder_only=object_id in frame.occluder_only,
         )
 
     def _view(self, item: AmodalObject, size: tuple[int, int]) -> Box:

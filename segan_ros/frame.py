@@ -5,7 +5,7 @@ Image coordinates are pixels, x to the right and y down; boxes are those of `seg
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntFlag
 
@@ -55,6 +55,9 @@ class Frame(ShortRepr):
             y down, z ahead), ``[0, -1, 0]`` for a level camera; or None where it is not known.
         names: by id, what an object is; ids may be missing. None where nothing is known.
         track_ids: by id, the segmenter's name for the same object over frames; likewise.
+        occluder_only: ids of what hides others but is not to be lifted, such as a hand: it gets no
+            whole mask of its own, and no place in the removal order. Ids may be missing in
+            `labels`.
 
     Raises:
         ValueError: an array has another shape or dtype than stated, the sizes differ, `up` is no
@@ -70,6 +73,7 @@ class Frame(ShortRepr):
     up: NDArray[np.float64] | None = None
     names: Mapping[int, str] | None = None
     track_ids: Mapping[int, str] | None = None
+    occluder_only: Collection[int] = frozenset()
 
     @classmethod
     def from_arrays(
@@ -82,6 +86,7 @@ class Frame(ShortRepr):
         distortion: ArrayLike | None = None,
         up: ArrayLike | None = None,
         names: Mapping[int, str] | None = None,
+        occluder_only: Collection[int] = frozenset(),
         stamp: int = 0,
     ) -> Frame:
         """A frame from arrays of any dtype, or lists: labels of any integer type, K as a list.
@@ -111,6 +116,7 @@ class Frame(ShortRepr):
             coefficients,
             against_gravity,
             names,
+            occluder_only=occluder_only,
         )
 
     def __post_init__(self) -> None:
@@ -186,6 +192,9 @@ class AmodalObject(ShortRepr):
             that the segmenter left out (`segan_ros.masks.fitting`); None for none.
         lift_probability: how likely lifting this object now disturbs no other, 0..1; NaN when
             unknown.
+        occluded_by_unlabelled: depth shows that something without a mask hides a part of it or lies
+            on it. Not known, and so False, without depth.
+        occluder_only: it only hides others, see `Frame.occluder_only`.
     """
 
     id: int
@@ -203,6 +212,15 @@ class AmodalObject(ShortRepr):
     track_id: str = ""
     filled: Mask | None = None
     lift_probability: float = float("nan")
+    occluded_by_unlabelled: bool = False
+    occluder_only: bool = False
+
+    @property
+    def label(self) -> str:
+        """What people call it: its id, with its name and its track where they are known."""
+        known = [self.name, self.track_id and f"track {self.track_id}"]
+        said = ", ".join(filter(None, known))
+        return f"{self.id} ({said})" if said else str(self.id)
 
     @property
     def invisible(self) -> Mask:
@@ -245,6 +263,8 @@ class OcclusionEdge:
         evidence: what the edge rests on.
         lift_risk: how likely lifting the occludee disturbs the occluder, 0..1; NaN when unknown.
         blocks_lift: the occluder has to be lifted first.
+        set_aside: it blocks a lift, but closes a cycle of edges that do and is the weakest there:
+            the removal order ignores it.
     """
 
     occluder_id: int
@@ -256,6 +276,16 @@ class OcclusionEdge:
     evidence: Evidence = Evidence.AMODAL
     lift_risk: float = float("nan")
     blocks_lift: bool = True
+    set_aside: bool = False
+
+
+def free_objects(
+    object_ids: Iterable[int],
+    edges: Iterable[OcclusionEdge],
+    supports: Iterable[OcclusionEdge] = (),
+) -> frozenset[int]:
+    """Those of `object_ids` that no edge says are occluded, and none says carry something."""
+    return frozenset(object_ids) - {e.occludee_id for e in (*edges, *supports)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -265,12 +295,22 @@ class OcclusionGraph(ShortRepr):
     Args:
         object_ids: every object once, ascending.
         layers: layer of each of `object_ids`; 0 has nothing in front.
-        edges: all edges, those that were set aside for the order too.
+        edges: all edges, those that were set aside for layers or for the order too.
         is_acyclic: False when objects occlude each other; the order then ignores the weakest edge
             of each cycle.
-        removal_order: every id once: nothing before what blocks its lift, the safest first.
+        removal_order: every id once, without those that are occluder-only: nothing before what
+            blocks its lift, the safest first.
         supports: edges of support alone: lifting the occludee would disturb the occluder, and
             neither hides the other. They count for the order, not for layers.
+        free: objects that nothing occludes and whose lift nothing blocks. Others of layer 0 carry
+            something, are occluder-only or occluded by something unlabelled, or their occluders
+            were set aside.
+        up: unit vector against gravity in the camera's optical frame that the lifts were judged
+            with; None where the picture alone told.
+        up_confidence: 1 where up was given; else the share of the background that lies on the plane
+            that it was estimated from, also where that was too small to be used.
+        safety: ``(n, n)`` for the objects of `removal_order` by ascending id, see
+            `occlusion.lifts.Lifts.safety`; None where it is not known.
     """
 
     object_ids: tuple[int, ...] = ()
@@ -279,12 +319,10 @@ class OcclusionGraph(ShortRepr):
     is_acyclic: bool = True
     removal_order: tuple[int, ...] = ()
     supports: tuple[OcclusionEdge, ...] = ()
-
-    @property
-    def free(self) -> frozenset[int]:
-        """Objects that nothing occludes. Others of layer 0 are occluded by edges that were set
-        aside for the order."""
-        return frozenset(self.object_ids) - {e.occludee_id for e in self.edges}
+    free: frozenset[int] = frozenset()
+    up: tuple[float, float, float] | None = None
+    up_confidence: float = 0.0
+    safety: NDArray[np.float64] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -25,16 +25,34 @@ def ordered(
         edges: of their occlusion.
     """
     up = find_up(frame)
+    lifted = [o for o in objects if not o.occluder_only]
+    occluder_only = {o.id for o in objects} - {o.id for o in lifted}
+    screens = [e for e in edges if e.occluder_id in occluder_only]
+    among = [e for e in edges if e.occluder_id not in occluder_only]
     if up is None or up.confidence < SURE_OF_UP or frame.depth is None:
-        lifts = judge_lifts(frame.labels, objects, edges)
+        direction = None
+        lifts = judge_lifts(frame.labels, lifted, among)
     else:
-        upright = set_upright(frame, objects, up)
-        lifts = judge_lifts(frame.labels, objects, edges, upright.points, upright.ground)
-    graph = build_graph([o.id for o in objects], lifts.edges, lifts.supports, lifts.safety)
+        x, y, z = up.direction.tolist()
+        direction = x, y, z
+        upright = set_upright(frame, lifted, up)
+        lifts = judge_lifts(frame.labels, lifted, among, upright.points, upright.ground)
+    graph = build_graph(
+        [o.id for o in objects],
+        (*lifts.edges, *screens),
+        lifts.supports,
+        lifts.safety,
+        occluder_only,
+    )
+    hidden = {o.id for o in objects if o.occluded_by_unlabelled}
+    confidence = 0.0 if up is None else up.confidence
     layers = dict(zip(graph.object_ids, graph.layers, strict=True))
-    said = zip(objects, lifts.probabilities.tolist(), strict=True)
+    safe = dict(zip([o.id for o in lifted], lifts.probabilities.tolist(), strict=True))
     return CompletedScene(
         frame.size,
-        tuple(replace(o, layer=layers[o.id], lift_probability=p) for o, p in said),
-        graph,
+        tuple(
+            replace(o, layer=layers[o.id], lift_probability=safe.get(o.id, float("nan")))
+            for o in objects
+        ),
+        replace(graph, free=graph.free - hidden, up=direction, up_confidence=confidence),
     )

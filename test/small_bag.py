@@ -218,6 +218,8 @@ def true_objects(scene: LabelledScene, header: object) -> object:
                 False,
                 0.5,
                 float("nan"),
+                False,
+                False,
             )
         )
     kind = TYPES["segan_ros/msg/AmodalObjectArray"]
@@ -226,10 +228,13 @@ def true_objects(scene: LabelledScene, header: object) -> object:
 
 def true_graph(scene: LabelledScene, header: object) -> object:
     """Ground truth as an OcclusionGraph."""
+    nan = float("nan")
     edges = [
-        TYPES["segan_ros/msg/OcclusionEdge"](a, b, 1.0, n, 0.2, float("nan"), 1, float("nan"), True)
+        TYPES["segan_ros/msg/OcclusionEdge"](a, b, 1.0, n, 0.2, nan, 1, nan, True, False)
         for a, b, n in scene.occlusions
     ]
     ids = np.array([o.id for o in scene.objects], np.uint32)
     kind = TYPES["segan_ros/msg/OcclusionGraph"]
-    return kind(header, ids, np.array([0, 1], np.uint16), edges, True, ids, [])
+    layers, free = np.array([0, 1], np.uint16), ids[:1]
+    up = TYPES["geometry_msgs/msg/Vector3"](0.0, 0.0, 0.0)
+    return kind(header, ids, layers, edges, True, ids, [], free, up, 0.0)

@@ -214,6 +214,20 @@ def test_object_that_nothing_can_hide_is_left_as_it_is(model):
     assert not item.truncated
 
 
+def test_occluder_only_objects_hide_others_and_have_no_hidden_part(model):
+    frame, hand, thing = frame_of(overlapping()), 7, 1
+    scene = SceneCompleter(model).complete(replace(frame, occluder_only={hand}))
+    plain = SceneCompleter(model).complete(frame)
+    assert plain.object(hand).invisible.any(), "otherwise this shows nothing"
+    assert not scene.object(hand).invisible.any() and scene.object(hand).occluder_only
+    assert np.array_equal(scene.object(thing).amodal, plain.object(thing).amodal)
+    assert [(e.occluder_id, e.occludee_id) for e in scene.graph.edges] == [(hand, thing)]
+    assert not scene.graph.edges[0].blocks_lift
+    assert scene.graph.removal_order == (thing,) and scene.graph.free == frozenset()
+    assert np.isnan(scene.object(hand).lift_probability)
+    assert 0 < scene.object(thing).lift_probability <= 1
+
+
 def test_truncated_objects_are_told(model):
     scene = SceneCompleter(model).complete(frame_of(border()))
     assert [o.truncated for o in scene.objects] == [True, True, True]

@@ -48,11 +48,16 @@ class OrientedBox:
         centre: ``(3,)`` metres.
         rotation: ``(3, 3)`` right-handed; its columns are the box's axes, the longest first.
         size: ``(3,)`` metres along these axes.
+        measured: ``(3,)`` share of `size` along each axis that visible points span, 0..1; the rest
+            is inferred from the whole mask.
+        truncated: the whole mask touches the image border: the object may go on outside the box.
     """
 
     centre: NDArray[np.float64]
     rotation: NDArray[np.float64]
     size: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    truncated: bool
 
 
 def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
@@ -86,6 +91,7 @@ def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
     axes = _axes(points)
     along = points @ axes
     low, high = along.min(axis=0), along.max(axis=0)
+    span = high - low
     inner = cv2.erode(
         item.amodal.astype(np.uint8), CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
@@ -101,7 +107,10 @@ def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
     centre = axes @ ((low + high) / 2)
     axes = axes[:, longest_first]
     axes[:, 2] *= np.sign(np.linalg.det(axes))
-    return OrientedBox(centre, axes, (high - low)[longest_first])
+    size = high - low
+    # A side without extent is known as it is.
+    measured = np.divide(span, size, out=np.ones(3), where=size > 0)
+    return OrientedBox(centre, axes, size[longest_first], measured[longest_first], item.truncated)
 
 
 @dataclass(frozen=True, eq=False)

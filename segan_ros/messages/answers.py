@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.boxes import clip, crop, tight_box, union
-from segan_ros.frame import AmodalObject, CompletedScene, Evidence, OcclusionEdge, OcclusionGraph
+from segan_ros.frame import (
+    AmodalObject,
+    CompletedScene,
+    Evidence,
+    OcclusionEdge,
+    OcclusionGraph,
+    free_objects,
+)
 from segan_ros.messages.images import image_message
 from segan_ros.messages.instance_masks import CropWriter, box_of, to_appearance, to_mask
 from segan_ros.messages.kinds import GRAPH, OBJECTS, Make, ros_message
@@ -50,6 +57,8 @@ def objects_message(
             truncated=bool(item.truncated),
             depth_median=float(item.depth_median),
             lift_probability=float(item.lift_probability),
+            occluded_by_unlabelled=bool(item.occluded_by_unlabelled),
+            occluder_only=bool(item.occluder_only),
         )
         for item in scene.objects
         if only is None or item.id in only
@@ -69,6 +78,12 @@ def graph_message(graph: OcclusionGraph, header: Any, make: Make = ros_message) 
         is_acyclic=graph.is_acyclic,
         removal_order=np.array(graph.removal_order, np.uint32),
         supports=[edge_message(e, make) for e in graph.supports],
+        free_ids=np.array(sorted(graph.free), np.uint32),
+        up=make(
+            "geometry_msgs/msg/Vector3",
+            **dict(zip("xyz", graph.up or (0.0, 0.0, 0.0), strict=True)),
+        ),
+        up_confidence=float(graph.up_confidence),
     )
 
 
@@ -85,6 +100,7 @@ def edge_message(edge: OcclusionEdge, make: Make = ros_message) -> Any:
         evidence=int(edge.evidence),
         lift_risk=float(edge.lift_risk),
         blocks_lift=bool(edge.blocks_lift),
+        set_aside=bool(edge.set_aside),
     )
 
 
@@ -116,13 +132,22 @@ def to_scene(objects: Any, graph: Any) -> CompletedScene:
 
 def to_graph(message: Any) -> OcclusionGraph:
     """The graph of an ``OcclusionGraph`` message."""
+    # Bags of before 0.8 lack some fields.
+    ids = tuple(map(int, message.object_ids))
+    edges = tuple(map(_edge, message.edges))
+    supports = tuple(map(_edge, getattr(message, "supports", ())))
+    up = getattr(message, "up", None)
+    direction = None if up is None else (float(up.x), float(up.y), float(up.z))
     return OcclusionGraph(
-        tuple(map(int, message.object_ids)),
+        ids,
         tuple(map(int, message.layers)),
-        tuple(map(_edge, message.edges)),
+        edges,
         bool(message.is_acyclic),
         tuple(map(int, message.removal_order)),
-        tuple(map(_edge, getattr(message, "supports", ()))),  # bags of before 0.8 have none
+        supports,
+        free=frozenset(map(int, getattr(message, "free_ids", free_objects(ids, edges, supports)))),
+        up=direction if direction and any(direction) else None,
+        up_confidence=float(getattr(message, "up_confidence", 0)),
     )
 
 
@@ -137,6 +162,7 @@ def _edge(message: Any) -> OcclusionEdge:
         Evidence(int(message.evidence)),
         float(getattr(message, "lift_risk", "nan")),
         bool(getattr(message, "blocks_lift", True)),
+        bool(getattr(message, "set_aside", False)),
     )
 
 
@@ -178,5 +204,9 @@ def _object(message: Any, size: tuple[int, int]) -> AmodalObject:
         int(message.layer),
         bool(message.truncated),
         float(message.depth_median),
+        name=message.class_id,
+        track_id=message.track_id,
         lift_probability=float(getattr(message, "lift_probability", "nan")),
+        occluded_by_unlabelled=bool(getattr(message, "occluded_by_unlabelled", False)),
+        occluder_only=bool(getattr(message, "occluder_only", False)),
     )

@@ -73,7 +73,7 @@ def store_for(connection: Any) -> Typestore:
                 "it anew as mcap"
             )
         return known
-    if foreign or kind in (OBJECTS, GRAPH):
+    if foreign or kind.startswith("segan_ros/"):
         return _store_of(kind, definition.data)
     return known
 

@@ -87,7 +87,8 @@ def find_edges(
 
     Args:
         labels: ``(H, W)`` visible ids.
-        objects: completed objects; ids of `labels` that are not among them make no edge.
+        objects: completed objects; ids of `labels` that are not among them make no edge. What is
+            occluder-only is no occludee.
         rule: see `EdgeRule`.
         depth: ``(H, W)`` float32 metres, NaN unknown; or None.
     """
@@ -97,6 +98,8 @@ def find_edges(
     visible_areas = {o.id: o.visible_area for o in objects}
     edges = []
     for occludee in objects:
+        if occludee.occluder_only:
+            continue
         covered = _covered(labels, occludee)
         fronts = (occludee.in_front if rule.rule == "learned" else None) or {}
         neighbours = {a for a, b in borders if b == occludee.id}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.frame import Evidence, OcclusionEdge, OcclusionGraph
+from segan_ros.frame import Evidence, OcclusionEdge, OcclusionGraph, free_objects
 
 
 def build_graph(
@@ -16,6 +17,7 @@ def build_graph(
     edges: Iterable[OcclusionEdge],
     supports: Iterable[OcclusionEdge] = (),
     safety: NDArray[np.float64] | None = None,
+    occluder_only: Collection[int] = (),
 ) -> OcclusionGraph:
     """Layers and removal order of a set of objects.
 
@@ -28,8 +30,10 @@ def build_graph(
         object_ids: all objects.
         edges: of their occlusion.
         supports: edges of support alone.
-        safety: ``(n, n)`` of the objects by ascending id, see `lifts.Lifts.safety`; None where
-            nothing is known: then lower layers come first.
+        safety: ``(n, n)`` of the objects that are not occluder-only by ascending id, see
+            `lifts.Lifts.safety`; None where nothing is known: then lower layers come first.
+        occluder_only: ids of objects that only hide others: not to be lifted, and so they block no
+            lift.
 
     Raises:
         ValueError: an id comes twice, or an edge names an unknown object or joins one to itself.
@@ -52,11 +56,46 @@ def build_graph(
     layer: dict[int, int] = {}
     for node in nx.topological_sort(hiding):
         layer[node] = max((layer[q] + 1 for q in hiding.predecessors(node)), default=0)
-    layers = tuple(layer[i] for i in ids)
-    blocking = _digraph(ids, [e for e in (*kept, *resting) if e.blocks_lift])
+    lifted = [i for i in ids if i not in occluder_only]
+    kept, resting = (
+        [
+            replace(e, blocks_lift=e.blocks_lift and set(_ends(e)).isdisjoint(occluder_only))
+            for e in part
+        ]
+        for part in (kept, resting)
+    )
+    blocking = _digraph(lifted, [e for e in (*kept, *resting) if e.blocks_lift])
     _break_cycles(blocking)
-    order = _safest_first(blocking, ids, layers, safety)
-    return OcclusionGraph(tuple(ids), layers, tuple(kept), is_acyclic, order, tuple(resting))
+    kept, resting = (
+        [replace(e, set_aside=e.blocks_lift and not blocking.has_edge(*_ends(e))) for e in part]
+        for part in (kept, resting)
+    )
+    return OcclusionGraph(
+        tuple(ids),
+        tuple(layer[i] for i in ids),
+        tuple(kept),
+        is_acyclic,
+        _safest_first(blocking, lifted, layer, safety),
+        tuple(resting),
+        free=free_objects(lifted, kept, resting),
+        safety=safety,
+    )
+
+
+def sequence_probability(graph: OcclusionGraph, sequence: Iterable[int]) -> float:
+    """How likely lifting the objects of `sequence` one after the other disturbs nothing that is
+    still there, 0..1; NaN where the graph does not know.
+
+    Each lift is judged as if the others, and the errors of judging them, were independent of it.
+    """
+    if graph.safety is None:
+        return float("nan")
+    place = {object_id: n for n, object_id in enumerate(sorted(graph.removal_order))}
+    clean, total = graph.safety.sum(axis=1), 0.0
+    for object_id in sequence:
+        total += min(float(clean[place[object_id]]), 0.0)
+        clean = _lifted(graph.safety, clean, place[object_id])
+    return float(np.exp(total))
 
 
 def reaches(edge: OcclusionEdge, min_score: float) -> bool:
@@ -74,11 +113,11 @@ def removal_order(graph: OcclusionGraph, target_id: int, min_score: float = 0.0)
         min_score: edges below this score are ignored.
 
     Raises:
-        KeyError: the graph has no such object.
+        KeyError: the graph has no such object, or it is occluder-only.
     """
-    if target_id not in graph.object_ids:
-        raise KeyError(f"no object {target_id}; the scene has {list(graph.object_ids)}")
     place = {object_id: n for n, object_id in enumerate(graph.removal_order)}
+    if target_id not in place:
+        raise KeyError(f"no object {target_id} to lift; the scene has {sorted(place)}")
     # An edge that was set aside for the order leads to an object that comes earlier.
     followed = [
         e
@@ -108,7 +147,7 @@ def _digraph(ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> nx.DiGraph:
 def _safest_first(
     blocking: nx.DiGraph,
     ids: Sequence[int],
-    layers: Sequence[int],
+    layers: Mapping[int, int],
     safety: NDArray[np.float64] | None,
 ) -> tuple[int, ...]:
     """Every id once; none before what `blocking`, which has no cycle, says must go first.
@@ -126,14 +165,27 @@ def _safest_first(
     while waiting:
         best = min(
             (n for n, blockers in waiting.items() if not blockers),
-            key=lambda n: (-clean[n], layers[n], -holds[n], ids[n]),
+            key=lambda n: (-clean[n], layers[ids[n]], -holds[n], ids[n]),
         )
         order.append(ids[best])
         del waiting[best]
-        clean = clean - np.where(np.arange(count) == best, 0, matrix[:, best])
+        clean = _lifted(matrix, clean, best)
         for freed in blocking.successors(ids[best]):
             waiting[place[freed]] -= 1
     return tuple(order)
+
+
+def _lifted(
+    safety: NDArray[np.float64], clean: NDArray[np.float64], gone: int
+) -> NDArray[np.float64]:
+    """`clean`, logarithms of the probabilities that lifts disturb nothing, once `gone` is gone."""
+    taken = safety[:, gone].copy()
+    taken[gone] = 0
+    return np.asarray(clean - taken, float)
+
+
+def _ends(edge: OcclusionEdge) -> tuple[int, int]:
+    return edge.occluder_id, edge.occludee_id
 
 
 def _break_cycles(graph: nx.DiGraph) -> None:

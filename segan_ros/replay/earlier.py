@@ -18,6 +18,7 @@ from segan_ros.frame import (
     Frame,
     OcclusionEdge,
     OcclusionGraph,
+    free_objects,
 )
 from segan_ros.replay.replayed import OURS, ReplayedFrame, Totals
 from segan_ros.replay.report import frame_folder
@@ -147,6 +148,8 @@ def _read_result(folder: Path, frame: Frame) -> CompletedScene:
                 item["score"],
                 item["layer"],
                 item["truncated"],
+                occluded_by_unlabelled=item.get("occluded_by_unlabelled", False),
+                occluder_only=item.get("occluder_only", False),
             )
         )
     return CompletedScene(frame.size, tuple(objects), _read_graph(folder / "graph.json"))
@@ -154,13 +157,19 @@ def _read_result(folder: Path, frame: Frame) -> CompletedScene:
 
 def _read_graph(path: Path) -> OcclusionGraph:
     content = json.loads(path.read_text())
+    ids, edges = content["object_ids"], tuple(map(_read_edge, content["edges"]))
+    supports = tuple(map(_read_edge, content.get("supports", ())))
+    up = content.get("up")
     return OcclusionGraph(
-        tuple(content["object_ids"]),
+        tuple(ids),
         tuple(content["layers"]),
-        tuple(map(_read_edge, content["edges"])),
+        edges,
         content["is_acyclic"],
         tuple(content["removal_order"]),
-        tuple(map(_read_edge, content.get("supports", ()))),
+        supports,
+        free=frozenset(content.get("free", free_objects(ids, edges, supports))),
+        up=None if up is None else (up[0], up[1], up[2]),
+        up_confidence=content.get("up_confidence", 0.0),
     )
 
 

@@ -18,7 +18,8 @@ from segan_ros.messages.bridge import to_array
 from segan_ros.messages.camera import to_camera
 from segan_ros.messages.frames import Reading, check_depth
 from segan_ros.messages.images import MessageError, check, check_same_size
-from segan_ros.occlusion.graph import reaches, removal_order
+from segan_ros.occlusion.graph import reaches, sequence_probability
+from segan_ros.occlusion.targets import UnknownTargetError, order_to
 from segan_ros.ros.answers import Paint
 from segan_ros.ros.interface import COMPLETE, ENABLE, RELOAD, REMOVAL_ORDER
 from segan_ros.ros.loader import Busy
@@ -155,22 +156,23 @@ class Services:
 
         def answer(_: Frame, scene: CompletedScene) -> None:
             graph = scene.graph
-            if request.target_id not in graph.object_ids:
-                raise Refused(
-                    f"target_id is {request.target_id}, but the frame has {list(graph.object_ids)}"
+            try:
+                order, response.message = order_to(
+                    scene, request.target_id or request.target, request.min_score
                 )
-            order = removal_order(graph, request.target_id, request.min_score)
+            except UnknownTargetError as error:
+                raise Refused(str(error)) from None
             place = {object_id: n for n, object_id in enumerate(order)}
             response.header = snapshot.header
             response.removal_order = list(order)
-            response.edges = [
-                edge_message(e)
-                for e in (*graph.edges, *graph.supports)
-                if e.blocks_lift
-                and {e.occluder_id, e.occludee_id} <= place.keys()
-                and place[e.occluder_id] < place[e.occludee_id]
-                and reaches(e, request.min_score)
-            ]
+            for e in (*graph.edges, *graph.supports):
+                if e.blocks_lift and e.occludee_id in place:
+                    goes_first = place.get(e.occluder_id, len(order)) < place[e.occludee_id]
+                    if not goes_first:
+                        response.set_aside.append(edge_message(e))
+                    elif reaches(e, request.min_score):
+                        response.edges.append(edge_message(e))
+            response.lift_probability = sequence_probability(graph, order)
 
         await self._done(pipeline.ask(snapshot, False, answer))
         response.success = True

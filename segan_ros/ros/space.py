@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
@@ -42,9 +43,21 @@ def to_boxes(boxes: Mapping[int, OrientedBox], header: Header) -> OrientedBoxArr
     """Boxes by id."""
     message = OrientedBoxArray(header=header)
     for object_id, box in boxes.items():
-        size = Vector3(**dict(zip("xyz", map(float, box.size), strict=True)))
-        message.boxes.append(OrientedBoxMsg(id=object_id, pose=to_pose(box), size=size))
+        message.boxes.append(
+            OrientedBoxMsg(
+                id=object_id,
+                pose=to_pose(box),
+                size=_vector(box.size),
+                measured=_vector(box.measured),
+                truncated=box.truncated,
+            )
+        )
     return message
+
+
+def _vector(values: NDArray[np.float64]) -> Vector3:
+    x, y, z = map(float, values)
+    return Vector3(x=x, y=y, z=z)
 
 
 def to_pose(box: OrientedBox) -> Pose:

@@ -58,6 +58,8 @@ def write_result(
             "lift_probability": None
             if np.isnan(o.lift_probability)
             else round(o.lift_probability, 4),
+            "occluded_by_unlabelled": o.occluded_by_unlabelled,
+            "occluder_only": o.occluder_only,
         }
         for o in scene.objects
     ]
@@ -92,6 +94,9 @@ def graph_to_json(graph: OcclusionGraph) -> dict[str, Any]:
         "is_acyclic": graph.is_acyclic,
         "removal_order": list(graph.removal_order),
         "supports": [_edge_to_json(e) for e in graph.supports],
+        "free": sorted(graph.free),
+        "up": graph.up and [round(x, 4) for x in graph.up],
+        "up_confidence": round(graph.up_confidence, 4),
     }
 
 

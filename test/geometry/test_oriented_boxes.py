@@ -1,5 +1,7 @@
 """Boxes in space, against scenes whose answer is known."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -18,6 +20,13 @@ def test_flat_plate_has_its_true_size_hidden_or_not(hidden):
     np.testing.assert_allclose(box.size, [0.396, 0.156, 0.0], atol=1e-6)
     np.testing.assert_allclose(box.centre, [-0.002, -0.002, 2.0], atol=1e-6)
     np.testing.assert_allclose(abs(box.rotation[:, 0]), [1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(box.measured, [(99 - hidden) / 99, 1, 1], atol=1e-6)
+    assert not box.truncated
+
+
+def test_box_of_an_object_cut_off_by_the_border_says_so():
+    frame, item = plate(np.full((240, 320), 2.0))
+    assert oriented_box(frame, replace(item, truncated=True)).truncated
 
 
 def test_axes_are_right_handed_and_tilted_with_the_object():

@@ -108,6 +108,25 @@ def test_what_is_said_of_lifts_comes_back():
     assert again.graph.supports[0].lift_risk == 0.5 and again.graph.supports[0].blocks_lift
 
 
+def test_what_is_free_set_aside_and_up_comes_back():
+    hand = replace(FRONT, occluder_only=True, name="hand", track_id="h7")
+    cup = replace(BEHIND, occluded_by_unlabelled=True)
+    graph = replace(
+        GRAPH,
+        edges=(replace(EDGE, set_aside=True),),
+        free=frozenset({70}),
+        up=(0.0, -1.0, 0.0),
+        up_confidence=0.5,
+    )
+    sent = graph_message(graph, HEADER)
+    assert list(sent.free_ids) == [70] and sent.edges[0].set_aside
+    again = to_scene(objects_message(replace(SCENE, objects=(cup, hand)), HEADER), sent)
+    assert again.graph == graph
+    assert [o.occluder_only for o in again.objects] == [False, True]
+    assert [o.occluded_by_unlabelled for o in again.objects] == [True, False]
+    assert again.object(70).label == "70 (hand, track h7)" and again.object(2).label == "2"
+
+
 def test_answers_of_bags_from_before_the_fields_of_lifts_are_read():
     old = SimpleNamespace(
         occluder_id=70, occludee_id=2, score=0.5, overlap_area=3, overlap_ratio=0.1,
@@ -117,7 +136,8 @@ def test_answers_of_bags_from_before_the_fields_of_lifts_are_read():
         object_ids=[2, 70], layers=[1, 0], edges=[old], is_acyclic=True, removal_order=[70, 2]
     )
     found = to_graph(graph)
-    assert found.supports == () and found.edges[0].blocks_lift
+    assert found.supports == () and found.edges[0].blocks_lift and not found.edges[0].set_aside
+    assert found.free == {70} and found.up is None and found.up_confidence == 0
     assert np.isnan(found.edges[0].lift_risk)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from segan_ros.boxes import crop
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph
 from segan_ros.occlusion.edges import EdgeRule, find_edges
-from segan_ros.occlusion.graph import build_graph, reaches, removal_order
+from segan_ros.occlusion.graph import build_graph, reaches, removal_order, sequence_probability
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -96,7 +96,8 @@ def test_only_the_weakest_edge_of_a_pair_is_set_aside(case):
     strong, weak = OcclusionEdge(ids[0], ids[1], 0.9), OcclusionEdge(ids[1], ids[0], 0.3)
     graph = build_graph(ids, [strong, weak])
     assert not graph.is_acyclic
-    assert set(graph.edges) == {strong, weak}
+    assert set(graph.edges) == {strong, replace(weak, set_aside=True)}
+    assert not graph.free & {ids[0], ids[1]}
     assert graph.removal_order.index(ids[0]) < graph.removal_order.index(ids[1])
 
 
@@ -143,7 +144,7 @@ def test_what_lies_on_an_object_blocks_its_lift_and_changes_no_layer():
     rests = OcclusionEdge(2, 1, 0.9, evidence=Evidence.SUPPORT, lift_risk=0.9)
     graph = build_graph([1, 2], [], [rests], np.diag(np.log([0.99, 0.5])))
     assert graph.removal_order == (2, 1) and graph.supports == (rests,)
-    assert graph.layers == (0, 0) and graph.is_acyclic and graph.free == {1, 2}
+    assert graph.layers == (0, 0) and graph.is_acyclic and graph.free == {2}
     assert removal_order(graph, 1) == (2, 1) and removal_order(graph, 2) == (2,)
 
 
@@ -152,11 +153,48 @@ def test_where_objects_block_each_other_the_lower_risk_is_set_aside():
         OcclusionEdge(a, b, evidence=Evidence.SUPPORT, lift_risk=risk)
         for a, b, risk in ((1, 2, 0.6), (2, 1, 0.9))
     ]
-    assert build_graph([1, 2], [], edges).removal_order == (2, 1)
+    graph = build_graph([1, 2], [], edges)
+    assert graph.removal_order == (2, 1)
+    assert [(e.occluder_id, e.set_aside) for e in graph.supports] == [(2, False), (1, True)]
+
+
+def test_what_blocks_no_lift_is_never_set_aside():
+    knot = [OcclusionEdge(1, 2, 0.9), OcclusionEdge(2, 1, 0.3, blocks_lift=False)]
+    graph = build_graph([1, 2], knot)
+    assert not graph.is_acyclic and not any(e.set_aside for e in graph.edges)
+
+
+def test_occluder_only_objects_hide_but_are_not_lifted_and_block_no_lift():
+    screens, other = OcclusionEdge(9, 1, 0.9), OcclusionEdge(2, 1, 0.9)
+    safety = np.diag(np.log([0.5, 0.9]))
+    graph = build_graph([1, 2, 9], [screens, other], safety=safety, occluder_only={9})
+    assert graph.removal_order == (2, 1) and graph.layers == (1, 0, 0)
+    assert graph.free == {2}
+    assert [(e.occluder_id, e.blocks_lift) for e in graph.edges] == [(2, True), (9, False)]
+    assert removal_order(graph, 1) == (2, 1)
+    with pytest.raises(KeyError, match="no object 9 to lift; the scene has \\[1, 2\\]"):
+        removal_order(graph, 9)
+
+
+def test_probability_of_a_sequence_counts_what_is_still_there():
+    """2 is safe as soon as 3 is gone, 1 and 3 whatever is there."""
+    safety = np.diag(np.log([0.5, 0.9, 0.8]))
+    safety[1, 2] = np.log(0.1)
+    graph = build_graph([1, 2, 3], [], safety=safety)
+    assert sequence_probability(graph, (2,)) == pytest.approx(0.09)
+    assert sequence_probability(graph, (3, 2)) == pytest.approx(0.8 * 0.9)
+    assert sequence_probability(graph, (2, 3)) == pytest.approx(0.09 * 0.8)
+    assert np.isnan(sequence_probability(build_graph([1], []), (1,)))
+
+
+def test_no_lift_of_a_sequence_counts_for_more_than_certain():
+    safety = np.array([[0.4, np.log(0.2)], [0.0, 0.0]])
+    graph = build_graph([1, 2], [], safety=safety)
+    assert sequence_probability(graph, (2, 1)) == 1
 
 
 def test_unknown_target_is_refused():
-    with pytest.raises(KeyError, match="no object 5; the scene has \\[1, 2\\]"):
+    with pytest.raises(KeyError, match="no object 5 to lift; the scene has \\[1, 2\\]"):
         removal_order(build_graph([1, 2], []), 5)
 
 

@@ -97,9 +97,19 @@ def test_removal_order_lists_occluders_first_and_the_edges_behind_it(fed, robot)
     # The boxes hide each other: the edge that was set aside is no reason for this order.
     assert len(graph.edges) == 2
     assert [(e.occluder_id, e.occludee_id) for e in answer.edges] == [(front, behind)]
-    assert list(removal_order(robot, target_id=front).removal_order) == [front]
+    assert not answer.set_aside, "the one set aside blocks no lift of this order"
+    assert 0 < answer.lift_probability < 1
+    first = removal_order(robot, target_id=front)
+    assert list(first.removal_order) == [front]
+    assert [(e.occluder_id, e.set_aside) for e in first.set_aside] == [(behind, True)]
     answer = removal_order(robot, target_id=target, min_score=1.0)
     assert list(answer.removal_order) == [target] and not answer.edges
+    assert [(e.occluder_id, e.set_aside) for e in answer.set_aside] == [(front, False)]
+
+
+def test_removal_order_takes_an_id_as_text(fed, robot):
+    answer = removal_order(robot, target="7")
+    assert answer.success and answer.removal_order[-1] == 7 and answer.message == ""
 
 
 @pytest.mark.parametrize(
@@ -137,7 +147,9 @@ def test_request_that_cannot_be_answered_says_why(node, robot, request_, text):
 @pytest.mark.parametrize(
     "request_, text",
     [
-        ({"target_id": 5}, "target_id is 5, but the frame has [3, 7]"),
+        ({"target_id": 5}, "target_id is 5, but the frame has 3, 7"),
+        ({"target": "cup"}, "target is 'cup', but the frame has 3, 7"),
+        ({}, "target_id is 0 and target is empty: set one; the frame has 3, 7"),
         ({"target_id": 3, "min_score": 2.0}, "min_score is 2; set it to a value in 0 .. 1"),
         ({"target_id": 3, "min_score": float("nan")}, "min_score is nan"),
         ({"target_id": 3, "max_age": Duration(nanosec=1)}, "s old, max_age is 1e-09 s"),

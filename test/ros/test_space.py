@@ -42,6 +42,7 @@ def test_box_message_is_the_plate():
     assert box.id == 1
     assert box.pose.position.z == pytest.approx(2.0)
     assert (box.size.x, box.size.y) == pytest.approx((0.396, 0.156))
+    assert (box.measured.x, box.measured.y, box.measured.z) == (1, 1, 1) and not box.truncated
     turned = Rotation.from_quat([getattr(box.pose.orientation, k) for k in "xyzw"])
     np.testing.assert_allclose(abs(turned.apply([1, 0, 0])), [1, 0, 0], atol=1e-6)
 

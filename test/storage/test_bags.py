@@ -309,13 +309,14 @@ def test_unusable_frame_is_a_problem_of_that_frame_alone(tmp_path):
 def answer(visible: object, amodal: object, appearance: object) -> object:
     """An AmodalObjectArray of one object in a picture of 10x12."""
     item = TYPES["segan_ros/msg/AmodalObject"](
-        4, "", "", 0.75, visible, amodal, appearance, 0, 0, 0.0, 2, True, 0.5, 0.75
+        4, "", "", 0.75, visible, amodal, appearance, 0, 0, 0.0, 2, True, 0.5, 0.75, True, False
     )
     return TYPES["segan_ros/msg/AmodalObjectArray"](HEADER, 10, 12, [item])
 
 
 def graph() -> object:
-    edge = TYPES["segan_ros/msg/OcclusionEdge"](9, 4, 0.5, 3, 0.25, float("nan"), 3, 0.5, True)
+    nan = float("nan")
+    edge = TYPES["segan_ros/msg/OcclusionEdge"](9, 4, 0.5, 3, 0.25, nan, 3, 0.5, True, False)
     return TYPES["segan_ros/msg/OcclusionGraph"](
         HEADER,
         np.array([4, 9], np.uint32),
@@ -324,6 +325,9 @@ def graph() -> object:
         True,
         np.array([9, 4], np.uint32),
         [],
+        np.array([9], np.uint32),
+        TYPES["geometry_msgs/msg/Vector3"](0.0, -1.0, 0.0),
+        0.5,
     )
 
 

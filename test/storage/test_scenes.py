@@ -218,12 +218,15 @@ def test_unreadable_pictures_are_named(tmp_path):
 def test_graph_is_strict_json_with_unknown_depth_as_null():
     edge = OcclusionEdge(3, 1, 0.5, 40, 0.1, float("nan"), Evidence.AMODAL | Evidence.DEPTH)
     rests = OcclusionEdge(3, 1, 0.9, evidence=Evidence.SUPPORT, lift_risk=0.9)
-    graph = OcclusionGraph((1, 3), (1, 0), (edge,), True, (3, 1), (rests,))
+    graph = OcclusionGraph(
+        (1, 3), (1, 0), (edge,), True, (3, 1), (rests,), frozenset({3}), (0.0, -1.0, 0.0), 0.5
+    )
     text = json.loads(json.dumps(graph_to_json(graph), allow_nan=False))
     assert text["object_ids"] == [1, 3]
     assert text["layers"] == [1, 0]
     assert text["removal_order"] == [3, 1]
     assert text["is_acyclic"] is True
+    assert text["free"] == [3] and text["up"] == [0, -1, 0] and text["up_confidence"] == 0.5
     assert text["edges"] == [
         {
             "occluder_id": 3,
@@ -235,6 +238,7 @@ def test_graph_is_strict_json_with_unknown_depth_as_null():
             "evidence": 3,
             "lift_risk": None,
             "blocks_lift": True,
+            "set_aside": False,
         }
     ]
     (support,) = text["supports"]
