@@ -21,7 +21,7 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of the node and its topics."),
     "name": ("segan", "Name of the node, and so the prefix of its outputs and services."),
     "params_file": ("", "YAML file with parameters, as config/segan.yaml. Empty: the defaults."),
-    "parameters": ("{}", "More parameters as YAML, over params_file: '{max_age: 0.5}'."),
+    "parameters": ("{}", "Parameters as YAML, which override params_file: '{max_age: 0.5}'."),
     "use_sim_time": ("", "true: time from /clock (simulation, bag). Empty: as the parameters say."),
     "autostart": ("", "true: configure and activate at start. Empty: as the parameters say."),
     "respawn": ("false", "true: restart the node whenever it exits."),

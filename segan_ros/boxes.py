@@ -34,7 +34,7 @@ class Roi:
 
     def __post_init__(self) -> None:
         if self.of not in ("each_side", "longest_side"):
-            raise ValueError(f"roi.of is {self.of!r}; known are each_side and longest_side")
+            raise ValueError(f"roi.of is {self.of!r}; choose each_side or longest_side")
         if not 0 <= self.margin <= 2:
             raise ValueError(f"roi.margin is {self.margin}; it must lie in 0..2")
 

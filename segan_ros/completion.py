@@ -85,7 +85,7 @@ class Settings:
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise ValueError(f"threshold is {self.threshold}; it must lie between 0 and 1")
         if self.occluders not in (None, "labelled", "any"):
-            raise ValueError(f"occluders is {self.occluders!r}; known are labelled, any")
+            raise ValueError(f"occluders is {self.occluders!r}; choose labelled or any")
         if self.gap_width < 0 or self.min_hidden_ratio < 0:
             raise ValueError("gap_width and min_hidden_ratio must not be negative")
 

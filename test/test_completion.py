@@ -255,7 +255,7 @@ def test_tiny_hidden_parts_are_taken_for_border_noise(model):
     [{"threshold": 1.0}, {"occluders": "all"}, {"gap_width": -1}, {"min_hidden_ratio": -0.1}],
 )
 def test_bad_settings_are_refused(bad):
-    with pytest.raises(ValueError, match=r"must|known are"):
+    with pytest.raises(ValueError, match=r"must|choose"):
         Settings(edges=EdgeRule(), **bad)
 
 

@@ -17,18 +17,18 @@ from segan_ros.synthesis.assets.store import cache_folder, write_note
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `segan assets`."""
     parser.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="processes (0: one per core)"
+        "--workers", type=int, default=0, metavar="N", help="worker processes (0: one per core)"
     )
     parser.add_argument(
-        "--skip-broken", action="store_true", help="go on without objects that cannot be prepared"
+        "--skip-broken", action="store_true", help="skip objects that cannot be prepared"
     )
     parser.add_argument(
         "--list",
         action="store_true",
-        help="only print split, name, kind, source, licence and author of each object",
+        help="only list split, name, kind, source, licence and author of each object",
     )
     parser.add_argument(
-        "--sheet", type=Path, metavar="FILE", help="draw all objects into a .png or .jpg"
+        "--sheet", type=Path, metavar="FILE", help="draw all objects on one sheet, a .png or .jpg"
     )
 
 
@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"  {name}: {reason}")
     if broken and not args.skip_broken:
         raise ValueError(
-            f"{len(broken)} of {len(wanted)} objects cannot be prepared; --skip-broken goes on "
-            "without them"
+            f"{len(broken)} of {len(wanted)} objects cannot be prepared; --skip-broken "
+            "leaves them out"
         )
     note = write_note(folder, wanted, list(broken))
     good = [e for e in wanted if e.name not in broken]

@@ -21,13 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against",
         metavar="MODEL",
-        help="model to compare with (the paper's sizes, exported now with random weights)",
+        help="model to compare with (default: the paper's network sizes, random weights)",
     )
     parser.add_argument(
         "--objects", type=int, default=10, metavar="N", help="objects in the frame (10)"
     )
     parser.add_argument(
-        "--repeat", type=int, default=7, metavar="N", help="runs, of which the median counts (7)"
+        "--repeat", type=int, default=7, metavar="N", help="runs; the median is reported (7)"
     )
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="CPU threads (0: all cores)"
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
 def _table(result: dict[str, Any]) -> str:
     ours, theirs, ratio = result["ours"], result["theirs"], result["ratio"]
     return (
-        f"Networks alone, {result['objects']} objects, all painted; {result['provider']}; median "
-        f"of {result['runs']} runs in turns.\n\n"
+        f"Networks only, {result['objects']} objects, all painted; {result['provider']}; median "
+        f"of {result['runs']} runs, the models in turns.\n\n"
     ) + markdown_table(
         ("ms", *(f"{m['model']} {m['precision']}" for m in (ours, theirs)), "ratio"),
         [[s, f"{ours[s]:.1f}", f"{theirs[s]:.1f}", f"{ratio[s]:.1f}"] for s in (*STAGES, "total")],

@@ -26,29 +26,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cutouts",
         required=True,
         metavar="DIR",
-        help="png files of objects on transparent ground, there and below",
+        help="png files of objects on a transparent background, in DIR and the folders below",
     )
     parser.add_argument(
-        "--grounds", required=True, metavar="DIR", help="photographs to put them on"
+        "--grounds", required=True, metavar="DIR", help="photographs for the background"
     )
-    add_out(parser, "where to write the scenes", required=True)
+    add_out(parser, "folder for the scenes", required=True)
     parser.add_argument(
         "--scenes", type=int, default=100, metavar="N", help="how many scenes (100)"
     )
     parser.add_argument(
         "--split",
         default="train",
-        help="train, val or test: use the cut-outs of this split; the name of the folder that one "
-        "lies in, its kind, decides (train)",
+        help="train, val or test: use the cut-outs of this split, which the name of a cut-out's "
+        "folder, its kind, decides (train)",
     )
     parser.add_argument(
         "--every-cutout",
         action="store_true",
-        help="use every cut-out for --split; you keep those of other splits in other folders",
+        help="use every cut-out for --split, where each split has its own --cutouts",
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same scenes (0)")
     parser.add_argument(
-        "--size", default="320x240", metavar="WxH", help="of the pictures, in pixels (320x240)"
+        "--size", default="320x240", metavar="WxH", help="image size in pixels (320x240)"
     )
 
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         ValueError, OSError: an argument cannot be used, or something cannot be read or written.
     """
     if args.split not in TENTHS:
-        raise ValueError(f"--split is {args.split!r}; known are {', '.join(TENTHS)}")
+        raise ValueError(f"--split is {args.split!r}; choose from {', '.join(TENTHS)}")
     at_least(args, scenes=1, seed=0)
     size = parse_size(args.size)
     _refuse_inside(args.out, args.cutouts, args.grounds)
@@ -80,9 +80,9 @@ def run(args: argparse.Namespace) -> int:
             rng = np.random.default_rng((list(TENTHS).index(args.split), args.seed, number))
             scene = collage(cut_outs, grounds[rng.integers(len(grounds))], size, rng)
             store.add(number, scene_files(scene))
-    print(f"{args.out}: {args.scenes} {args.split} scenes of {len(cut_outs)} cut-outs")
+    print(f"{args.out}: {args.scenes} {args.split} scenes from {len(cut_outs)} cut-outs")
     for reason, count in passed_over.most_common():
-        print(f"  left out {count} files: {reason}")
+        print(f"  skipped {count} files: {reason}")
     return 0
 
 
@@ -98,6 +98,6 @@ def _refuse_inside(out: Path, *inputs: str) -> None:
     for folder in inputs:
         if out.resolve().is_relative_to(Path(folder).resolve()):
             raise ValueError(
-                f"--out is {out}, inside {folder}: its scenes would be read as pictures to use; "
+                f"--out is {out}, inside {folder}: its scenes would be read as input; "
                 "choose a folder outside it"
             )

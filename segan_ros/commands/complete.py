@@ -37,32 +37,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("input: --rgb with --labels or --masks, or --scenes")
     what.add_argument("--rgb", type=Path, metavar="FILE", help="photo")
     what.add_argument(
-        "--labels", type=Path, metavar="FILE", help="its label image: png, ids, 0 for background"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="label image of the photo: png of ids, 0 for background",
     )
     what.add_argument(
         "--masks",
         type=Path,
         metavar="PATH",
-        help="its masks, which may overlap, instead: a folder of mask images, or COCO JSON",
+        help="instead of --labels, masks that may overlap: a folder of mask images, or COCO JSON",
     )
     what.add_argument(
-        "--depth", type=Path, metavar="FILE", help="its depth: 16-bit image, 0 and 65535 unknown"
+        "--depth",
+        type=Path,
+        metavar="FILE",
+        help="depth of the photo: 16-bit image, 0 and 65535 unknown",
     )
     add_depth_scale(what, "--depth")
     add_scenes(what, "labelled pictures")
-    add_out(parser, "where to write the results (NAME-completed, here)")
+    add_out(parser, "folder for the results (NAME-completed in the current folder)")
     add_model(parser)
     parser.add_argument(
         "--threshold",
         type=float,
         metavar="P",
-        help="probability above which a hidden pixel belongs to an object (the model's own)",
+        help="probability above which a hidden pixel belongs to an object (as model.yaml says)",
     )
     parser.add_argument(
         "--occluders",
         choices=("labelled", "any"),
         help="where hidden parts may lie: behind other labelled objects, or anywhere, for scenes "
-        "in which some occluders have no mask (the model's own)",
+        "in which some occluders have no mask (as model.yaml says)",
     )
 
 
@@ -116,18 +122,18 @@ def _check_input(args: argparse.Namespace) -> None:
     given = [option for option, value in photo.items() if value is not None]
     if args.scenes is not None:
         if given:
-            raise ValueError(f"--scenes goes without {', '.join(given)}: scene folders hold all")
+            raise ValueError(f"--scenes excludes {', '.join(given)}: scene folders hold them")
     elif not given:
         raise ValueError("give --rgb with --labels or --masks, or --scenes")
     elif args.rgb is None:
-        raise ValueError(f"--rgb is missing: {given[0]} belongs to a photo")
+        raise ValueError(f"{given[0]} needs --rgb, the photo that it belongs to")
     elif (args.labels is None) == (args.masks is None):
         raise ValueError(
-            "--rgb needs the masks of its objects: one of --labels, a label image, and --masks, a "
+            "--rgb needs the masks of its objects: either --labels, a label image, or --masks, a "
             "folder of mask images or COCO JSON"
         )
     if args.depth is None and args.depth_scale != MILLIMETRE:
-        raise ValueError("--depth-scale goes with --depth")
+        raise ValueError("--depth-scale needs --depth")
 
 
 def _frame(args: argparse.Namespace) -> Frame:
@@ -137,7 +143,7 @@ def _frame(args: argparse.Namespace) -> Frame:
     rgb = read_photo(args.rgb)
     found = to_labels(read_instances(args.masks, args.rgb, rgb.shape[:2]))
     for reason, count in found.left_out.items():
-        say(f"left out {count} masks: {reason}")
+        say(f"skipped {count} masks: {reason}")
     depth = None if args.depth is None else read_depth(args.depth, args.depth_scale)
     return Frame.from_arrays(rgb, found.labels, depth, names=found.names)
 
@@ -149,7 +155,7 @@ def _of_different_names(folders: list[ScenePath]) -> list[ScenePath]:
         if (other := seen.setdefault(folder.name, folder)) is not folder:
             raise ValueError(
                 f"{other} and {folder} have the same name: their results would replace each other; "
-                "give one shard or folder at a time"
+                "complete one shard or folder at a time"
             )
     return folders
 
@@ -172,5 +178,5 @@ def _report(out: Path, scene: CompletedScene) -> None:
         hidden = f"{item.occlusion_ratio:.0%} hidden" if item.invisible.any() else "whole"
         title = f"{item.id} {item.name}".rstrip()
         print(f"object {title}: layer {item.layer}, {hidden}, score {item.score:.2f}")
-    print("removal order:", *scene.graph.removal_order or ["no objects, all labels are 0"])
+    print("removal order:", *scene.graph.removal_order or ["no objects: all labels are 0"])
     print(f"results in {out}: overlay.png, completed.png, graph.svg, objects.json, graph.json")

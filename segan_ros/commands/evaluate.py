@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="score the first N scenes only")
     parser.add_argument(
-        "--use-depth", action="store_true", help="let depth confirm or reject edges, for all rows"
+        "--use-depth", action="store_true", help="let depth confirm or reject edges, in all rows"
     )
     parser.add_argument(
         "--lifts",
@@ -60,20 +60,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=1,
         metavar="SEED",
-        help="score with imperfect visible masks too: the true ones with the errors of a segmenter "
-        "(docs/mask_noise.md), drawn with SEED (1)",
+        help="also score imperfect visible masks: the true ones with random segmentation errors "
+        "(docs/mask_noise.md) of this SEED (1)",
     )
     predicted.add_argument(
         "--masks",
         type=Path,
         metavar="DIR",
-        help="score with a segmenter's masks too: label images <scene>.png in DIR",
+        help="also score a segmenter's masks: label images <scene>.png in DIR",
     )
     parser.add_argument(
         "--mask-style",
         choices=[*STYLES, "all"],
         metavar="NAME",
-        help="score with true masks drawn as a kind of segmenter draws them too: "
+        help="also score true masks redrawn as one kind of segmenter draws them: "
         f"{', '.join(STYLES)}, or all (docs/mask_styles.md)",
     )
     tables_command.add_arguments(parser)
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     evaluation = evaluate(completer, folders, args.use_depth, segmenter, styles)
     heading = (
         f"Model {model.spec.name} ({model.provider}, {model.precision}) on {args.scenes}, depth"
-        f" {'used where there is some' if args.use_depth else 'unused'}."
+        f" {'used where available' if args.use_depth else 'unused'}."
     )
     text = report(evaluation, heading, source)
     print(text)
@@ -126,7 +126,7 @@ def _lifts(args: argparse.Namespace, folders: Sequence[ScenePath]) -> int:
         "--masks": args.masks is not None,
     }
     if named := [option for option, used in others.items() if used]:
-        raise ValueError(f"--lifts goes without {', '.join(named)}")
+        raise ValueError(f"--lifts excludes {', '.join(named)}")
     model = open_model(args)
     piles = evaluate_lifts(SceneCompleter(model), folders)
     heading = f"Model {model.spec.name} ({model.provider}, {model.precision}) on {args.scenes},"

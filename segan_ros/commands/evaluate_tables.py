@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--photographs",
         type=Path,
         metavar="DIR",
-        help="scenes made from photographs, for Table 4: the same on these",
+        help="scenes made from photographs: the same tables on these, as Table 4",
     )
     for option, table in (("--segmentor", "Table 1"), ("--painter", "Table 2")):
         paper.add_argument(
@@ -34,18 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=[],
             type=_named_model,
             metavar="NAME=MODEL",
-            help=f"a row of {table} for another model, such as a baseline; may be repeated",
+            help=f"add a row to {table} for another model, such as a baseline; may be repeated",
         )
     paper.add_argument(
         "--refiner",
         metavar="MODEL",
-        help="model that refines predicted masks: two more rows of Table 1",
+        help="model that refines predicted masks: adds two rows to Table 1",
     )
     paper.add_argument(
         "--library",
         type=Path,
         metavar="DIR",
-        help="training scenes to search for nearest neighbours: a row of Table 2",
+        help="training scenes to search for nearest neighbours: adds a row to Table 2",
     )
 
 
@@ -57,13 +57,13 @@ def check(args: argparse.Namespace) -> None:
     """
     for name in ("photographs", "segmentor", "painter", "refiner", "library"):
         if getattr(args, name) and not args.tables:
-            raise ValueError(f"--{name} goes with --tables")
+            raise ValueError(f"--{name} needs --tables")
     if not args.tables:
         return
     if args.use_depth:
-        raise ValueError("--use-depth does not go with --tables: the paper's method has no depth")
+        raise ValueError("--tables excludes --use-depth: the paper's method has no depth")
     if args.masks and args.photographs:
-        raise ValueError("--masks goes without --photographs: make the tables of each in turn")
+        raise ValueError("--masks excludes --photographs: run once for each")
     for named in (args.segmentor, args.painter):
         names = [*TAKEN, *(name for name, _ in named)]
         if len(set(names)) < len(names):

@@ -17,7 +17,7 @@ from segan_ros.synthesis.workforce import Workforce
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `segan generate`."""
     what = parser.add_argument_group("what to make: --out, --bag or --stats")
-    add_out(what, "where to write scenes; a run that was stopped goes on there")
+    add_out(what, "folder for the scenes; an interrupted run resumes there")
     what.add_argument(
         "--bag", type=Path, metavar="PATH", help="bag to write: a new folder, or a new .mcap file"
     )
@@ -32,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         default="train",
-        help="train, val or test: each has objects and piles of its own (train)",
+        help="train, val or test, which share neither objects nor piles (train)",
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (0)")
     parser.add_argument(
-        "--size", metavar="WxH", help="of the pictures, in pixels (320x240; bag: 640x480)"
+        "--size", metavar="WxH", help="image size in pixels (320x240; bag: 640x480)"
     )
     parser.add_argument(
         "--objects",
@@ -46,17 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lifts",
         action="store_true",
-        help="lift every object in turn and write which others that disturbs; one scene per pile",
+        help="lift each object in turn and record which others it disturbs; one scene per pile",
     )
     parser.add_argument(
         "--shards", type=int, metavar="N", help="write tar files of N scenes instead of folders"
     )
     parser.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="processes (0: one per core)"
+        "--workers", type=int, default=0, metavar="N", help="worker processes (0: one per core)"
     )
-    parser.add_argument(
-        "--ray", metavar="ADDRESS", help="work on a Ray cluster: auto, or HOST:PORT"
-    )
+    parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, or HOST:PORT")
     parser.add_argument(
         "--frames", type=int, default=15, metavar="N", help="frames in the bag (15)"
     )
@@ -73,15 +71,15 @@ def run(args: argparse.Namespace) -> int:
     """
     wants_stats = args.stats is not None
     if args.bag and (args.out or wants_stats):
-        raise ValueError("--bag goes without --out and --stats")
+        raise ValueError("--bag excludes --out and --stats")
     if not (args.bag or args.out or wants_stats):
         raise ValueError("give --out DIR, --bag OUT.mcap or --stats DIR")
     if args.stats == "" and not args.out:
-        raise ValueError("--stats needs scenes: give --stats DIR, or --out DIR too")
+        raise ValueError("--stats needs scenes: give --stats DIR, or add --out DIR")
     if args.stats and args.out and args.scenes is None:
-        raise ValueError("--stats DIR counts existing scenes: leave out --out, or give --scenes")
+        raise ValueError("--stats DIR counts existing scenes: drop --out, or add --scenes")
     if not args.bag and (args.frames, args.rate) != (15, 2.0):
-        raise ValueError("--frames and --rate go with --bag")
+        raise ValueError("--frames and --rate need --bag")
     size = parse_size(args.size or ("640x480" if args.bag else "320x240"))
     if args.bag:
         _refuse_with_bag(args)
@@ -92,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         scenes = 100 if args.scenes is None else args.scenes
         job = Job(args.split, args.seed, size, scenes, args.objects, args.lifts)
         rejected = generate(job, args.out, _workforce(args), _per_shard(args))
-        print(f"{args.out}: {job.scenes} {job.split} scenes of seed {job.seed} are there")
+        print(f"{args.out}: {job.scenes} {job.split} scenes, seed {job.seed}")
         for reason, count in rejected.most_common():
             print(f"  rejected {count} piles: {reason}")
     if wants_stats:
@@ -121,4 +119,4 @@ def _refuse_with_bag(args: argparse.Namespace) -> None:
         "--ray": args.ray is not None,
     }
     if named := [option for option, used in given.items() if used]:
-        raise ValueError(f"--bag goes without {', '.join(named)}, which are for scenes")
+        raise ValueError(f"--bag excludes {', '.join(named)}, which are for scenes")

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"{pictures}: no such folder; {option} is the folder of the pictures")
     if args.out.exists() and any(args.out.iterdir()):
         raise ValueError(
-            f"{args.out}: not empty; scenes of the same name would be replaced: choose another "
+            f"{args.out}: not empty; scenes of the same name would be overwritten: choose another "
             "--out"
         )
     problems = Problems(args.strict, lambda text: say(text, error=True))
@@ -77,5 +77,5 @@ def run(args: argparse.Namespace) -> int:
         f" {bare} without appearance); {problems.count} entries skipped"
     )
     for kind, left in problems.left_out.most_common():
-        print(f"  left out {left} {kind}")
+        print(f"  skipped {left} {kind}")
     return 1 if problems.count or not count else 0

@@ -30,7 +30,7 @@ def add_precision(parser: Options) -> None:
         "--precision",
         default="auto",
         choices=PRECISIONS,
-        help="of the networks (auto: the best for the provider)",
+        help="precision of the networks (auto: the best for the provider)",
     )
 
 
@@ -53,7 +53,7 @@ def add_scenes(parser: Options, purpose: str, required: bool = False) -> None:
         type=Path,
         required=required,
         metavar="DIR",
-        help=f"{purpose}: a folder of scene folders or shards (*.tar), or one of these",
+        help=f"{purpose}: a folder of scene folders or shards (*.tar), or a single one",
     )
 
 
@@ -77,7 +77,7 @@ def add_depth_scale(parser: Options, source: str) -> None:
 def _metres(text: str) -> float:
     value = float(text)
     if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} m; it must lie above 0, up to 1 m")
+        raise argparse.ArgumentTypeError(f"{text} m; it must be above 0 m and at most 1 m")
     return value
 
 

@@ -16,9 +16,12 @@ from segan_ros.storage.scenes import iterate_scenes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--model", required=True, metavar="DIR", help="model folder; the new files go into it"
+        "--model",
+        required=True,
+        metavar="DIR",
+        help="model folder; the 8-bit networks are added to it",
     )
-    add_scenes(parser, "scenes to calibrate on, never those of the test split", required=True)
+    add_scenes(parser, "scenes to calibrate on; never the test split", required=True)
     parser.add_argument(
         "--limit", type=int, default=40, metavar="N", help="calibrate on the first N scenes (40)"
     )
@@ -36,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     folder = model_folder(args.model)
     if not expanded(args.model).is_dir():
         raise ValueError(
-            f"--model {args.model} is a shipped model, which stays as it is; copy {folder} and "
-            "give the copy"
+            f"--model {args.model} is a shipped model, which is not modified; copy {folder} and "
+            "name the copy"
         )
     calls = record(folder, list(islice(iterate_scenes(args.scenes), args.limit)))
     description = yaml.safe_load((folder / "model.yaml").read_text())
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         target = source.with_suffix(".int8.onnx")
         quantise(source, target, feeds)
         section["int8_file"] = target.name
-        print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, {len(feeds)} calls looked at")
+        print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, calibrated on {len(feeds)} calls")
     (folder / "model.yaml").write_text(
         yaml.safe_dump(description, sort_keys=False, width=100, default_flow_style=None)
     )

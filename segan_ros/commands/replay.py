@@ -46,13 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder for the report, tables, masks, pictures")
     parser.add_argument(
-        "--report", type=Path, help="HTML file to look at; default: report.html in --out"
+        "--report", type=Path, help="HTML report to write; default: report.html in --out"
     )
-    parser.add_argument("--against", type=Path, help="--out of an earlier run to compare with")
+    parser.add_argument("--against", type=Path, help="earlier run to compare with: its --out")
     parser.add_argument(
         "--pictures", type=int, default=60, help="frames with pictures in the report: %(default)s"
     )
-    parser.add_argument("--rrd", type=Path, help="recording for the Rerun viewer (rerun-sdk)")
+    parser.add_argument(
+        "--rrd", type=Path, help="recording to write for the Rerun viewer (needs rerun-sdk)"
+    )
     parser.add_argument(
         "--live", action="store_true", help="play to the real node, in its own process, over DDS"
     )
@@ -63,14 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--patience",
         type=float,
         default=Live.patience,
-        help="with --live: seconds without an answer after which the missing ones are given up",
+        help="with --live: give up on the missing answers after so many seconds without one",
     )
     add_depth_scale(parser, "the bag")
     parser.add_argument(
         "--segmenter",
         default=LABEL_IMAGE,
         choices=[LABEL_IMAGE, *SEGMENTERS],
-        help="what the bag's masks are: docs/segmenters.md (%(default)s)",
+        help="format of the bag's masks, see docs/segmenters.md (%(default)s)",
     )
     names = parser.add_argument_group("topics in the bag")
     for field in fields(Topics):
@@ -164,12 +166,12 @@ def _check(args: argparse.Namespace) -> None:
         if not 0 < getattr(args, name) < float("inf"):
             raise ValueError(f"--{name} is {getattr(args, name)}; it must be above 0")
     if not args.live and (args.rate, args.patience) != (1.0, Live.patience):
-        raise ValueError("--rate and --patience go with --live")
+        raise ValueError("--rate and --patience need --live")
     at_least(args, pictures=1)
     if args.against is not None and args.out is not None:
         folder = args.against if args.against.is_dir() else args.against.parent
         if folder.resolve() == args.out.resolve():
-            raise ValueError(f"--out {args.out} would replace --against; choose another --out")
+            raise ValueError(f"--out {args.out} would overwrite --against; choose another --out")
     if args.out is not None:
         check_output(args.out)
     for option in ("report", "rrd"):
@@ -177,9 +179,11 @@ def _check(args: argparse.Namespace) -> None:
         if file is None:
             continue
         if not file.parent.is_dir():
-            raise ValueError(f"{file.parent}: is no folder; make it or choose another --{option}")
+            raise ValueError(
+                f"{file.parent} is not a folder; create it or choose another --{option}"
+            )
         if file.is_dir():
-            raise ValueError(f"{file}: is a folder; --{option} names a file")
+            raise ValueError(f"{file} is a folder; --{option} must name a file")
         check_output(file.parent, f"--{option}")
 
 
@@ -205,4 +209,4 @@ def _demo() -> Path:
             return resource_path(name)
         except FileNotFoundError:
             continue
-    raise ValueError("this installation holds no demo bag; name the bag to replay")
+    raise ValueError("this installation has no demo bag; name the bag to replay")

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what to train, such as config/train/tabletop.yaml",
     )
-    instead = parser.add_argument_group("instead of what FILE says")
+    instead = parser.add_argument_group("override keys of FILE")
     instead.add_argument(
         "--data", action="extend", nargs="+", metavar="DIR", help="training scenes (data.train)"
     )
@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     instead.add_argument(
         "--photographs", metavar="DIR", help="photographs, or '' for none (data.photographs)"
     )
-    instead.add_argument("--out", metavar="DIR", help="where to write (out)")
+    instead.add_argument("--out", metavar="DIR", help="folder for checkpoints (out)")
     instead.add_argument(
-        "--workers", type=int, metavar="N", help="processes that prepare batches (workers)"
+        "--workers", type=int, metavar="N", help="processes that load batches (workers)"
     )
 
 
@@ -55,15 +55,17 @@ def run(args: argparse.Namespace) -> int:
                 print(f"segan: {_where_to_go_on(config, stop)}", file=sys.stderr)
             return 130
         if processes.leads:
-            print(f"{checkpoint}: next, segan export --checkpoint {checkpoint} --out DIR")
+            print(
+                f"{checkpoint} is trained; next: segan export --checkpoint {checkpoint} --out DIR"
+            )
     return 0
 
 
 def _where_to_go_on(config: Config, stop: KeyboardInterrupt) -> str:
     said, checkpoint = str(stop) or "stopped", Path(config.out) / "last.pt"
     if not checkpoint.exists():
-        return f"{said} before the first step: nothing was trained yet"
-    return f"{said}; {checkpoint} is saved, and the same command goes on from there"
+        return f"{said} before the first step: nothing to save"
+    return f"{said}; {checkpoint} is saved, and the same command resumes from it"
 
 
 if __name__ == "__main__":  # of torchrun

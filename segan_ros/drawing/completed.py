@@ -46,5 +46,5 @@ def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: i
         cv2.line(row, (0, 0), (row.shape[1], 0), (225, 225, 225), 1)
         rows += [row, line(f"object {item.id}: {item.occlusion_ratio:.0%} hidden")]
     if len(hidden) > most:
-        rows.append(line(f"and {len(hidden) - most} less hidden ones"))
+        rows.append(line(f"and {len(hidden) - most} that are hidden less"))
     return np.concatenate(rows)

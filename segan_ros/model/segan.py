@@ -105,7 +105,7 @@ class SeGAN(nn.Module):
     ) -> None:
         super().__init__()
         if size not in SPECS:
-            raise ValueError(f"model.size is {size!r}; known are {', '.join(SPECS)}")
+            raise ValueError(f"model.size is {size!r}; choose from {', '.join(SPECS)}")
         sizes = sizes or SIZES[size]
         self.spec = SPECS[size]
         if size == "paper":

@@ -81,8 +81,8 @@ def imagenet_weights() -> dict[str, Any] | None:
         return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
     except OSError as error:
         LOG.warning(
-            "ImageNet weights of ResNet-18 cannot be downloaded (%s): starting from random ones. "
-            "Put resnet18-f37072fd.pth into %s/checkpoints to start from them.",
+            "ImageNet weights of ResNet-18 cannot be downloaded (%s): starting from random "
+            "weights. Put resnet18-f37072fd.pth into %s/checkpoints to use them.",
             error,
             torch.hub.get_dir(),
         )

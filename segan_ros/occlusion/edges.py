@@ -62,7 +62,7 @@ class EdgeRule:
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
-            raise ValueError(f"edge rule is {self.rule!r}; known are {', '.join(RULES)}")
+            raise ValueError(f"edge rule is {self.rule!r}; choose from {', '.join(RULES)}")
         for name in ("min_in_front", "min_overlap_ratio"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0..1")

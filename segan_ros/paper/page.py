@@ -9,9 +9,9 @@ from segan_ros.paper.album import Album
 from segan_ros.paper.table import Table
 
 LEGEND = (
-    "Masks: grey the mask that was given; of the rest of the object green what was found and blue "
-    "what was missed; red what was made up. Each object is the one with the most hidden pixels of "
-    "its scene; the scenes are spread evenly."
+    "Masks: grey is the input mask; of the rest of the object, green was found and blue was "
+    "missed; red was predicted but is not there. Each row is the object with the most hidden "
+    "pixels of its scene; the scenes are picked at even intervals."
 )
 
 

@@ -91,7 +91,7 @@ class EarlierRun:
         try:
             return _read_result(folder, frame)
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{folder}: does not fit the bag ({error}); run it again") from None
+            raise ValueError(f"{folder}: does not match the bag ({error}); run it again") from None
 
 
 def comparison(earlier: EarlierRun, frames: list[ReplayedFrame]) -> str:

@@ -207,7 +207,9 @@ def _reserved_domain() -> Iterator[int]:
                 discovery.close()
                 yield domain
                 return
-    raise NodeError("the ROS domains 1..100 of this machine are all in use; stop what uses them")
+    raise NodeError(
+        "all ROS domains 1..100 are in use on this machine; stop a program that uses one"
+    )
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
     _, unknown = parser.parse_known_args(remove_ros_args(list(arguments))[1:])
     if unknown:
         parser.error(
-            f"unknown argument {unknown[0]!r}; parameters and remappings go behind --ros-args: "
+            f"unknown argument {unknown[0]!r}; parameters and remappings go after --ros-args: "
             "segan_node --ros-args -p max_age:=0.5 -r image:=/camera/color/image_raw"
         )
 

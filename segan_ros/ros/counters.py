@@ -94,7 +94,7 @@ class Counters:
         """One message met an error of ours; its traceback goes to the log."""
         self.drop(stream, "internal_error")
         text = "".join(traceback.format_exception(error))
-        self.throttled.error("internal_error", f"{stream} dropped, the node goes on: {text}")
+        self.throttled.error("internal_error", f"{stream} dropped, the node keeps running: {text}")
 
     def time(self, stage: str, seconds: float) -> None:
         """How long a stage of a published frame took."""

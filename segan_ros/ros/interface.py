@@ -66,5 +66,5 @@ REMOVAL_ORDER = Endpoint(
     "~/removal_order", GetRemovalOrder, "what has to be lifted before one object"
 )
 ENABLE = Endpoint("~/enable", SetBool, "pause (false) and resume (true)")
-RELOAD = Endpoint("~/reload", Trigger, "load the model's files again")
+RELOAD = Endpoint("~/reload", Trigger, "reload the model's files")
 SERVICES = (COMPLETE, REMOVAL_ORDER, ENABLE, RELOAD)

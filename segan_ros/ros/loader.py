@@ -77,7 +77,7 @@ class Loader:
             Busy: one is being loaded.
         """
         if self._thread is not None and self._thread.is_alive():
-            raise Busy("a model is being loaded already; try again later")
+            raise Busy("a model is already being loaded; try again later")
         future: Future[Completion] = Future()
         self._thread = threading.Thread(
             target=_fulfil, args=(self._load, future), name="segan loader", daemon=True

@@ -230,7 +230,7 @@ class SeganNode(LifecycleNode):
         try:
             completion = await wait(self._loader.begin())
         except (OSError, ValueError) as error:
-            self._reload_problem = f"the model was not replaced, the old one stays: {error}"
+            self._reload_problem = f"the model was not replaced, the old one stays in use: {error}"
             self.get_logger().error(self._reload_problem)
             raise Refused(self._reload_problem) from None
         if self._completion is not before:

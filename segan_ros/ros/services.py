@@ -226,7 +226,7 @@ def _snapshot_of(request: Any, reading: Reading) -> Snapshot:
     """The images of a request, checked."""
     if not request.image.data:
         raise MessageError(
-            "empty", "the request has no image; send image and labels, or use_latest"
+            "empty", "the request has no image; send image and labels, or set use_latest"
         )
     check(request.image, "image")
     check(request.labels, "instance_mask", "labels")

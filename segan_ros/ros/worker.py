@@ -64,9 +64,9 @@ class Worker(Generic[T]):
         future: Future[T] = Future()
         with self._wake:
             if self.stopping.is_set():
-                raise WorkerStopped("the node was deactivated; activate it, ask again")
+                raise WorkerStopped("the node was deactivated; activate it and ask again")
             if len(self._calls) >= MAX_CALLS:
-                raise OverflowError(f"{MAX_CALLS} requests are waiting already; try again later")
+                raise OverflowError(f"{MAX_CALLS} requests are already waiting; try again later")
             self._calls.append((function, future))
             self._wake.notify()
         return future
@@ -79,7 +79,7 @@ class Worker(Generic[T]):
         self._thread.join()
         while self._calls:
             self._calls.popleft()[1].set_exception(
-                WorkerStopped("the node was deactivated before it came to this request")
+                WorkerStopped("the node was deactivated before it reached this request")
             )
         left, self._slot = self._slot, []
         return left

@@ -75,7 +75,9 @@ def run_builder(
         name = signal.Signals(-code).name
         raise EngineError(f"the engine builder was killed by {name}; is the machine out of memory?")
     if code:
-        raise EngineError(first_line(lines[-1]) if lines else f"the builder ended with {code}")
+        raise EngineError(
+            first_line(lines[-1]) if lines else f"the engine builder exited with code {code}"
+        )
 
 
 def _waited(process: subprocess.Popen[bytes], path: Path) -> int:

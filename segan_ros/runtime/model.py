@@ -128,9 +128,9 @@ class Model:
         engines: Engines | None = None,
     ) -> None:
         if provider != "auto" and provider not in PROVIDERS:
-            raise ModelError(f"provider is {provider!r}; known are auto, {', '.join(PROVIDERS)}")
+            raise ModelError(f"provider is {provider!r}; choose from auto, {', '.join(PROVIDERS)}")
         if precision not in PRECISIONS:
-            raise ModelError(f"precision is {precision!r}; known are {', '.join(PRECISIONS)}")
+            raise ModelError(f"precision is {precision!r}; choose from {', '.join(PRECISIONS)}")
         self.folder = Path(folder)
         self.spec = ModelSpec.read(folder)
         self._description = (self.folder / "model.yaml").read_text()

@@ -80,7 +80,9 @@ def choose(provider: str, start: Callable[[str], T | None]) -> tuple[T, bool]:
             return started, waits
         waits = True
         names = order[order.index(name) + 1 :]
-    raise ModelError(f"provider {provider}: its engines are yet to be built, and no other runs")
+    raise ModelError(
+        f"provider {provider}: its engines are not built yet, and no other provider works"
+    )
 
 
 def precision_on(provider: str, precision: str) -> str:

@@ -72,7 +72,7 @@ class ModelSpec:
         try:
             text = yaml.safe_load(path.read_text())
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ModelError(f"{path}: not readable as YAML: {error}") from None
+            raise ModelError(f"{path}: not valid YAML: {error}") from None
         get = _Keys(path, text)
         if get("format", int) != 1:
             raise ModelError(
@@ -130,7 +130,7 @@ class _Keys:
     def choice(self, key: str, allowed: Any, value: Any = None) -> str:
         value = self(key, str) if value is None else value
         if value not in tuple(allowed):
-            raise ModelError(f"{self._path}: {key} has {value!r}; known are {', '.join(allowed)}")
+            raise ModelError(f"{self._path}: {key} has {value!r}; choose from {', '.join(allowed)}")
         return value
 
     def size(self, key: str) -> tuple[int, int]:

@@ -86,7 +86,7 @@ def styles_section(
             cells = (*score_cells(summary), *map(number, share), str(lost))
             rows.append([style, method, *cells])
     legend = """\
-True masks, drawn as kinds of segmenters draw them (docs/mask_styles.md). Scores are taken against
+True masks, redrawn as kinds of segmenters draw them (docs/mask_styles.md). Scores are taken against
 the true masks, over the objects that have a mask; *lost* ones have none. Edges are over all
 objects. Shares: SI and edge F1 over what the method reaches with true masks."""
     header = ("masks", "method", *SCORE_COLUMNS, "SI, share", "F1, share", "lost")

@@ -9,7 +9,7 @@ SCORE_COLUMNS = ("SF", "SI", "halluc.", "order", "edge P", "edge R", "edge F1")
 
 SCORE_LEGEND = """\
 SF: IoU of the whole object. SI: IoU of the invisible part, objects with 5-95 % occlusion. halluc.:
-predicted invisible over visible area, objects under 5 %. order, edge: right direction and edges
+predicted hidden area over visible area, objects under 5 %. order, edge: right direction and edges
 found, where the occluder covers at least 1 % of the occludee's whole mask and 20 pixels."""
 
 

@@ -88,7 +88,7 @@ def read_scene(folder: str | ScenePath) -> LabelledScene:
         if str(error).startswith(str(folder)):
             raise
         raise ValueError(
-            f"{folder}: scene.json and amodal.npz do not hold what a scene folder's should "
+            f"{folder}: scene.json or amodal.npz lacks what a scene needs "
             f"({type(error).__name__}: {error}); write the scene again"
         ) from None
 

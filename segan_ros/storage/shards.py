@@ -76,7 +76,7 @@ def read_shard(path: Path) -> Iterator[PackedScene]:
                     found.setdefault(key, {})[name] = member.offset_data, member.size
             _check_end(path, archive.offset)
     except tarfile.TarError as error:
-        raise ValueError(f"{path}: not a whole tar file ({error}); make it again") from None
+        raise ValueError(f"{path}: not a complete tar file ({error}); create it again") from None
     for key, places in found.items():
         yield PackedScene(path, key, places)
 

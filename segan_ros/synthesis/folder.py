@@ -153,7 +153,7 @@ def claimed(out: Path, identity: Mapping[str, Any]) -> Iterator[None]:
         OSError: it cannot be written.
     """
     if out.exists() and not out.is_dir():
-        raise ValueError(f"{out}: a file is in the way; --out names a folder")
+        raise ValueError(f"{out} is a file; --out must name a folder")
     if not (out / NOTE).exists():
         _warn_of_same_piles(out, identity)
     with no_empty_folder(out), _held(out, identity):
@@ -178,7 +178,7 @@ def _held(out: Path, identity: Mapping[str, Any]) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        text = f"{error.strerror}; free some and run the same again: it goes on where it stopped"
+        text = f"{error.strerror}; free some, and the same command resumes where it stopped"
         raise OSError(error.errno, text, str(out)) from None
     finally:
         os.close(handle)
@@ -201,8 +201,8 @@ def check_space(out: Path, scenes: int, size: tuple[int, int], loose: bool) -> N
     free, needed = disk.f_bavail * disk.f_frsize, scenes * each
     if free < needed:
         raise ValueError(
-            f"{out}: {scenes} scenes need about {needed / 1e9:.1f} GB of free disk, there are "
-            f"{free / 1e9:.1f}; choose another --out or fewer --scenes"
+            f"{out}: {scenes} scenes need about {needed / 1e9:.1f} GB of disk, "
+            f"{free / 1e9:.1f} GB are free; choose another --out or fewer --scenes"
         )
     # Some file systems make inodes as they go, and report none.
     if loose and disk.f_files > 0 and disk.f_favail < scenes * FILES:
@@ -217,7 +217,7 @@ def _lock(handle: int, out: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ValueError(
-            f"{out}: another `segan generate` fills it; wait for it, or choose another --out"
+            f"{out}: another `segan generate` is writing to it; wait, or choose another --out"
         ) from None
     except OSError:
         return  # a file system without locks
@@ -235,7 +235,9 @@ def _take(out: Path, identity: Mapping[str, Any]) -> None:
             not_wanted = ", ".join(f"{k} {identity.get(k)}" for k in sorted(other))
             raise ValueError(f"{out}: holds {has}, not {not_wanted}; choose another --out")
     elif any(p.suffix != ".part" for p in out.iterdir()):
-        raise ValueError(f"{out}: not empty, and not by `segan generate`; choose another --out")
+        raise ValueError(
+            f"{out}: not empty, and not written by `segan generate`; choose another --out"
+        )
     else:
         _write_json(note, identity)
 
@@ -251,8 +253,8 @@ def _warn_of_same_piles(out: Path, identity: Mapping[str, Any]) -> None:
             continue  # not a note of ours
         if all(held.get(k) == identity.get(k) for k in SAME_PILES):
             LOG.warning(
-                "%s: gets the same piles as %s (split %s, seed %d): do not train on one and score "
-                "on the other; another --seed gives other piles",
+                "%s: has the same piles as %s (split %s, seed %d): do not train on one and score "
+                "on the other; choose another --seed for other piles",
                 out,
                 note.parent,
                 identity["split"],

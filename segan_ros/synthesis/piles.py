@@ -86,9 +86,9 @@ class Job:
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
-            raise ValueError(f"--split is {self.split!r}; known are {', '.join(SPLITS)}")
+            raise ValueError(f"--split is {self.split!r}; choose from {', '.join(SPLITS)}")
         if self.objects not in OBJECTS:
-            raise ValueError(f"--objects is {self.objects!r}; known are {', '.join(OBJECTS)}")
+            raise ValueError(f"--objects is {self.objects!r}; choose from {', '.join(OBJECTS)}")
         if self.scenes < 1:
             raise ValueError(f"--scenes is {self.scenes}; at least 1 scene is needed")
         if self.seed < 0:

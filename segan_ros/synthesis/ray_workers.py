@@ -64,8 +64,8 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError) as error:
         raise ConnectionError(
-            f"--ray is {address!r}: no cluster answers there ({error}); give HOST:PORT as "
-            "`ray start` printed it, auto, or local"
+            f"--ray is {address!r}: no Ray cluster answers there ({error}); give HOST:PORT "
+            "as `ray start` printed it, auto, or local"
         ) from None
 
 

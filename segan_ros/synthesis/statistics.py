@@ -123,13 +123,13 @@ def measure_all(scenes: Iterable[ScenePath]) -> Statistics:
     found = Statistics()
     for scene in scenes:
         if not (scene / "scene.json").exists():
-            raise ValueError(f"{scene}: no scene.json, which tells what to count")
+            raise ValueError(f"{scene}: no scene.json, which holds what is counted")
         try:
             found.add(read_description(scene))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{scene}/scene.json: tells too little to count by ({type(error).__name__}: "
-                f"{error}); write the scene anew"
+                f"{scene}/scene.json: lacks what is counted ({type(error).__name__}: "
+                f"{error}); write the scene again"
             ) from None
     return found
 

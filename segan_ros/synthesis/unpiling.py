@@ -48,7 +48,7 @@ def unpile(seed: int, size: tuple[int, int], frames: int) -> list[LabelledScene]
         except Rejected:
             continue
     raise ValueError(
-        f"--seed is {seed}, --size {size[1]}x{size[0]}: none of 100 piles serves; choose others"
+        f"--seed is {seed}, --size {size[1]}x{size[0]}: none of 100 piles is usable; choose others"
     )
 
 
@@ -94,18 +94,18 @@ def _attempt(rng: Generator, size: tuple[int, int], frames: int) -> Iterator[Lab
                 scene.extra["lifted"] = label
                 remaining.remove(label)
                 if not take_away(world, label - 1):
-                    raise Rejected("the rest of the pile does not come to rest")
+                    raise Rejected("the remaining pile does not come to rest")
             yield scene
 
 
 def _check_opening(truth: Truth, count: int) -> None:
     """The first picture must show all `count` objects, whole, and enough of them partly hidden."""
     if len(truth.whole) < count:
-        raise Rejected("not all in the picture")
+        raise Rejected("not all objects are in the picture")
     size = truth.labels.shape[0], truth.labels.shape[1]
     for box in map(tight_box, truth.whole.values()):
         if touches_border(dilate(box, 3), size):
-            raise Rejected("cut off by the border")
+            raise Rejected("cut off by the image border")
     hidden = [truth.occlusion(label) for label in truth.whole]
     if max(hidden) > 0.9 or sum(share > 0.2 for share in hidden) < 5:
         raise Rejected("too much or too little is hidden")

@@ -63,8 +63,8 @@ class Workforce:
                     deaths += 1
                     if deaths == DEATHS:
                         raise ChildProcessError(
-                            f"workers died {DEATHS} times in a row; out of memory? give fewer "
-                            "--workers, and run the same again: it goes on where it stopped"
+                            f"workers died {DEATHS} times in a row, possibly out of memory; with "
+                            "fewer --workers, the same command resumes where it stopped"
                         ) from None
                     pool.shutdown(cancel_futures=True)
                     futures = {k: f for k, f in futures.items() if _succeeded(f)}

@@ -184,9 +184,9 @@ def read_config(path: str | Path, **replaced: str | int | None) -> Config:
     try:
         text = yaml.safe_load(Path(path).read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not readable as YAML: {error}") from None
+        raise ValueError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(text, dict):
-        raise ValueError(f"{path}: holds no mapping of keys; see config/train/tabletop.yaml")
+        raise ValueError(f"{path}: not a mapping of keys; see config/train/tabletop.yaml")
     text |= {k: replaced[k] for k in ("out", "workers") if replaced.get(k) not in (None, "")}
     folders = {k: v for k, v in replaced.items() if k in PLACES and v is not None}
     if folders:
@@ -206,7 +206,7 @@ def _build(cls: Any, text: Any, prefix: str) -> Any:
     known = {f.name: f for f in fields(cls)}
     for key in text:
         if key not in known:
-            raise ValueError(f"{prefix}{key} is unknown; known are {', '.join(known)}")
+            raise ValueError(f"{prefix}{key} is unknown; choose from {', '.join(known)}")
     for key, item in known.items():
         if key not in text and item.default is MISSING and item.default_factory is MISSING:
             raise ValueError(f"{prefix}{key} is missing; add it")
@@ -253,7 +253,7 @@ def _check(config: Config) -> None:
             raise ValueError(f"{key} is {value!r}; {remedy}")
 
     size = config.model.size
-    demand(size in SIZES, "model.size", size, f"known are {', '.join(SIZES)}")
+    demand(size in SIZES, "model.size", size, f"choose from {', '.join(SIZES)}")
     if sizes := config.model.sizes:
         count = len(SIZES[size].segmentor)
         demand(
@@ -266,34 +266,36 @@ def _check(config: Config) -> None:
         size in ("paper", "tabletop") or not config.model.pretrained,
         "model.pretrained",
         config.model.pretrained,
-        f"{size} starts from random weights: leave it out",
+        f"{size} has no pretrained weights: set it to false",
     )
     chances = ("flip", "warp", "colour", "blur", "noise", "paste", "photographs")
     for name in (*chances, "noisy_masks", "drawn_masks"):
         value = getattr(config.augmentation, name)
-        demand(0 <= value <= 1, f"augmentation.{name}", value, "a probability lies in 0..1")
+        demand(0 <= value <= 1, f"augmentation.{name}", value, "it must lie in 0..1")
     styles = config.augmentation.mask_styles
     known = len(styles) > 0 and set(styles) <= STYLES.keys()
-    demand(known, "augmentation.mask_styles", list(styles), f"known are {', '.join(STYLES)}")
+    demand(known, "augmentation.mask_styles", list(styles), f"choose from {', '.join(STYLES)}")
     low, high = margin = config.augmentation.margin
-    demand(0 <= low <= high <= 2, "augmentation.margin", margin, "low before high, both in 0..2")
+    demand(
+        0 <= low <= high <= 2, "augmentation.margin", margin, "it must be low, high, both in 0..2"
+    )
     looked_at = SPECS[size].segmentor.roi.margin
     demand(
         low <= looked_at <= high,
         "augmentation.margin",
         margin,
-        f"{size} looks at {looked_at} afterwards, which must lie between",
+        f"it must include {looked_at}, which the exported {size} model uses",
     )
     demand(config.seed >= 0, "seed", config.seed, "it must not be negative")
     penalty = config.hallucination_penalty
     demand(0 <= penalty < inf, "hallucination_penalty", penalty, "it must be 0 or more")
     data = config.data
     demand(len(data.train) > 0, "data.train", [], "name at least one folder")
-    demand(0 <= data.occluded <= 1, "data.occluded", data.occluded, "a share lies in 0..1")
+    demand(0 <= data.occluded <= 1, "data.occluded", data.occluded, "it must lie in 0..1")
     demand(0 < data.max_hidden <= 1, "data.max_hidden", data.max_hidden, "it must lie in 0..1")
     for item in fields(config.losses):
         value = getattr(config.losses, item.name)
-        demand(value >= 0, f"losses.{item.name}", value, "a weight must not be negative")
+        demand(value >= 0, f"losses.{item.name}", value, "it must not be negative")
     demand(len(config.stages) > 0, "stages", [], "name at least one stage")
     for i, stage in enumerate(config.stages):
         kinds = ("segmentor", "painter", "joint", "refiner")
@@ -301,27 +303,30 @@ def _check(config: Config) -> None:
             stage.trains in kinds,
             f"stages[{i}].trains",
             stage.trains,
-            f"known are {', '.join(kinds)}",
+            f"choose from {', '.join(kinds)}",
         )
-        demand(stage.steps >= 1, f"stages[{i}].steps", stage.steps, "at least one step")
+        demand(stage.steps >= 1, f"stages[{i}].steps", stage.steps, "it must be at least 1")
         demand(
             stage.batch >= 2,
             f"stages[{i}].batch",
             stage.batch,
-            "at least 2, for batch normalisation",
+            "it must be at least 2, for batch normalisation",
         )
         demand(0 < stage.rate < inf, f"stages[{i}].rate", stage.rate, "it must be positive")
         demand(0 <= stage.decay < inf, f"stages[{i}].decay", stage.decay, "it must be 0 or more")
         fine = all(0 <= beta < 1 for beta in stage.betas)
-        demand(fine, f"stages[{i}].betas", stage.betas, "both lie in 0..1, below 1")
+        demand(fine, f"stages[{i}].betas", stage.betas, "both must be at least 0 and below 1")
         resizable = not stage.paints and size == "tabletop"
         demand(
             stage.side == 0 or (resizable and stage.side >= 32 and stage.side % 32 == 0),
             f"stages[{i}].side",
             stage.side,
-            "only the tabletop segmentor on its own learns at another size, a multiple of 32",
+            "it must be 0, or a multiple of 32 where the tabletop segmentor is trained alone",
         )
-    demand(config.workers >= 0, "workers", config.workers, "0 for none")
+    demand(config.workers >= 0, "workers", config.workers, "it must not be negative")
     demand(
-        config.checkpoint_minutes > 0, "checkpoint_minutes", config.checkpoint_minutes, "positive"
+        config.checkpoint_minutes > 0,
+        "checkpoint_minutes",
+        config.checkpoint_minutes,
+        "it must be positive",
     )

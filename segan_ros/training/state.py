@@ -251,7 +251,8 @@ def resume(state: Run, path: Path) -> None:
     if ours != theirs:
         differ = ", ".join(k for k in ours if ours[k] != theirs.get(k))
         raise TrainingError(
-            f"{path} is of another config ({differ} differ): give another --out, or remove it"
+            f"{path} belongs to another config ({differ} differ): choose another --out, or "
+            "remove it"
         )
     state.model.load_state_dict(saved["model"])
     state.stage, state.step, state.seconds = saved["stage"], saved["step"], saved["seconds"]

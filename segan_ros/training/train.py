@@ -65,8 +65,8 @@ def train(
     for i, stage in enumerate(config.stages):
         if stage.batch % processes.count or stage.batch < 2 * processes.count:
             raise ValueError(
-                f"stages[{i}].batch is {stage.batch}; {processes.count} processes share a multiple "
-                "of their number, two objects each at least"
+                f"stages[{i}].batch is {stage.batch}; it must be a multiple of the "
+                f"{processes.count} processes, and at least {2 * processes.count}"
             )
     torch.manual_seed(config.seed)
     checkpoint = Path(config.out) / "last.pt"
@@ -89,13 +89,13 @@ def train(
     )
     if processes.leads and (bare := len(library.subjects) - len(library.painted)):
         say(
-            f"{bare} of {len(library.subjects)} objects have no appearance: no painter "
-            "learns from them"
+            f"{bare} of {len(library.subjects)} objects have no appearance: the painter "
+            "is not trained on them"
         )
     to_come = config.stages[state.stage :]
     if any(stage.paints for stage in to_come) and not library.painted:
         raise ValueError(
-            f"{', '.join(data.train)}: no object has an appearance, which painters learn from: "
+            f"{', '.join(data.train)}: no object has an appearance, which the painter needs: "
             "make scenes with `segan generate`, or train the segmentor alone"
         )
     state.folder.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def _check_validation(config: Config) -> None:
     scenes = islice(iterate_scenes(folder), count or None)
     if not any(read_scene(scene).trusted for scene in scenes):
         raise ValueError(
-            f"data.val is {folder}: its scenes have no true objects (scene.json, amodal.npz); make "
+            f"data.val is {folder}: its scenes have no ground truth (scene.json, amodal.npz); make "
             "some with `segan generate --split val`"
         )
 

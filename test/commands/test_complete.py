@@ -57,7 +57,7 @@ def test_complete_a_photo_with_masks_that_overlap(tmp_path, model, capsys):
     words = ["complete", "--model", model, "--provider", "cpu", *photo]
     assert main([str(w) for w in words]) == 0
     printed = capsys.readouterr().out
-    assert "left out 1 masks: duplicate" in printed and "object 1 card: layer" in printed
+    assert "skipped 1 masks: duplicate" in printed and "object 1 card: layer" in printed
     assert json.loads((out / "graph.json").read_text())["object_ids"] == [1, 2]
 
 
@@ -164,16 +164,16 @@ def test_scenes_are_not_completed_into_themselves(tmp_path, model, capsys):
     ("arguments", "message"),
     [
         (["--out", "x"], "give --rgb with --labels or --masks, or --scenes"),
-        (["--rgb", "a.png"], "--rgb needs the masks of its objects: one of --labels"),
-        (["--rgb", "a", "--labels", "b", "--masks", "c"], "one of --labels, a label image, and"),
-        (["--labels", "a.png"], "--rgb is missing: --labels belongs to a photo"),
-        (["--depth", "a.png"], "--rgb is missing: --depth belongs to a photo"),
+        (["--rgb", "a.png"], "--rgb needs the masks of its objects: either --labels"),
+        (["--rgb", "a", "--labels", "b", "--masks", "c"], "either --labels, a label image, or"),
+        (["--labels", "a.png"], "--labels needs --rgb, the photo"),
+        (["--depth", "a.png"], "--depth needs --rgb, the photo"),
         ([], "give --rgb with --labels or --masks, or --scenes"),
         (["--scenes", "s", "--threshold", "1"], "threshold is 1.0; it must lie between 0 and 1"),
         (["--scenes", "s", "--model", "x"], "s: no scene folder here"),
         (["--rgb", "no.png", "--labels", "no.png", "--out", "x"], "no.png: no such file"),
         (["--scenes", "nowhere", "--out", "x"], "nowhere: no scene folder here"),
-        (["--scenes", "s", "--depth", "d.png", "--out", "x"], "--scenes goes without --depth"),
+        (["--scenes", "s", "--depth", "d.png", "--out", "x"], "--scenes excludes --depth"),
     ],
 )
 def test_wrong_arguments_are_one_line(tmp_path, monkeypatch, capsys, arguments, message):

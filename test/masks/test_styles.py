@@ -97,7 +97,7 @@ def test_overlapping_instances_are_layered_without_duplicates_and_parts():
 
 
 def test_an_unknown_style_is_refused_by_name():
-    with pytest.raises(ValueError, match="mask style 'gap3' is unknown; known are gap2, gap4"):
+    with pytest.raises(ValueError, match="mask style 'gap3' is unknown; choose from gap2, gap4"):
         style("gap3")
 
 

@@ -50,7 +50,7 @@ def test_pretrained_features_see_more_of_a_picture_than_its_brightness(weights):
 
 def test_weights_of_another_network_are_refused(weights):
     other = {k: v for k, v in weights.items() if "_blocks.3" not in k}
-    with pytest.raises(ValueError, match="no weights of EfficientNet-Lite0"):
+    with pytest.raises(ValueError, match="not the weights of EfficientNet-Lite0"):
         EfficientNetLite0().load_imagenet(other)
 
 

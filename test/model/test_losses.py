@@ -173,5 +173,5 @@ def test_where_nothing_can_hide_the_object_painting_teaches_the_segmentor_nothin
 
 
 def test_unknown_size_is_named_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"model\.size is 'huge'; known are paper, tabletop"):
+    with pytest.raises(ValueError, match=r"model\.size is 'huge'; choose from paper, tabletop"):
         SeGAN("huge")

@@ -63,7 +63,7 @@ def test_shipped_model_stays_as_it_is(tmp_path, capsys):
     before = files()
     folder = scenes(tmp_path, frame_of(overlapping()))
     assert main(["quantise", "--model", "tabletop", "--scenes", folder]) == 2
-    assert "is a shipped model, which stays as it is; copy" in capsys.readouterr().err
+    assert "is a shipped model, which is not modified; copy" in capsys.readouterr().err
     assert files() == before
 
 
@@ -73,7 +73,7 @@ def test_scenes_without_anything_to_do_are_refused(tmp_path, capsys):
     before = (model / "model.yaml").read_text()
     empty = scenes(tmp_path, frame_of(np.zeros((60, 90), np.int32)))
     assert main(["quantise", "--model", str(model), "--scenes", empty]) == 2
-    assert "nothing to do; calibrate on others" in capsys.readouterr().err
+    assert "calibrate on scenes with occlusion" in capsys.readouterr().err
     assert (model / "model.yaml").read_text() == before
 
 

@@ -381,5 +381,5 @@ def test_unknown_depth_neither_confirms_nor_rejects():
 
 @pytest.mark.parametrize("settings", [{"rule": "magic"}, {"min_overlap_ratio": 1.5}])
 def test_bad_rule_is_refused(settings):
-    with pytest.raises(ValueError, match=r"known are|must lie in"):
+    with pytest.raises(ValueError, match=r"choose from|must lie in"):
         EdgeRule(**settings)

@@ -321,8 +321,8 @@ def test_predicted_masks_are_what_the_predicted_rows_see(scenes, model, tmp_path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--use-depth"], "--use-depth does not go with --tables"),
-        (["--masks", ".", "--photographs", "."], "--masks goes without --photographs"),
+        (["--use-depth"], "--tables excludes --use-depth"),
+        (["--masks", ".", "--photographs", "."], "--masks excludes --photographs"),
         (["--segmentor", "IBBE=x"], "must have different names; given twice: IBBE"),
         (["--painter", "SeGAN=x"], "must have different names; given twice: SeGAN"),
         (["--segmentor", "a=x", "--segmentor", "a=y"], "must have different names; given twice: a"),
@@ -343,4 +343,4 @@ def test_a_row_must_have_a_name(scenes, model, capsys):
 def test_photographs_without_tables_are_refused(scenes, model, capsys):
     arguments = ["evaluate", "--scenes", str(scenes), "--model", str(model)]
     assert cli.main([*arguments, "--photographs", str(scenes)]) == 2
-    assert "--photographs goes with --tables" in capsys.readouterr().err
+    assert "--photographs needs --tables" in capsys.readouterr().err

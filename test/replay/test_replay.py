@@ -130,7 +130,7 @@ def test_earlier_run_that_lacks_a_file_costs_its_picture_alone(bag, model, tmp_p
     (tmp_path / "a" / "frame_001" / lost).unlink()
     words = ("--against", tmp_path / "a", "--out", tmp_path / "b")
     assert replay(bag, "--model", model, *words) == 0
-    assert "frame_001: does not fit the bag" in capsys.readouterr().err
+    assert "frame_001: does not match the bag" in capsys.readouterr().err
     assert (tmp_path / "b" / "replay.json").exists()
     assert (tmp_path / "b" / "report.html").exists()
 
@@ -307,13 +307,13 @@ def test_frames_of_an_earlier_run_do_not_stay(tmp_path, model):
         (("BAG", "--model", "nowhere"), "model is 'nowhere', which is not a shipped one"),
         (("BAG", "--pictures", "0"), "--pictures is 0; it must be at least 1"),
         (("BAG", "--truth", "BAG/nowhere"), "nowhere: no such bag"),
-        (("BAG", "--rate", "2"), "--rate and --patience go with --live"),
+        (("BAG", "--rate", "2"), "--rate and --patience need --live"),
         (("BAG", "--depth-topic", "/camera/image"), "image and depth are both /camera/image"),
         (("BAG", "--against", "BAG"), "bag/replay.json: no such file; --against takes the --out"),
         (("BAG", "--against", "BAG/metadata.yaml"), "is not what `segan replay --out` of this"),
         (("BAG", "--against", "OLD"), "of this version writes (KeyError: 'summary'); run it again"),
         (("BAG", "--report", "BAG/metadata.yaml/a.html"), "choose another --report"),
-        (("BAG", "--report", "BAG"), "bag: is a folder; --report names a file"),
+        (("BAG", "--report", "BAG"), "bag is a folder; --report must name a file"),
         (("BAG", "--out", "BAG/metadata.yaml"), "cannot be written"),
         (("BAG", "--out", "BAG/metadata.yaml/out"), "cannot be written (Not a directory)"),
     ],

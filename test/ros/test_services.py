@@ -116,7 +116,7 @@ def test_removal_order_takes_an_id_as_text(fed, robot):
     "request_, text",
     [
         ({"use_latest": True}, "no frame yet"),
-        ({}, "the request has no image; send image and labels, or use_latest"),
+        ({}, "the request has no image; send image and labels, or set use_latest"),
         (
             {
                 "image": image_message(two_boxes()[0], "rgb8"),

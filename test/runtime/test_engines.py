@@ -580,5 +580,5 @@ def test_int8_takes_the_quantised_files(folder):
 
 
 def test_unknown_precision_is_refused(folder):
-    with pytest.raises(ModelError, match="precision is 'half'; known are auto, fp32, bf16, "):
+    with pytest.raises(ModelError, match="precision is 'half'; choose from auto, fp32, bf16, "):
         Model(folder, "cpu", precision="half")

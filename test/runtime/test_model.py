@@ -76,7 +76,7 @@ def test_openvino_agrees_with_cpu(folder):
 
 
 def test_unknown_provider_is_refused(folder):
-    with pytest.raises(ModelError, match="provider is 'gpu'; known are auto, tensorrt"):
+    with pytest.raises(ModelError, match="provider is 'gpu'; choose from auto, tensorrt"):
         Model(folder, "gpu")
 
 
@@ -192,8 +192,8 @@ def test_missing_key_is_named(folder, key):
         ({"format": "new"}, "format is 'new'; it must be of type int"),
         ({"segmentor.size": [32]}, r"size is \[32\]; it must be \[height, width\]"),
         ({"segmentor.threshold": 1.5}, "threshold is 1.5; it must lie between 0 and 1, or be 0"),
-        ({"segmentor.view": "box"}, "view has 'box'; known are roi, image"),
-        ({"segmentor.planes": ["rgb", "depth"]}, "planes has 'depth'; known are rgb, visible"),
+        ({"segmentor.view": "box"}, "view has 'box'; choose from roi, image"),
+        ({"segmentor.planes": ["rgb", "depth"]}, "planes has 'depth'; choose from rgb, visible"),
         ({"segmentor.roi.of": "area"}, "roi.of is 'area'"),
         ({"segmentor.roi.margin": -1}, "roi.margin is -1.0; it must lie in"),
         ({"painter.file": "../painter.onnx"}, "it must be a file beside model.yaml"),
@@ -214,5 +214,5 @@ def test_bad_value_is_named_with_its_limit(folder, change, message):
 
 def test_garbled_yaml_is_named(folder):
     (folder / "model.yaml").write_text("a: [1")
-    with pytest.raises(ModelError, match=r"model\.yaml: not readable as YAML"):
+    with pytest.raises(ModelError, match=r"model\.yaml: not valid YAML"):
         ModelSpec.read(folder)

@@ -413,7 +413,7 @@ def test_crowd_regions_are_left_out_and_counted(coco, capsys, crowd):
     path = coco([lone(FRONT), lone(BEHIND, iscrowd=crowd), lone(BURIED, iscrowd=0)])
     assert run_coco(path, "--strict") == 0
     assert len(read_scene(path.parent / "out" / "val_p").objects) == 2
-    assert "left out 1 crowd regions (iscrowd)" in capsys.readouterr().out
+    assert "skipped 1 crowd regions (iscrowd)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("degenerate", [[], [5, 5], [5, 5, 9, 9]])
@@ -425,7 +425,7 @@ def test_degenerate_polygon_beside_a_good_one_costs_no_object(coco, capsys, dege
     assert run_coco(path, "--strict") == 0
     scene = read_scene(path.parent / "out" / "val_p")
     assert np.array_equal(scene.objects[1].amodal, BEHIND)
-    assert "left out 1 polygons of fewer than 3 corners" in capsys.readouterr().out
+    assert "skipped 1 polygons of fewer than 3 corners" in capsys.readouterr().out
 
 
 def test_object_of_degenerate_polygons_alone_is_a_bad_entry(coco, capsys):
@@ -439,8 +439,8 @@ def test_stuff_and_pictures_without_annotations_are_counted(coco, capsys):
     path = coco(cocoa(True), images=pictures)
     assert run_coco(path, "--strict") == 0
     said = capsys.readouterr().out
-    assert "left out 1 regions of stuff (isStuff)" in said
-    assert "left out 2 pictures without annotations" in said
+    assert "skipped 1 regions of stuff (isStuff)" in said
+    assert "skipped 2 pictures without annotations" in said
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

@@ -166,7 +166,7 @@ def test_damaged_truth_is_one_clear_error(tmp_path):
 def test_truth_without_masks_is_one_clear_error(tmp_path):
     write_scene(tmp_path / "scene", labelled_scene())
     np.savez(tmp_path / "scene" / "amodal.npz", other=np.zeros(3))
-    with pytest.raises(ValueError, match="do not hold what a scene folder's should"):
+    with pytest.raises(ValueError, match="lacks what a scene needs"):
         read_scene(tmp_path / "scene")
 
 
@@ -316,7 +316,7 @@ def test_scene_without_lifts_says_nothing_of_them(tmp_path):
         ("up", [0, -1], "up not 3"),
         ("up", [0, -2, 0], "up must be a unit vector, its length is 2"),
         ("up", "above", "up not 3"),
-        ("harm", [1], "scene.json and amodal.npz do not hold"),
+        ("harm", [1], "scene.json or amodal.npz lacks what"),
         ("harm", {"2": [9]}, "harm has objects that the scene lacks: .9."),
     ],
 )

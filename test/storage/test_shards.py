@@ -76,7 +76,7 @@ def test_unfinished_shard_is_not_found(tmp_path):
 @pytest.mark.parametrize("kept", [100, 700, 3000])
 def test_cut_off_shard_is_one_clear_error(shard, kept):
     shard.write_bytes(shard.read_bytes()[:kept])
-    with pytest.raises(ValueError, match=r"train-000000\.tar: not a whole tar file"):
+    with pytest.raises(ValueError, match=r"train-000000\.tar: not a complete tar file"):
         for place in iterate_scenes(shard):
             read_scene(place)
 
@@ -94,7 +94,7 @@ def test_shard_damaged_at_a_header_is_one_clear_error(shard, how):
     else:
         del whole[header + (200 if how == "within a header" else 0) :]
     shard.write_bytes(whole)
-    with pytest.raises(ValueError, match=r"train-000000\.tar: not a whole tar file"):
+    with pytest.raises(ValueError, match=r"train-000000\.tar: not a complete tar file"):
         list(iterate_scenes(shard))
 
 

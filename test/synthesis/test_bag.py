@@ -111,4 +111,4 @@ def test_existing_bag_is_left_alone(bag, capsys):
 def test_options_of_scenes_are_refused_beside_a_bag(tmp_path, capsys):
     bag = str(tmp_path / "x.mcap")
     assert cli.main(["generate", "--bag", bag, "--split", "test", "--shards", "5"]) == 2
-    assert "--bag goes without --split, --shards, which are for scenes" in capsys.readouterr().err
+    assert "--bag excludes --split, --shards, which are for scenes" in capsys.readouterr().err

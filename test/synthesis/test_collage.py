@@ -224,7 +224,7 @@ def test_files_that_are_no_cut_outs_are_passed_over_and_counted(folders, tmp_pat
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--split", "all"], "--split is 'all'; known are train, val, test"),
+        (["--split", "all"], "--split is 'all'; choose from train, val, test"),
         (["--scenes", "0"], "--scenes is 0"),
         (["--seed", "-1"], "--seed is -1"),
         (["--size", "9x9"], "--size is 9x9; each side must lie in 64..2048 pixels"),
@@ -247,7 +247,7 @@ def test_out_within_what_is_read_is_refused(folders, below, capsys):
 def test_every_cut_out_is_used_where_the_user_splits_them(folders, tmp_path, capsys):
     assert made(folders, tmp_path / "out", "--every-cutout", scenes=1, split="test") == 0
     said = capsys.readouterr().out
-    assert f"1 test scenes of {len(KINDS) * (PIECES[1] + 1)} cut-outs" in said
+    assert f"1 test scenes from {len(KINDS) * (PIECES[1] + 1)} cut-outs" in said
     assert "of another split" not in said
 
 

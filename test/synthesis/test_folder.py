@@ -92,10 +92,13 @@ def test_folder_of_other_scenes_is_left_alone(tmp_path, change, complaint):
 
 def test_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(ValueError, match="not empty, and not by"), claimed(tmp_path, IDENTITY):
+    with (
+        pytest.raises(ValueError, match="not empty, and not written by"),
+        claimed(tmp_path, IDENTITY),
+    ):
         pass
     with (
-        pytest.raises(ValueError, match="a file is in the way"),
+        pytest.raises(ValueError, match="is a file; --out must name a folder"),
         claimed(tmp_path / "letter.txt", IDENTITY),
     ):
         pass
@@ -145,7 +148,7 @@ def test_same_piles_beside_it_are_warned_of(tmp_path, caplog):
     assert not caplog.text
     with claimed(tmp_path / "large", IDENTITY | {"size": [40, 60]}):
         pass
-    assert f"large: gets the same piles as {tmp_path / 'train'} (split" in caplog.text
+    assert f"large: has the same piles as {tmp_path / 'train'} (split" in caplog.text
 
 
 def test_nothing_is_left_of_what_failed(tmp_path):
@@ -157,7 +160,7 @@ def test_nothing_is_left_of_what_failed(tmp_path):
 def test_second_process_is_told_to_wait(tmp_path):
     with (
         claimed(tmp_path / "scenes", IDENTITY),
-        pytest.raises(ValueError, match="another `segan generate` fills it"),
+        pytest.raises(ValueError, match="another `segan generate` is writing to it"),
         claimed(tmp_path / "scenes", IDENTITY),
     ):
         pass
@@ -165,7 +168,7 @@ def test_second_process_is_told_to_wait(tmp_path):
 
 
 def test_too_small_disk_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"need about .* GB of free disk"):
+    with pytest.raises(ValueError, match=r"need about .* GB of disk"):
         check_space(tmp_path, 10**9, (240, 320), loose=True)
     check_space(tmp_path, 1, (240, 320), loose=True)
 
@@ -212,7 +215,7 @@ def test_full_disk_keeps_what_is_whole_and_goes_on_when_there_is_room(tmp_path, 
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
     assert done.returncode == 0, done.stderr
     complaint, counts = done.stdout.splitlines()
-    assert "No space left on device; free some and run the same again" in complaint
+    assert "No space left on device; free some, and the same command resumes" in complaint
     kept, first = map(int, counts.split())
     assert kept > 2
     assert first == kept * (per_shard or 1)

@@ -150,14 +150,14 @@ def test_workers_end_with_their_parent(tmp_path):
     [
         (["--scenes", "0"], "--scenes is 0"),
         (["--scenes", "-4"], "--scenes is -4"),
-        (["--split", "dev"], "--split is 'dev'; known are train, val, test"),
+        (["--split", "dev"], "--split is 'dev'; choose from train, val, test"),
         (["--seed", "-1"], "--seed is -1"),
         (["--size", "320"], "WIDTHxHEIGHT"),
         (["--size", "9x9"], "64..2048"),
         (["--workers", "-1"], "--workers is -1"),
         (["--shards", "0"], "--shards is 0"),
-        (["--objects", "cups"], "--objects is 'cups'; known are families, all"),
-        (["--scenes", "1000000000"], "GB of free disk"),
+        (["--objects", "cups"], "--objects is 'cups'; choose from families, all"),
+        (["--scenes", "1000000000"], "GB of disk"),
     ],
 )
 def test_bad_option_is_named(tmp_path, capsys, options, complaint):
@@ -178,7 +178,7 @@ def test_foreign_folder_and_file_are_left_alone(tmp_path, capsys):
     assert cli.main(["generate", "--out", str(tmp_path)]) == 2
     assert "not empty" in capsys.readouterr().err
     assert cli.main(["generate", "--out", str(tmp_path / "letter.txt")]) == 2
-    assert "a file is in the way" in capsys.readouterr().err
+    assert "is a file; --out must name a folder" in capsys.readouterr().err
 
 
 def test_statistics_are_printed_of_what_is_there(made, capsys, monkeypatch):
@@ -196,11 +196,11 @@ def test_what_to_make_must_be_said(tmp_path, capsys):
     assert cli.main(["generate"]) == 2
     assert "give --out DIR, --bag OUT.mcap or --stats DIR" in capsys.readouterr().err
     assert cli.main(["generate", "--bag", str(tmp_path / "a"), "--out", str(tmp_path)]) == 2
-    assert "--bag goes without --out" in capsys.readouterr().err
+    assert "--bag excludes --out" in capsys.readouterr().err
     assert cli.main(["generate", "--stats"]) == 2
-    assert "give --stats DIR, or --out DIR too" in capsys.readouterr().err
+    assert "give --stats DIR, or add --out DIR" in capsys.readouterr().err
     assert cli.main(["generate", "--stats", "x", "--out", str(tmp_path / "y")]) == 2
-    assert "leave out --out, or give --scenes" in capsys.readouterr().err
+    assert "drop --out, or add --scenes" in capsys.readouterr().err
     assert not (tmp_path / "y").exists()
 
 

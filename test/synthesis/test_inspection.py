@@ -108,7 +108,7 @@ def test_chart_is_well_formed_with_bars_in_proportion():
 
 def test_scene_that_tells_too_little_is_named(folder):
     (folder / "000000" / "scene.json").write_text(json.dumps({"objects": [{}]}))
-    with pytest.raises(ValueError, match=r"000000/scene\.json: tells too little"):
+    with pytest.raises(ValueError, match=r"000000/scene\.json: lacks what is counted"):
         measure(folder)
 
 

@@ -61,5 +61,5 @@ def test_scenes_have_the_same_bytes_as_from_processes(cluster, tmp_path):
 
 
 def test_missing_cluster_is_one_clear_error():
-    with pytest.raises(ConnectionError, match=r"--ray is '127\.0\.0\.1:1': no cluster answers"):
+    with pytest.raises(ConnectionError, match=r"--ray is '127\.0\.0\.1:1': no Ray cluster answers"):
         list(Workforce(1, "127.0.0.1:1").in_order(double, [1]))

@@ -212,5 +212,5 @@ def test_piles_of_a_given_count_have_it():
 
 
 def test_unknown_objects_are_refused():
-    with pytest.raises(ValueError, match="--objects is 'some'; known are families, all"):
+    with pytest.raises(ValueError, match="--objects is 'some'; choose from families, all"):
         piles.Job("train", 1, SIZE, 1, "some")

@@ -178,7 +178,7 @@ def test_ctrl_c_in_a_terminal_says_how_to_go_on(scenes, tmp_path):
         said = run.communicate(timeout=120)[1]
     assert run.returncode == 130, said
     assert "stopping after this step" in said and "Traceback" not in said
-    assert f"{tmp_path}/run/last.pt is saved, and the same command goes on from there" in said
+    assert f"{tmp_path}/run/last.pt is saved, and the same command resumes from it" in said
     saved = torch.load(tmp_path / "run" / "last.pt")
     assert saved["step"] == curves.read_text().count("\n") - 1
 
@@ -307,7 +307,9 @@ def test_update_that_is_not_finite_is_not_made(config, monkeypatch):
 
 
 def test_batch_that_the_processes_cannot_share_is_refused(config):
-    with pytest.raises(ValueError, match=r"stages\[0\].batch is 4; 3 processes share a multiple"):
+    with pytest.raises(
+        ValueError, match=r"stages\[0\].batch is 4; it must be a multiple of the 3 processes"
+    ):
         train(config, processes=Processes(0, 3))
     with pytest.raises(ValueError, match=r"stages\[1\].batch is 2; 2 processes share"):
         train(config, processes=Processes(0, 2))
@@ -420,7 +422,7 @@ def test_folder_of_another_run_is_not_overwritten(config):
 def test_validation_without_truth_is_refused_before_the_first_step(config, tmp_path):
     write_scene(tmp_path / "bare" / "000", discs(0))
     (tmp_path / "bare" / "000" / "amodal.npz").unlink()
-    with pytest.raises(ValueError, match="bare: its scenes have no true objects"):
+    with pytest.raises(ValueError, match="bare: its scenes have no ground truth"):
         train(replace(config, data=replace(config.data, val=str(tmp_path / "bare"))))
     assert not (Path(config.out) / "curves.csv").exists()
 
@@ -474,7 +476,7 @@ def test_scenes_without_appearances_train_a_segmentor_and_no_painter(tmp_path, c
     train(replace(config, data=data, stages=STAGES[:1]))
     assert "14 of 14 objects have no appearance" in capsys.readouterr().out
     painter = replace(config, out=str(tmp_path / "painter"), data=data, stages=STAGES[1:2])
-    with pytest.raises(ValueError, match=r"bare: no object has an appearance, which painters"):
+    with pytest.raises(ValueError, match=r"bare: no object has an appearance, which the painter"):
         train(replace(painter, stages=STAGES))  # before the segmentor's stage
     assert not (Path(painter.out) / "curves.csv").exists()
     both = replace(data, train=(*config.data.train, *data.train))

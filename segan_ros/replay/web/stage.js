@@ -2,12 +2,12 @@
 // One frame: its picture, the layers over it, and the graph beside it.
 
 const LAYERS = [
-  ["visible", "what is seen of each object: the mask that was given"],
-  ["whole", "outline of the whole object, as predicted"],
-  ["hidden", "the part that is predicted behind other objects"],
-  ["completed", "what the hidden parts are predicted to look like"],
+  ["visible", "visible mask: the input"],
+  ["whole", "predicted outline of the whole object"],
+  ["hidden", "predicted part behind other objects"],
+  ["completed", "predicted appearance of the hidden parts"],
   ["order", "occlusion edges, from occluder to occludee; the layer of each object, green: free"],
-  ["truth", "true outlines; blue: hidden and missed; red: predicted where nothing is hidden"],
+  ["truth", "true outlines; blue: hidden but missed; red: predicted but not there"],
 ];
 
 /** The picture of a frame with its layers. on: {layer: bool}; chosen: id or null. */

@@ -174,7 +174,7 @@ def _items(
     for place, entry in objects.items():
         try:
             if not isinstance(entry, dict):
-                raise ValueError(f"{entry!r} is no object")
+                raise ValueError(f"{entry!r} is not a JSON object")
             category = names.get(key_of(entry.get("category_id")), {})
             items[place] = _item(entry, size, category.get("name", ""), problems)
         except (KeyError, TypeError, ValueError) as error:

@@ -79,7 +79,7 @@ def gathered(rgb: Image, items: Sequence[Item], extra: dict[str, Any]) -> Labell
         ValueError: there is no object, or more than a label image can tell apart.
     """
     if not 0 < len(items) <= MAX_ID:
-        raise ValueError(f"{len(items)} usable objects; a scene has 1 to {MAX_ID}")
+        raise ValueError(f"{len(items)} usable objects; a scene holds 1 to {MAX_ID}")
     labels = np.zeros(rgb.shape[:2], np.int32)
     areas = [np.count_nonzero(item.visible) for item in items]
     far_to_near = sorted(range(len(items)), key=lambda i: (-items[i].depth, -areas[i]))

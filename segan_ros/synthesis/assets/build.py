@@ -76,7 +76,9 @@ def _work(tasks: Sequence[tuple[Path, Path, Entry]], workers: int) -> Iterator[t
             for future in Progress(as_completed(waiting), total=len(waiting), unit="object"):
                 yield future.result()
         except BrokenProcessPool:
-            raise OSError("a worker died, out of memory? what is done is kept: run again") from None
+            raise OSError(
+                "a worker died, possibly out of memory; run again: finished objects are kept"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

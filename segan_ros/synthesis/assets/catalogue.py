@@ -81,7 +81,9 @@ def check(entries: Iterable[Entry]) -> None:
                 f"{entry.name}: licence {entry.licence!r}; only {', '.join(PERMISSIVE)} may be used"
             )
         if entry.split not in SPLITS:
-            raise ValueError(f"{entry.name}: split {entry.split!r}; known are {', '.join(SPLITS)}")
+            raise ValueError(
+                f"{entry.name}: split {entry.split!r}; choose from {', '.join(SPLITS)}"
+            )
         if entry.name in names:
             raise ValueError(f"{entry.name}: listed twice")
         names.add(entry.name)

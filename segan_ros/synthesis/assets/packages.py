@@ -117,7 +117,7 @@ def _download_robosuite(work: Path) -> Path:
 
 def _missing(package: str, what: str, error: OSError) -> OSError:
     return OSError(
-        f"cannot fetch {package}: {error}; without a network put {what} into CACHE/downloads"
+        f"cannot fetch {package}: {error}; without network access, put {what} into CACHE/downloads"
     )
 
 
@@ -145,7 +145,7 @@ def _run(command: list[str], folder: Path) -> None:
     try:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     except FileNotFoundError:
-        raise OSError(f"there is no {command[0]} here") from None
+        raise OSError(f"{command[0]} is not installed") from None
     except subprocess.CalledProcessError as error:
         lines = (error.stderr or error.stdout).strip().splitlines() or ["it failed"]
         raise OSError(f"{Path(command[0]).name}: {lines[-1]}") from None

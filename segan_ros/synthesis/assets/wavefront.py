@@ -99,7 +99,7 @@ def read_wavefront(read: ReadFile, path: str) -> Wavefront:
         raise ValueError(f"{path}: holds no mesh")
     vertices = np.array(points)
     if not np.isfinite(vertices).all():
-        raise ValueError(f"{path}: a vertex is nowhere")
+        raise ValueError(f"{path}: a vertex is NaN or inf")
     return Wavefront(
         vertices, np.array(uv, float).reshape(-1, 2), np.array(faces), np.array(uv_faces),
         np.array(paint_of), tuple(paints),
@@ -129,9 +129,9 @@ def _corner(text: str, points: int, uv: int) -> tuple[int, int]:
         index = int(field) if field else 0
         found.append(index - 1 if index >= 0 else count + index)
         if not -1 <= found[-1] < count or (field and index == 0):
-            raise ValueError(f"corner {text} is not among the {count} that came before")
+            raise ValueError(f"a face uses corner {text}, but only {count} are defined before it")
     if found[0] < 0:
-        raise ValueError(f"corner {text} names no vertex")
+        raise ValueError(f"a face has the corner {text}, which names no vertex")
     return found[0], found[1]
 
 
