@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     paths = list(iterate_scenes(args.folder))
     found = measure_all(Progress(paths, "counting", unit="scene", leave=False))
     chosen = evenly(paths, args.rows)
-    rows = [row(read_scene(path)) for path in chosen]
+    rows = [row(read_scene(path), path.name) for path in chosen]
     high = HEADING + sum(pictures[0].shape[0] + GAP for pictures in rows)
     if high > HIGHEST:
         raise ValueError(

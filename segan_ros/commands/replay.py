@@ -18,9 +18,9 @@ from segan_ros.messages.kinds import IMAGE
 from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.replay.earlier import EarlierRun, comparison
 from segan_ros.replay.live import Answers, Live, play
-from segan_ros.replay.page import write_page
 from segan_ros.replay.replayed import timings_to_json, to_json
-from segan_ros.replay.report import clear_frames, report
+from segan_ros.replay.report_page import write_page
+from segan_ros.replay.report_text import clear_frames, report
 from segan_ros.replay.run import NO_ANSWER, Answer, Replay, Wanted
 from segan_ros.replay.truth import open_truth
 from segan_ros.resources import resource_path

@@ -1,1 +1,1 @@
-"""Visible masks as segmenters draw them: their errors, imitated."""
+"""Visible masks as segmenters draw them: fitted to the method, and their errors imitated."""

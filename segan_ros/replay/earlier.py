@@ -21,7 +21,7 @@ from segan_ros.frame import (
     free_objects,
 )
 from segan_ros.replay.replayed import OURS, ReplayedFrame, Totals
-from segan_ros.replay.report import frame_folder
+from segan_ros.replay.report_text import frame_folder
 from segan_ros.scoring.metrics import NAN
 
 METRICS = {

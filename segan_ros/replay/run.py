@@ -16,7 +16,6 @@ from segan_ros.occlusion.graph import build_graph
 from segan_ros.progress import Progress, say
 from segan_ros.replay.earlier import EarlierRun
 from segan_ros.replay.layers import layers, picture
-from segan_ros.replay.page import Gallery
 from segan_ros.replay.replayed import (
     COMPARED,
     FLAT_HULL,
@@ -29,7 +28,8 @@ from segan_ros.replay.replayed import (
     AnswerOutline,
     ReplayedFrame,
 )
-from segan_ros.replay.report import write_frame
+from segan_ros.replay.report_page import Gallery
+from segan_ros.replay.report_text import write_frame
 from segan_ros.replay.rerun_log import RerunLog
 from segan_ros.scoring.label_free import Moment, step
 from segan_ros.scoring.metrics import NAN, SceneScore, score_edges, score_scene

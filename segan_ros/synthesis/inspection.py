@@ -9,7 +9,7 @@ import numpy as np
 
 from segan_ros.boxes import crop
 from segan_ros.drawing.overlay import enlarged, overlay
-from segan_ros.drawing.paint import DARK, colour_of
+from segan_ros.drawing.paint import DARK, colour_of, write
 from segan_ros.frame import Frame, Image
 from segan_ros.occlusion.edges import EdgeRule
 from segan_ros.scoring.metrics import MIN_EDGE_PIXELS, MIN_EDGE_SHARE
@@ -30,8 +30,8 @@ DRAWN = 600
 PAPER = (250, 250, 248)
 
 
-def row(scene: LabelledScene) -> list[Image]:
-    """The pictures of a scene under `COLUMNS`, each `WIDTH` wide."""
+def row(scene: LabelledScene, name: str) -> list[Image]:
+    """The pictures of a scene under `COLUMNS`, each `WIDTH` wide, the first with its `name`."""
     rule = EdgeRule(min_overlap_ratio=MIN_EDGE_SHARE, min_overlap_area=MIN_EDGE_PIXELS)
     frame, truth = enlarged(scene.frame, true_masks(scene, rule), DRAWN)
     layered = replace(truth, graph=replace(truth.graph, edges=()))
@@ -46,7 +46,9 @@ def row(scene: LabelledScene) -> list[Image]:
         overlay(replace(frame, rgb=faded), seen),
     )
     height = round(WIDTH * frame.size[0] / frame.size[1])
-    return [_scaled(p, (WIDTH, height)) for p in pictures]
+    scaled = [_scaled(p, (WIDTH, height)) for p in pictures]
+    write(scaled[0], (6, 16), name, DARK)
+    return scaled
 
 
 def ids(frame: Frame) -> Image:
@@ -78,8 +80,8 @@ def appearances(scene: LabelledScene, size: tuple[int, int]) -> Image:
         x, y = left + (width // columns - across) // 2, top + (cell - TEXT - down) // 2 + 4
         picture[y : y + down, x : x + across] = _scaled(alone, (across, down))
         hidden = np.mean(labels[item.amodal] != item.id)
-        text, at = f"{item.id}: {hidden:.0%} hidden", (left + 8, top + cell - 8)
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, DARK, 1, cv2.LINE_AA)
+        text, room = f"{item.id}: {hidden:.0%} hidden", width // columns
+        _write_within(picture, text, (left + 4, top + cell - 8), room)
     return picture
 
 
@@ -101,6 +103,14 @@ def joined(pictures: list[Image]) -> Image:
         x = GAP + column * (WIDTH + GAP)
         strip[:height, x : x + WIDTH] = picture
     return strip
+
+
+def _write_within(picture: Image, text: str, at: tuple[int, int], width: int) -> None:
+    """`text` in at most `width` pixels, so that it does not run into the next one."""
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.55
+    taken = cv2.getTextSize(text, font, size, 1)[0][0]
+    size *= min(1.0, (width - 8) / taken)
+    cv2.putText(picture, text, at, font, size, DARK, 1, cv2.LINE_AA)
 
 
 def _scaled(image: Image, size: tuple[int, int]) -> Image:

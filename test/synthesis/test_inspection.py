@@ -12,6 +12,7 @@ from segan_ros.commands import main as cli
 from segan_ros.frame import Frame
 from segan_ros.storage.scene_writer import scene_files, write_scene
 from segan_ros.storage.shards import ShardWriter
+from segan_ros.synthesis.inspection import row
 from segan_ros.synthesis.page import chart
 from segan_ros.synthesis.statistics import Histogram, histograms, measure, report
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
@@ -88,6 +89,11 @@ def test_page_and_contact_sheet_are_made_beside_the_folder(folder, capsys):
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
     sheet = cv2.imread(str(out / "contact_sheet.jpg"))
     assert sheet.shape[1] > 5 * 400 and sheet.shape[0] > 2 * 200
+
+
+def test_first_picture_of_a_row_has_the_name_of_its_scene():
+    one, other = (row(labelled_scene(), name) for name in ("000012", "000013"))
+    assert [np.array_equal(a, b) for a, b in zip(one, other, strict=True)] == [False] + 4 * [True]
 
 
 def test_fewer_rows_are_spread_over_the_folder(folder, tmp_path):

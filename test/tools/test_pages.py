@@ -52,6 +52,13 @@ def test_every_link_to_a_file_leads_somewhere(page: Path):
         assert not anchor or anchor in anchors(path.read_text()), f"{target}#{anchor}"
 
 
+def test_files_that_how_it_works_names_are_there():
+    page = (ROOT / "docs" / "how_it_works.md").read_text()
+    files = re.findall(r"`([a-z_/]+(?:\.py|/))`", page.partition("Where to find it")[2])
+    assert len(files) > 20
+    assert not [name for name in files if not (ROOT / "segan_ros" / name).exists()]
+
+
 def test_every_page_is_in_the_navigation():
     def pages(part):
         if isinstance(part, str):

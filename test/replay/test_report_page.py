@@ -15,7 +15,7 @@ from segan_ros.drawing.graph import graph_svg
 from segan_ros.frame import Evidence, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.replay.layers import path_of
-from segan_ros.replay.page import Gallery, write_page
+from segan_ros.replay.report_page import Gallery, write_page
 
 pytest.importorskip("onnx")
 from dummy_model import write_dummy_model

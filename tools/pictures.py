@@ -1,0 +1,163 @@
+"""Pictures of the documentation that show scenes: each panel says which scene it is of.
+
+segan generate --scenes 24 --seed 40 --size 640x480 --out data/shown
+segan generate --scenes 16 --seed 41 --size 640x480 --split test --out data/unseen
+python tools/pictures.py scenes docs/scenes.jpg data/shown/0000{00,02,...}
+python tools/pictures.py boxes docs/boxes.jpg data/unseen/0000{00,02,...}
+python tools/pictures.py mask_noise docs/mask_noise.jpg data/unseen/000000
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from segan_ros import SceneCompleter, load_model
+from segan_ros.boxes import Roi, crop, tight_box
+from segan_ros.drawing.paint import DARK, colour_of, write
+from segan_ros.frame import Frame, Image
+from segan_ros.geometry.oriented_boxes import OrientedBox, oriented_box
+from segan_ros.masks.noise import CALIBRATED, corrupted
+from segan_ros.storage.scenes import read_scene, read_scene_frame
+from segan_ros.synthesis.inspection import ids
+
+WHITE = (255, 255, 255)
+BAR, GAP = 24, 6
+"""Height of a caption and space between panels, pixels."""
+
+SHOWN = {
+    "ragged": {"ragged": 0.07},
+    "gaps": {"gaps": 0.12},
+    "slivers": {"slivers": 1.5},
+    "pieces": {"pieces": 1.0, "piece": 0.4},
+    "merged": {"merged": 0.4},
+    "split": {"split": 0.4},
+    "missing": {"missing": 0.3},
+}
+"""Strengths of mask errors that can be seen at this size."""
+
+Panel = tuple[str, Image]
+
+
+def scenes(folders: Sequence[Path]) -> Iterator[Panel]:
+    """Rendered scenes."""
+    for folder in folders:
+        scene = read_scene(folder)
+        labels = scene.frame.labels
+        hidden = sum(bool((labels[o.amodal] != o.id).any()) for o in scene.objects)
+        caption = f"scene {folder.name}: {len(scene.objects)} objects, {hidden} partly hidden"
+        yield caption, scene.frame.rgb
+
+
+def boxes(folders: Sequence[Path]) -> Iterator[Panel]:
+    """Oriented boxes of completed objects, with their ids and sides in centimetres."""
+    completer = SceneCompleter(load_model())
+    for folder in folders:
+        frame = read_scene_frame(folder)
+        picture = cv2.resize(frame.rgb, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        scene = completer.complete(frame, paint=False)
+        found = [(o.id, oriented_box(frame, o)) for o in scene.objects]
+        for object_id, box in found:
+            if box is not None:
+                _draw(picture, frame, box, object_id)
+        yield f"scene {folder.name}: id and sides in cm", picture
+
+
+def mask_noise(folders: Sequence[Path]) -> Iterator[Panel]:
+    """Each kind of mask error alone, stronger than it is by default, and all of them together."""
+    (folder,) = folders
+    frame = read_scene_frame(folder)
+    window = Roi(0.08, "longest_side").around(tight_box(frame.labels > 0), frame.size)
+    rgb, true = crop(frame.rgb, window), crop(frame.labels, window).copy()
+    yield f"scene {folder.name}: true masks", _masks(rgb, true, true)
+    for kind, strength in SHOWN.items():
+        noise = replace(CALIBRATED.only(kind), **strength)
+        # The first draw that changes enough to be seen.
+        draws = (corrupted(true, np.random.default_rng(seed), noise) for seed in range(50))
+        labels = next(d for d in draws if np.count_nonzero(d != true) > 0.01 * true.size)
+        yield kind, _masks(rgb, labels, true)
+    for seed in (1, 2):
+        labels = corrupted(true, np.random.default_rng(seed))
+        yield f"all, as calibrated, seed {seed}", _masks(rgb, labels, true)
+
+
+def sheet(panels: Sequence[Panel], columns: int, width: int) -> Image:
+    """Panels in rows, each below its caption and `width` pixels wide."""
+    cells = [_cell(caption, picture, width) for caption, picture in panels]
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+    return np.vstack(rows)[:-GAP, :-GAP]
+
+
+def _cell(caption: str, picture: Image, width: int) -> Image:
+    size = (width, width * picture.shape[0] // picture.shape[1])
+    way = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC
+    bar = np.full((BAR, width, 3), 255, np.uint8)
+    write(bar, (2, BAR - 8), caption, DARK)
+    cell = np.vstack([bar, cv2.resize(picture, size, interpolation=way)])
+    return cv2.copyMakeBorder(cell, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=WHITE)
+
+
+def _draw(picture: Image, frame: Frame, box: OrientedBox, object_id: int) -> None:
+    assert frame.camera_matrix is not None
+    signs = np.array(np.meshgrid(*[(-0.5, 0.5)] * 3)).reshape(3, -1).T
+    corners = box.centre + signs * box.size @ box.rotation.T
+    seen = corners @ frame.camera_matrix.T
+    pixels = np.round(2 * seen[:, :2] / seen[:, 2:]).astype(int)
+    colour = colour_of(object_id)
+    for i, j in zip(*np.triu_indices(8, 1), strict=True):
+        if np.count_nonzero(signs[i] != signs[j]) == 1:
+            ends = tuple(map(int, pixels[i])), tuple(map(int, pixels[j]))
+            cv2.line(picture, *ends, colour, 2, cv2.LINE_AA)
+    x, y = pixels.mean(axis=0)
+    sides = " x ".join(f"{100 * side:.0f}" for side in box.size)
+    for thick, ink in ((5, DARK), (2, WHITE)):
+        at = int(x) - 50, int(y)
+        text = f"{object_id}: {sides}"
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.8, ink, thick, cv2.LINE_AA)
+
+
+def _masks(rgb: Image, labels: NDArray[np.int32], true: NDArray[np.int32]) -> Image:
+    """Masks in colour over the image, outlined; what differs from the truth is hatched."""
+    size = (600, 600 * rgb.shape[0] // rgb.shape[1])
+    seen, was = (
+        cv2.resize(a.astype(np.uint16), size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
+        for a in (labels, true)
+    )
+    picture = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC)
+    tint = ids(Frame.from_arrays(picture, seen))
+    faded = picture * 0.45 + 90
+    mixed = np.where((seen > 0)[..., None], 0.45 * faded + 0.55 * tint, faded)
+    y, x = np.indices(seen.shape)
+    mixed[(seen != was) & ((x + y) % 12 < 4)] = DARK
+    small = seen.astype(np.uint16)
+    mixed[cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) > 0] = WHITE
+    return mixed.clip(0, 255).astype(np.uint8)
+
+
+PICTURES = {
+    "scenes": (scenes, 4, 320),
+    "boxes": (boxes, 2, 640),
+    "mask_noise": (mask_noise, 5, 256),
+}
+"""Panels, columns and the width of a panel."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("picture", choices=PICTURES)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("scenes", type=Path, nargs="+")
+    args = parser.parse_args()
+    panels, columns, width = PICTURES[args.picture]
+    picture = cv2.cvtColor(sheet(list(panels(args.scenes)), columns, width), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(args.out), picture, [cv2.IMWRITE_JPEG_QUALITY, 82])
+
+
+if __name__ == "__main__":
+    main()
