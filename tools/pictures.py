@@ -1,10 +1,10 @@
 """Pictures of the documentation that show scenes: each panel says which scene it is of.
 
-segan generate --scenes 24 --seed 40 --size 640x480 --out data/shown
-segan generate --scenes 16 --seed 41 --size 640x480 --split test --out data/unseen
-python tools/pictures.py scenes docs/scenes.jpg data/shown/0000{00,02,...}
-python tools/pictures.py boxes docs/boxes.jpg data/unseen/0000{00,02,...}
-python tools/pictures.py mask_noise docs/mask_noise.jpg data/unseen/000000
+segan generate --scenes 24 --seed 40 --size 640x480 --out shown
+segan generate --scenes 16 --seed 41 --size 640x480 --split test --out unseen
+python tools/pictures.py scenes docs/scenes.jpg shown/0000{01,04,07,10,12,15,18,21,17,11,14,08}
+python tools/pictures.py boxes docs/boxes.jpg unseen/0000{01,10,11,15}
+python tools/pictures.py mask_noise docs/mask_noise.jpg unseen/000001
 """
 
 from __future__ import annotations
@@ -56,17 +56,15 @@ def scenes(folders: Sequence[Path]) -> Iterator[Panel]:
 
 
 def boxes(folders: Sequence[Path]) -> Iterator[Panel]:
-    """Oriented boxes of completed objects, with their ids and sides in centimetres."""
+    """Oriented boxes of completed objects, with their ids."""
     completer = SceneCompleter(load_model())
     for folder in folders:
         frame = read_scene_frame(folder)
         picture = cv2.resize(frame.rgb, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-        scene = completer.complete(frame, paint=False)
-        found = [(o.id, oriented_box(frame, o)) for o in scene.objects]
-        for object_id, box in found:
-            if box is not None:
-                _draw(picture, frame, box, object_id)
-        yield f"scene {folder.name}: id and sides in cm", picture
+        for item in completer.complete(frame, paint=False).objects:
+            if (box := oriented_box(frame, item)) is not None:
+                _draw(picture, frame, box, item.id)
+        yield f"scene {folder.name}", picture
 
 
 def mask_noise(folders: Sequence[Path]) -> Iterator[Panel]:
@@ -114,12 +112,11 @@ def _draw(picture: Image, frame: Frame, box: OrientedBox, object_id: int) -> Non
         if np.count_nonzero(signs[i] != signs[j]) == 1:
             ends = tuple(map(int, pixels[i])), tuple(map(int, pixels[j]))
             cv2.line(picture, *ends, colour, 2, cv2.LINE_AA)
-    x, y = pixels.mean(axis=0)
-    sides = " x ".join(f"{100 * side:.0f}" for side in box.size)
-    for thick, ink in ((5, DARK), (2, WHITE)):
-        at = int(x) - 50, int(y)
-        text = f"{object_id}: {sides}"
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.8, ink, thick, cv2.LINE_AA)
+    x, y = map(int, pixels.mean(axis=0))
+    text, font = str(object_id), cv2.FONT_HERSHEY_SIMPLEX
+    across = 22 * len(text)
+    cv2.rectangle(picture, (x - across // 2, y - 16), (x + across // 2, y + 16), DARK, -1)
+    cv2.putText(picture, text, (x - across // 2 + 2, y + 11), font, 1.0, WHITE, 2, cv2.LINE_AA)
 
 
 def _masks(rgb: Image, labels: NDArray[np.int32], true: NDArray[np.int32]) -> Image:
@@ -142,7 +139,7 @@ def _masks(rgb: Image, labels: NDArray[np.int32], true: NDArray[np.int32]) -> Im
 
 PICTURES = {
     "scenes": (scenes, 4, 320),
-    "boxes": (boxes, 2, 640),
+    "boxes": (boxes, 2, 600),
     "mask_noise": (mask_noise, 5, 256),
 }
 """Panels, columns and the width of a panel."""
