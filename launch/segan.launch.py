@@ -34,6 +34,20 @@ ARGUMENTS = {
         "the parameters say.",
     ),
     "segmenter_type": ("", "Message type, for segmenter masks. Empty: as the parameters say."),
+    "ignored_classes": (
+        "",
+        "Classes that are no objects, separated by commas. Empty: as the parameters say.",
+    ),
+    "occluder_classes": (
+        "",
+        "Classes that only hide others (hand, arm), separated by commas. Empty: as the parameters "
+        "say.",
+    ),
+    "min_score": ("", "Masks with a lower score are left out. Empty: as the parameters say."),
+    "latched": (
+        "",
+        "true: subscribers that come late get the last answer. Empty: as the parameters say.",
+    ),
     "image_topic": ("image", "Colour image."),
     "mask_topic": ("instance_mask", "Masks of the segmenter; by default a label image."),
     "depth_topic": ("depth", "Depth image registered to the colour image, optional."),
@@ -45,8 +59,18 @@ ARGUMENTS = {
 }
 
 
-PASSED_ON = ("model", "provider", "segmenter", "segmenter_type")
-"""Parameters of the node under the same name."""
+PASSED_ON = (
+    "model",
+    "provider",
+    "segmenter",
+    "segmenter_type",
+    "ignored_classes",
+    "occluder_classes",
+)
+"""Parameters of the node under the same name, all texts."""
+
+FLAGS = ("use_sim_time", "autostart", "latched")
+"""The same, true or false."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -90,10 +114,15 @@ def _parameters(given: dict[str, str]) -> list[str | dict[str, Any]]:
         if not file.is_file():
             raise ValueError(f"params_file is {given['params_file']!r}; there is no such file")
         found.append(str(file))
-    values: dict[str, Any] = {
-        name: _flag(name, given) for name in ("use_sim_time", "autostart") if given[name]
-    }
+    values: dict[str, Any] = {name: _flag(name, given) for name in FLAGS if given[name]}
     values |= {name: given[name] for name in PASSED_ON if given[name]}
+    if given["min_score"]:
+        try:
+            values["min_score"] = float(given["min_score"])
+        except ValueError:
+            raise ValueError(
+                f"min_score is {given['min_score']!r}; it must be a number in 0 .. 1"
+            ) from None
     try:
         more = yaml.safe_load(given["parameters"])
     except yaml.YAMLError:

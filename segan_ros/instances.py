@@ -67,11 +67,14 @@ class Layered:
         labels: ``(H, W)`` int32, 0 where there is no object.
         instances: by id, the mask that it came from.
         left_out: how many masks were left out, by reason; those of `Instances` included.
+        occluder_only: ids of what only hides others, see `Frame.occluder_only`; they need not be in
+            `labels`.
     """
 
     labels: NDArray[np.int32]
     instances: Mapping[int, Instance] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    occluder_only: frozenset[int] = frozenset()
 
     @property
     def names(self) -> dict[int, str]:

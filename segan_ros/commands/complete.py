@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from segan_ros.commands.options import (
     add_depth_scale,
@@ -20,7 +23,7 @@ from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.masks.inspection import mask_problem
-from segan_ros.masks.layering import to_labels
+from segan_ros.masks.layering import Choice, to_labels
 from segan_ros.progress import Progress, say
 from segan_ros.storage.frames import read_depth, read_frame
 from segan_ros.storage.mask_files import read_instances
@@ -56,6 +59,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_depth_scale(what, "--depth")
     add_scenes(what, "labelled pictures")
+    roles = parser.add_argument_group("what the masks are, by class (of --masks) or by id")
+    roles.add_argument(
+        "--ignore",
+        nargs="+",
+        default=[],
+        metavar="NAME_OR_ID",
+        help="these are no objects, such as a dining table",
+    )
+    roles.add_argument(
+        "--occluder-only",
+        nargs="+",
+        default=[],
+        metavar="NAME_OR_ID",
+        help="these only hide others, such as a hand: no whole mask, not in the removal order",
+    )
+    roles.add_argument(
+        "--min-score",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="leave out masks of COCO JSON with a lower score (0)",
+    )
     add_out(parser, "folder for the results (NAME-completed in the current folder)")
     add_model(parser)
     parser.add_argument(
@@ -79,16 +104,20 @@ def run(args: argparse.Namespace) -> int:
         ValueError, OSError: an argument, a file or the model cannot be used.
     """
     _check_input(args)
-    settings = Settings(threshold=args.threshold, occluders=args.occluders)
+    ignored = Roles.of(args.ignore)
+    settings = Settings(
+        threshold=args.threshold, occluders=args.occluders, ignore_ids=tuple(ignored.ids)
+    )
     name = args.rgb.stem if args.scenes is None else args.scenes.resolve().stem
     out = args.out or Path(f"{name}-completed")
     check_output(out)
     if args.scenes is None:
         refuse_scene_folder(out)
-        frame = _frame(args)
+        frame = _frame(args, ignored.names)
         completer = SceneCompleter(open_model(args), settings)
         _report(out, _complete(completer, frame, out))
         return 0
+    occluders = Roles.of(args.occluder_only).ids
     folders = _of_different_names(list(iterate_scenes(args.scenes)))
     for folder in folders:
         refuse_scene_folder(out / folder.name)
@@ -96,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
     failed = 0
     for folder in Progress(folders, unit="scene"):
         try:
-            frame = read_scene_frame(folder)
+            frame = replace(read_scene_frame(folder), occluder_only=occluders)
         except (FileNotFoundError, ValueError) as error:
             failed += 1
             say(f"segan: error: {error}", error=True)
@@ -109,6 +138,19 @@ def run(args: argparse.Namespace) -> int:
     done = len(folders) - failed
     print(f"{done} scenes completed in {out} with {completer.model.provider}, {failed} failed")
     return 1 if failed else 0
+
+
+class Roles(NamedTuple):
+    """What an option names: classes, and ids above 0."""
+
+    names: frozenset[str]
+    ids: frozenset[int]
+
+    @classmethod
+    def of(cls, given: Sequence[str]) -> Roles:
+        """Numbers are ids, the others names."""
+        numbers = {text for text in given if text.isdecimal()}
+        return cls(frozenset(given) - numbers, frozenset(map(int, numbers)) - {0})
 
 
 def _check_input(args: argparse.Namespace) -> None:
@@ -132,20 +174,33 @@ def _check_input(args: argparse.Namespace) -> None:
             "--rgb needs the masks of its objects: either --labels, a label image, or --masks, a "
             "folder of mask images or COCO JSON"
         )
+    if not 0 <= args.min_score <= 1:
+        raise ValueError(f"--min-score is {args.min_score:g}; it must lie in 0..1")
+    for option in ("--ignore", "--occluder-only"):
+        names = Roles.of(getattr(args, option[2:].replace("-", "_"))).names
+        if names and args.masks is None:
+            raise ValueError(
+                f"{option} names {', '.join(sorted(names))}, but only --masks have classes; name "
+                "objects by their ids"
+            )
     if args.depth is None and args.depth_scale != MILLIMETRE:
         raise ValueError("--depth-scale needs --depth")
 
 
-def _frame(args: argparse.Namespace) -> Frame:
-    """The photo with its masks."""
+def _frame(args: argparse.Namespace, ignored: Collection[str]) -> Frame:
+    """The photo with its masks, those of `ignored` classes left out."""
+    occluders = Roles.of(args.occluder_only)
     if args.masks is None:
-        return read_frame(args.rgb, args.labels, args.depth, depth_scale=args.depth_scale)
+        frame = read_frame(args.rgb, args.labels, args.depth, depth_scale=args.depth_scale)
+        return replace(frame, occluder_only=occluders.ids)
     rgb = read_photo(args.rgb)
-    found = to_labels(read_instances(args.masks, args.rgb, rgb.shape[:2]))
+    choice = Choice(ignored, args.min_score, occluders.names, occluders.ids)
+    found = to_labels(read_instances(args.masks, args.rgb, rgb.shape[:2]), choice)
     for reason, count in found.left_out.items():
         say(f"skipped {count} masks: {reason}")
     depth = None if args.depth is None else read_depth(args.depth, args.depth_scale)
-    return Frame.from_arrays(rgb, found.labels, depth, names=found.names)
+    frame = Frame.from_arrays(rgb, found.labels, depth, names=found.names)
+    return replace(frame, occluder_only=found.occluder_only)
 
 
 def _of_different_names(folders: list[ScenePath]) -> list[ScenePath]:
@@ -161,7 +216,7 @@ def _of_different_names(folders: list[ScenePath]) -> list[ScenePath]:
 
 
 def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedScene:
-    if problem := mask_problem(frame.labels):
+    if problem := mask_problem(frame.labels, names=frame.names):
         LOG.warning("%s: %s", out, problem)
     scene = completer.complete(frame)
     pictures: dict[str, Image | str] = {
@@ -176,7 +231,8 @@ def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedSc
 def _report(out: Path, scene: CompletedScene) -> None:
     for item in scene.objects:
         hidden = f"{item.occlusion_ratio:.0%} hidden" if item.invisible.any() else "whole"
-        title = f"{item.id} {item.name}".rstrip()
-        print(f"object {title}: layer {item.layer}, {hidden}, score {item.score:.2f}")
-    print("removal order:", *scene.graph.removal_order or ["no objects: all labels are 0"])
+        if item.occluder_only:
+            hidden = "occluder only"
+        print(f"object {item.label}: layer {item.layer}, {hidden}, score {item.score:.2f}")
+    print("removal order:", *scene.graph.removal_order or ["no objects to lift"])
     print(f"results in {out}: overlay.png, completed.png, graph.svg, objects.json, graph.json")

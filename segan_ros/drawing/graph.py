@@ -24,12 +24,11 @@ NODE, GAP, LEFT, ROW = 76, 34, 130, 136
 def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str:
     """The graph as SVG: one row per layer, layer 0 on top, arrows from occluder to occludee.
 
-    Edges that were set aside for the order (objects occluding each other) are dashed; what they
-    lead to in the first row is partly covered, and says so. With `scene`, each node shows its
-    object.
+    Edges that were set aside for the order (objects occluding each other) are dashed. What is not
+    free in the first row says why. With `scene`, each node shows its object.
     """
     layer_of, free = dict(zip(graph.object_ids, graph.layers, strict=True)), graph.free
-    covered = {i for i, layer in layer_of.items() if layer == 0} - free
+    notes = {i: _note(i, graph) for i, layer in layer_of.items() if layer == 0 and i not in free}
     rows = _rows(graph, layer_of)
     heading = [
         f"lift in this order: {' → '.join(map(str, graph.removal_order)) or 'nothing in view'}"
@@ -55,7 +54,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
             {"y": top + depth * ROW + NODE // 2, "name": _row_name(depth, bool(free))}
             for depth in range(len(rows))
         ],
-        edges=[_edge(e, at, layer_of, covered) for e in graph.edges],
+        edges=[_edge(e, at, layer_of, notes) for e in graph.edges],
         nodes=[
             {
                 "id": i,
@@ -63,12 +62,23 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
                 "y": y,
                 "colour": "rgb({},{},{})".format(*colour_of(i)),
                 "picture": scene and _thumbnail(scene.object(i), NODE - 16),
-                "covered": i in covered,
+                "note": notes.get(i, ""),
                 "name": scene.object(i).name if scene else "",
             }
             for i, (x, y) in at.items()
         ],
     )
+
+
+def _note(object_id: int, graph: OcclusionGraph) -> str:
+    """Why an object of the first row is not free."""
+    if any(e.occludee_id == object_id for e in graph.edges):
+        return "partly covered"
+    if object_id not in graph.removal_order:
+        return "occluder only"
+    if any(e.occludee_id == object_id for e in graph.supports):
+        return "carries others"
+    return "under something unlabelled"
 
 
 def _row_name(depth: int, some_are_free: bool) -> str:
@@ -79,7 +89,7 @@ def _edge(
     edge: OcclusionEdge,
     at: Mapping[int, tuple[int, int]],
     layer_of: Mapping[int, int],
-    covered: Collection[int],
+    notes: Collection[int],
 ) -> dict[str, Any]:
     """How an edge is drawn: from below its occluder to above its occludee, or back up if it was set
     aside for the order."""
@@ -87,7 +97,7 @@ def _edge(
     down = layer_of[edge.occluder_id] < layer_of[edge.occludee_id]
     # Beside the arrow that it contradicts, and clear of words below the node.
     aside = NODE // 2 + (0 if down else NODE // 4)
-    below = 22 if edge.occludee_id in covered else 6
+    below = 22 if edge.occludee_id in notes else 6
     (x0, y0) = xa + aside, ya + NODE if down else ya
     (x1, y1) = xb + aside, yb - 6 if down else yb + NODE + below
     bend = (y1 - y0) // 2

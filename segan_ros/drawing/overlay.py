@@ -26,9 +26,9 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
     """The picture with whole outlines, hatched hidden parts, arrows occluder -> occludee, labels.
 
     A label holds the id, the name where there is one, and the layer. Green ones are free to grasp:
-    nothing occludes them. The one that says NEXT comes first in the removal order, and its outline
-    is thick. Red arrows were set aside for the order (objects that occlude each other). What is no
-    object is darkened.
+    nothing occludes them, nothing lies on them. The one that says NEXT comes first in the removal
+    order, and its outline is thick. Red arrows were set aside for the order (objects that occlude
+    each other). What is no object is darkened.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB, the size of the frame.

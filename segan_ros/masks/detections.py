@@ -23,7 +23,7 @@ def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None
         rgb: ``(H, W, 3)`` uint8.
         detections: with ``mask`` ``(N, H, W)`` bool and, optional, ``confidence`` ``(N,)``,
             ``tracker_id`` ``(N,)`` and ``data["class_name"]`` ``(N,)``.
-        choice: which of them count; see `Choice`.
+        choice: which of them count, and as what; see `Choice`.
 
     Raises:
         ValueError: there are detections without masks, or masks of another size than the image.
@@ -52,7 +52,7 @@ def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None
 def frame_from_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Frame:
     """The frame to complete: `rgb` with the label image of `layered_detections`."""
     found = layered_detections(rgb, detections, choice)
-    return Frame(rgb, found.labels, names=found.names)
+    return Frame(rgb, found.labels, names=found.names, occluder_only=found.occluder_only)
 
 
 def to_detections(scene: CompletedScene) -> dict[str, Any]:

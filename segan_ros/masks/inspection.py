@@ -26,12 +26,17 @@ MOST_COVERED = 0.25
 object that something hides."""
 
 
-def mask_problem(labels: NDArray[np.int32], boxes: Mapping[int, Box] | None = None) -> str:
+def mask_problem(
+    labels: NDArray[np.int32],
+    boxes: Mapping[int, Box] | None = None,
+    names: Mapping[int, str] | None = None,
+) -> str:
     """Why `labels` seem to be no instance masks, and the remedy; empty if they are.
 
     Args:
         labels: ``(H, W)``; values <= 0 are unlabelled.
         boxes: by id, the tight boxes; worked out if None.
+        names: by id, what an object is, where that is known.
     """
     boxes = boxes_of(labels) if boxes is None else boxes
     if len(boxes) >= FEWEST_OBJECTS:
@@ -54,10 +59,11 @@ def mask_problem(labels: NDArray[np.int32], boxes: Mapping[int, Box] | None = No
             "cv2.connectedComponents where objects do not touch)"
         )
     first, pieces = next(iter(apart.items()))
+    name = f" ({found})" if (found := (names or {}).get(first)) else ""
     return (
-        f"the mask of id {first} has {pieces} pieces far from each other with nothing in between: "
-        "this looks like one id on several objects (a class instead of an instance?); give each "
-        "object an id of its own"
+        f"the mask of id {first}{name} has {pieces} pieces far from each other with nothing in "
+        "between: this looks like one id on several objects (a class instead of an instance?); "
+        "give each object an id of its own"
     )
 
 

@@ -39,15 +39,20 @@ IGNORED, UNSURE, TWICE, PART, COVERED = (
 
 @dataclass(frozen=True)
 class Choice:
-    """Which masks count.
+    """Which masks count, and as what.
 
     Args:
         ignored: names of classes that are no objects, such as ``dining table``.
         min_score: masks below this score are left out, 0..1.
+        occluders: names of classes that only hide others, such as ``hand``: see
+            `Frame.occluder_only`.
+        occluder_ids: ids, in the label image, of what only hides others.
     """
 
     ignored: Collection[str] = ()
     min_score: float = 0.0
+    occluders: Collection[str] = ()
+    occluder_ids: Collection[int] = ()
 
 
 def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
@@ -86,7 +91,9 @@ def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
             continue
         id_of[i + 1] = object_id
         instances[object_id] = kept[i]
-    return Layered(id_of[numbers], instances, left_out)
+    by_name = {i for i, item in instances.items() if item.name in choice.occluders}
+    occluders = frozenset(by_name.union(choice.occluder_ids))
+    return Layered(id_of[numbers], instances, left_out, occluders)
 
 
 def _twice_or_inside(kept: Sequence[Instance], areas: Sequence[int]) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from segan_ros.instances import Layered
@@ -24,11 +25,13 @@ def mask_reader(name: str, choice: Choice | None = None, note: Note = ignore) ->
 
     Args:
         name: of the segmenter.
-        choice: which of its masks count.
+        choice: which of its masks count, and as what; of label images, which have neither classes
+            nor scores, the ids of occluders alone matter.
         note: learns what is left out.
     """
     if name == LABEL_IMAGE:
-        return label_image
+        occluders = frozenset(choice.occluder_ids if choice else ())
+        return lambda *messages: replace(label_image(*messages), occluder_only=occluders)
     segmenter = SEGMENTERS[name]
 
     def read(message: Any, image: Any, decoder: Decoder) -> Layered:

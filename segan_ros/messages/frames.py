@@ -111,6 +111,7 @@ def to_frame(
         lens.distortion,
         names=found.names or None,
         track_ids=found.track_ids or None,
+        occluder_only=found.occluder_only,
     )
 
 

@@ -104,6 +104,12 @@ def _looks_like(frame: Frame, known: Frame, change: float) -> bool:
         return False
     if not np.array_equal(frame.labels, known.labels):
         return False
+    # Parameters may change what ids mean, and a tracker what they are called.
+    meaning, then = (
+        (f.names or {}, f.track_ids or {}, set(f.occluder_only)) for f in (frame, known)
+    )
+    if meaning != then:
+        return False
     difference = cv2.absdiff(frame.rgb, known.rgb)
     return float(np.mean(cv2.mean(difference, (frame.labels > 0).view(np.uint8))[:3])) <= change
 

@@ -21,7 +21,7 @@ from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
-from segan_ros.ros.qos import with_overrides
+from segan_ros.ros.qos import LATCHED, with_overrides
 from segan_ros.ros.segmenters import message_class
 from segan_ros.ros.settings import to_reading
 from segan_ros.ros.snapshots import Snapshot
@@ -33,11 +33,6 @@ RELIABILITY = {
     "best_effort": QoSReliabilityPolicy.BEST_EFFORT,
     "reliable": QoSReliabilityPolicy.RELIABLE,
 }
-LATCHED = QoSProfile(
-    depth=1,
-    reliability=QoSReliabilityPolicy.RELIABLE,
-    durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
-)
 CAMERA = "camera_info"
 COMPRESSED_TOPICS = {IMAGE: "compressed", MASK: "compressed", DEPTH: "compressedDepth"}
 """Where image_transport publishes what is compressed, below the topic of the raw images."""

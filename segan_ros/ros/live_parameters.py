@@ -111,9 +111,11 @@ class LiveParameters:
 
 
 def _as_declared(parameter: Parameter, value: Any) -> Any:
-    """`value` as the parameter's type where it is meant so: 1 for a number or for a list."""
+    """`value` as the parameter's type where it is meant so: 1 for a number, a list, or a name."""
     if isinstance(parameter.default, float) and type(value) is int:
         return float(value)
+    if isinstance(parameter.default, str) and not parameter.choices and type(value) is int:
+        return str(value)
     if isinstance(parameter.default, list):
         if type(value) is int:
             return [value]

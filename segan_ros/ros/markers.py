@@ -51,5 +51,5 @@ def _label(item: AmodalObject, box: OrientedBox, header: Header) -> Marker:
         pose=Pose(position=to_pose(box).position, orientation=Quaternion(w=1.0)),
         scale=Vector3(z=0.025),
         color=ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0),
-        text=f"{item.id} L{item.layer}",
+        text=" ".join(filter(None, (str(item.id), item.name, f"L{item.layer}"))),
     )

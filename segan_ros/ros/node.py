@@ -108,7 +108,7 @@ class SeganNode(LifecycleNode):
         if self.parameters.problems:
             raise ValueError("; ".join(self.parameters.problems))
         try:
-            self._outputs = Outputs(self)
+            self._outputs = Outputs(self, self.parameters)
             model = self._use(self._loader.load())
         except Exception:
             self._release()

@@ -50,7 +50,8 @@ class Parameter:
         """Allowed values as people write them; empty = any."""
         if self.limits is None:
             return ", ".join(self.choices)
-        return f"{self.limits[0]:g} .. {self.limits[1]:g}{self.unit and ' ' + self.unit}"
+        low, high = (str(n) if isinstance(n, int) else f"{n:g}" for n in self.limits)
+        return f"{low} .. {high}{self.unit and ' ' + self.unit}"
 
     @property
     def default_text(self) -> str:

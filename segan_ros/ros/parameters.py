@@ -223,6 +223,19 @@ PARAMETERS = (
         limits=(0.0, 1.0),
     ),
     Parameter(
+        "occluder_classes",
+        "none",
+        "Classes that only hide others, such as hand or robot arm, separated by commas; none = no "
+        "class. They get no whole mask and no place in removal_order. For segmenters that name "
+        "classes.",
+    ),
+    Parameter(
+        "occluder_ids",
+        [0],
+        "The same by id: label values of what only hides others; 0 never is one.",
+        limits=(0, 2**31 - 1),
+    ),
+    Parameter(
         "image_transport",
         "raw",
         "raw = sensor_msgs/Image; compressed = jpeg or png on image/compressed, png on "
@@ -259,6 +272,21 @@ PARAMETERS = (
         limits=(1, 100),
         unit="messages",
         changes=INACTIVE,
+    ),
+    Parameter(
+        "latched",
+        False,
+        "Whether subscribers that come late get the last answer (durability transient_local), as a "
+        "camera that is triggered needs it; then every output is computed for every frame, "
+        "subscribed or not.",
+        changes=UNCONFIGURED,
+    ),
+    Parameter(
+        "publish_detections",
+        False,
+        "Whether the objects are also published as vision_msgs, on ~/detections_2d and "
+        "~/detections_3d; needs the package vision_msgs.",
+        changes=UNCONFIGURED,
     ),
     Parameter(
         "diagnostics_period",

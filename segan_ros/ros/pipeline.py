@@ -180,7 +180,8 @@ class Pipeline:
     def _inspect(self, frame: Frame) -> None:
         now = time.monotonic()
         if now - self._inspected >= INSPECTION_PERIOD:
-            self._mask_problem, self._inspected = mask_problem(frame.labels), now
+            self._mask_problem = mask_problem(frame.labels, names=frame.names)
+            self._inspected = now
 
     def _is_stale(self, snapshot: Snapshot) -> bool:
         problem = age_problem(self.age(snapshot), self._max_age)

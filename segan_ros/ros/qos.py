@@ -16,6 +16,14 @@ from rclpy.qos import (
 )
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
+LATCHED = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+"""Whoever comes late gets the last message."""
+
+LIVE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+"""Best-effort and reliable subscribers both match."""
+
 PREFIX = "qos_overrides"
 
 _CHOICES = {

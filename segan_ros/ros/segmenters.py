@@ -44,9 +44,7 @@ def message_class(values: Any) -> type[Any]:
     try:
         found: type[Any] = getattr(import_module(f"{package}.msg"), name)
     except ImportError as error:
-        remedy = PACKAGES.get((error.name or package).partition(".")[0]) or (
-            f"install {package}, or source the workspace that holds it"
-        )
+        remedy = remedy_for((error.name or package).partition(".")[0])
         raise SegmenterError(
             f"segmenter is {segmenter}, which needs the messages of {package} ({error}): {remedy}"
         ) from None
@@ -64,9 +62,19 @@ def message_class(values: Any) -> type[Any]:
     return found
 
 
+def remedy_for(package: str) -> str:
+    """How to install a message package."""
+    return PACKAGES.get(package) or f"install {package}, or source the workspace that holds it"
+
+
 def choice_of(values: Any) -> Choice:
-    """Which masks count, by the values of all parameters."""
-    return Choice(classes_of(values["ignored_classes"]), values["min_score"])
+    """Which masks count, and as what, by the values of all parameters."""
+    return Choice(
+        classes_of(values["ignored_classes"]),
+        values["min_score"],
+        classes_of(values["occluder_classes"]),
+        frozenset(i for i in values["occluder_ids"] if i > 0),
+    )
 
 
 def classes_of(text: str) -> frozenset[str]:

@@ -13,11 +13,14 @@ from rclpy.node import Node
 from rclpy.task import Future as RosFuture
 
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.masks.layering import Choice
+from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.answers import edge_message, graph_message, objects_message
 from segan_ros.messages.bridge import to_array
 from segan_ros.messages.camera import to_camera
 from segan_ros.messages.frames import Reading, check_depth
 from segan_ros.messages.images import MessageError, check, check_same_size
+from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.occlusion.graph import reaches, sequence_probability
 from segan_ros.occlusion.targets import UnknownTargetError, order_to
 from segan_ros.ros.answers import Paint
@@ -110,10 +113,13 @@ class Services:
         if request.use_latest:
             snapshot = self._latest(pipeline, request)
         else:
-            rectified, scale = (
-                self.node.get_parameter(n).value for n in ("rectified", "depth_scale")
+            rectified, scale, occluders = (
+                self.node.get_parameter(n).value
+                for n in ("rectified", "depth_scale", "occluder_ids")
             )
-            snapshot = _snapshot_of(request, Reading(rectified, scale, True, to_array))
+            masks = mask_reader(LABEL_IMAGE, Choice(occluder_ids=frozenset(occluders) - {0}))
+            reading = Reading(rectified, scale, True, to_array, masks)
+            snapshot = _snapshot_of(request, reading)
         if snapshot.camera is not None:
             camera = to_camera(snapshot.camera, snapshot.image, snapshot.reading.rectified)
             response.message = camera.remark

@@ -47,15 +47,16 @@ def to_boxes(boxes: Mapping[int, OrientedBox], header: Header) -> OrientedBoxArr
             OrientedBoxMsg(
                 id=object_id,
                 pose=to_pose(box),
-                size=_vector(box.size),
-                measured=_vector(box.measured),
+                size=to_vector(box.size),
+                measured=to_vector(box.measured),
                 truncated=box.truncated,
             )
         )
     return message
 
 
-def _vector(values: NDArray[np.float64]) -> Vector3:
+def to_vector(values: NDArray[np.float64]) -> Vector3:
+    """x, y, z."""
     x, y, z = map(float, values)
     return Vector3(x=x, y=y, z=z)
 

@@ -57,8 +57,67 @@ def test_complete_a_photo_with_masks_that_overlap(tmp_path, model, capsys):
     words = ["complete", "--model", model, "--provider", "cpu", *photo]
     assert main([str(w) for w in words]) == 0
     printed = capsys.readouterr().out
-    assert "skipped 1 masks: duplicate" in printed and "object 1 card: layer" in printed
+    assert "skipped 1 masks: duplicate" in printed and "object 1 (card): layer" in printed
     assert json.loads((out / "graph.json").read_text())["object_ids"] == [1, 2]
+
+
+@pytest.fixture
+def masks(tmp_path):
+    """A photo of two cards in a scene folder, and a folder with their masks, one a hand."""
+    scene = labelled_scene()
+    write_scene(tmp_path / "scene", scene)
+    (tmp_path / "masks").mkdir()
+    for name, object_id in (("card_1", 2), ("hand", 300)):
+        mask = scene.frame.labels == object_id
+        write_image(tmp_path / "masks" / f"{name}.png", mask.astype(np.uint8) * 255)
+    return tmp_path / "masks"
+
+
+@pytest.mark.parametrize("source", ["masks", "labels", "scenes"])
+def test_occluder_only_objects_are_not_lifted(tmp_path, model, masks, capsys, source):
+    photo = ["--rgb", tmp_path / "scene/rgb.png"]
+    what, given, out = {
+        "masks": ([*photo, "--masks", masks], "hand", tmp_path / "out"),
+        "labels": ([*photo, "--labels", tmp_path / "scene/labels.png"], "300", tmp_path / "out"),
+        "scenes": (["--scenes", tmp_path / "scene"], "300", tmp_path / "out/scene"),
+    }[source]
+    hand, card = (2, 1) if source == "masks" else (300, 2)
+    words = ["complete", *what, "--occluder-only", given, "--model", model]
+    words += ["--provider", "cpu", "--out", tmp_path / "out"]
+    assert main([str(w) for w in words]) == 0
+    graph = json.loads((out / "graph.json").read_text())
+    assert graph["removal_order"] == [card] and graph["object_ids"] == sorted([card, hand])
+    told = {o["id"]: o["occluder_only"] for o in json.loads((out / "objects.json").read_text())}
+    assert told == {hand: True, card: False}
+    if source != "scenes":
+        assert "occluder only" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", ["hand", "2"])
+def test_ignored_masks_are_no_objects(tmp_path, model, masks, given):
+    words = ["complete", "--rgb", tmp_path / "scene/rgb.png", "--masks", masks, "--ignore", given]
+    words += ["--model", model, "--provider", "cpu", "--out", tmp_path / "out"]
+    assert main([str(w) for w in words]) == 0
+    assert json.loads((tmp_path / "out/graph.json").read_text())["object_ids"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--ignore", "table", "3"], "--ignore names table, but only --masks have classes"),
+        (["--occluder-only", "hand"], "--occluder-only names hand, but only --masks have classes"),
+        (["--min-score", "1.5"], "--min-score is 1.5; it must lie in 0..1"),
+    ],
+)
+def test_roles_that_cannot_be_meant_are_refused(tmp_path, masks, capsys, words, text):
+    photo = [
+        "--rgb",
+        str(tmp_path / "scene/rgb.png"),
+        "--labels",
+        str(tmp_path / "scene/labels.png"),
+    ]
+    assert main(["complete", *photo, *words]) == 2
+    assert text in capsys.readouterr().err
 
 
 def test_complete_a_folder_of_scenes(tmp_path, model):

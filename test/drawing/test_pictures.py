@@ -16,7 +16,7 @@ from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import FREE, enlarged, label, overlay
 from segan_ros.drawing.paint import DARK, WHITE
-from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
+from segan_ros.frame import AmodalObject, CompletedScene, Evidence, Frame, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.runtime.model import Model
 
@@ -127,6 +127,16 @@ def test_object_that_a_knot_covers_is_not_shown_as_free():
     starts = re.findall(r'd="M(\d+) \d+ C', graph_svg(knot))
     assert len(set(starts)) == 2, "one arrow lies upon the other"
     assert knot.free == set() and "free to grasp" not in graph_svg(knot)
+
+
+def test_drawing_says_why_an_object_in_front_is_not_free():
+    rests = OcclusionEdge(1, 2, evidence=Evidence.SUPPORT)
+    graph = build_graph([1, 2, 3, 9], [], [rests], occluder_only={9})
+    graph = replace(graph, free=graph.free - {3})
+    root = ElementTree.fromstring(graph_svg(graph))
+    texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"carries others", "occluder only", "under something unlabelled"} <= set(texts)
+    assert "partly covered" not in texts and "free to grasp" in texts
 
 
 def test_small_pictures_are_enlarged_to_be_drawn_into(completer):

@@ -50,6 +50,14 @@ def test_contested_pixels_go_to_the_smaller_mask():
     assert (found.labels[:20, 30:50] == 2).all() and (found.labels[:20, :30] == 1).all()
 
 
+def test_occluder_classes_and_ids_are_told_and_hide_like_others():
+    cup, hand = rectangle(0, 0, 40, 20, name="cup"), rectangle(30, 0, 50, 20, name="hand")
+    found = layered(cup, hand, occluders=["hand", "arm"], occluder_ids=[7])
+    assert found.occluder_only == {2, 7}
+    assert (found.labels[:20, 30:50] == 2).all() and not found.left_out
+    assert layered(cup, hand).occluder_only == frozenset()
+
+
 def test_ignored_classes_and_low_scores_are_left_out():
     found = layered(
         rectangle(0, 0, 10, 10, score=0.9, name="dining table"),

@@ -73,5 +73,5 @@ def test_what_is_on_top_asks_the_service(start_node, robot, run_program):
     assert "request_max_age is 2 s" in old and "or set max_age in the request" in old
     unknown = run_program("what_is_on_top", "5", *ANY_AGE)
     said, _ = unknown.communicate(timeout=TIMEOUT)
-    assert said == "target_id is 5, but the frame has [3, 7]\n"
+    assert said == "target_id is 5, but the frame has 3, 7\n"
     assert unknown.returncode == 1

@@ -38,14 +38,15 @@ def keyword_of_node(name):
 def test_arguments_are_those_people_know():
     known = {"namespace", "params_file", "use_sim_time", "autostart", "respawn", "log_level"}
     ours = {"name", "parameters", "model", "provider", "segmenter", "segmenter_type"}
-    ours |= {"fastdds_profile"}
+    ours |= {"fastdds_profile", "ignored_classes", "occluder_classes", "min_score", "latched"}
     topics = {"image_topic", "mask_topic", "depth_topic", "camera_info_topic"}
     assert set(arguments()) == known | ours | topics
 
 
 def test_arguments_that_are_parameters_leave_them_alone_by_default():
     shared = {n: a for n, a in arguments().items() if n in BY_NAME or n == "use_sim_time"}
-    ours = {"model", "provider", "segmenter", "segmenter_type"}
+    ours = {"model", "provider", "segmenter", "segmenter_type", "ignored_classes"}
+    ours |= {"occluder_classes", "min_score", "latched"}
     assert set(shared) == {*ours, "autostart", "use_sim_time"}
     for default, text in shared.values():
         assert default == "" and text.endswith("Empty: as the parameters say.")
@@ -111,6 +112,10 @@ SHIPPED = str(ROOT / "config" / "segan.yaml")
             {"provider": "cpu", "parameters": "{max_age: 0.5, provider: auto, threads: 2}"},
             [{"provider": "auto", "max_age": 0.5, "threads": 2}],
         ),
+        (
+            {"occluder_classes": "hand, arm", "min_score": "0.5", "latched": "true"},
+            [{"latched": True, "occluder_classes": "hand, arm", "min_score": 0.5}],
+        ),
     ],
 )
 def test_parameters_come_from_what_is_given_the_strongest_last(node_of, given, parameters):
@@ -121,6 +126,11 @@ def test_parameters_come_from_what_is_given_the_strongest_last(node_of, given, p
 def test_parameters_that_are_no_mapping_are_refused_with_an_example(node_of, given):
     with pytest.raises(ValueError, match=r"parameters is '.*'; it must be a mapping in YAML, such"):
         node_of({"parameters": given})
+
+
+def test_score_that_is_no_number_is_refused(node_of):
+    with pytest.raises(ValueError, match=r"min_score is 'high'; it must be a number in 0 .. 1"):
+        node_of({"min_score": "high"})
 
 
 def test_params_file_that_is_not_there_is_refused(node_of, monkeypatch, tmp_path):

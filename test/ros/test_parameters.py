@@ -93,6 +93,13 @@ class TestOnANode:
         refused = self.set(node, ignore_ids=[7, -1])
         assert "ignore_ids is -1; set it to a value in 0 .. 65535" in refused.reason
 
+    def test_number_given_for_a_class_is_its_name(self, start_node):
+        """Gazebo's classes are numbers, and YAML takes them for such."""
+        node = start_node(ignored_classes=5)
+        assert node.node.parameters["ignored_classes"] == "5"
+        assert self.set(node, occluder_classes=7).successful
+        assert node.node.parameters["occluder_classes"] == "7"
+
     def test_bad_value_at_start_fails_configure_and_can_be_mended(self, start_node):
         node = start_node(threshold=3.0, edge_rule="both")
         assert node.node.state == "unconfigured"

@@ -59,6 +59,44 @@ def test_latched_image_from_before_the_node_is_received(start_node, robot):
     robot.wait(lambda: node.tally().received == 1, "the latched image")
 
 
+LATE = QoSProfile(depth=1, reliability=RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def test_latched_outputs_reach_who_comes_after_the_only_frame(start_node, robot):
+    node = start_node(latched=True)
+    robot.send(*image_and_mask())
+    robot.wait(lambda: node.tally().done == 1, "the frame")
+    for name, kind in KINDS.items():
+        heard = []
+        robot.node.create_subscription(kind, f"/segan/{name}", heard.append, LATE)
+        robot.wait(lambda h=heard: h, f"what was published on {name} before")
+    assert not node.tally().dropped, "a frame that nobody waits for is not dropped"
+
+
+def test_latched_outputs_are_of_the_last_frame(start_node, robot):
+    node = start_node(latched=True)
+    for second in range(2):
+        robot.send(*image_and_mask(START + second * SECOND))
+        robot.wait(lambda n=second: node.tally().done == n + 1, "the frame")
+    heard = []
+    robot.node.create_subscription(
+        KINDS["occlusion_graph"], "/segan/occlusion_graph", heard.append, LATE
+    )
+    robot.wait(lambda: heard, "the last graph")
+    assert heard[0].header.stamp.sec == START // SECOND + 1
+
+
+def test_outputs_that_are_not_latched_reach_no_one_later(start_node, robot):
+    node = start_node()
+    robot.send(*image_and_mask())
+    robot.wait(lambda: node.tally().dropped.get("no_subscriber"), "the drop")
+    seen = robot.wait(
+        lambda: of_segan(robot.node.get_publishers_info_by_topic("/segan/occlusion_graph")),
+        "the publisher",
+    )
+    assert seen.durability == DurabilityPolicy.VOLATILE
+
+
 @pytest.mark.parametrize(
     ("policies", "received"),
     [

@@ -4,9 +4,20 @@ import pytest
 
 pytest.importorskip("rclpy")
 import numpy as np
-from ros_harness import RELIABLE, image_message, listen, two_boxes
+from builtin_interfaces.msg import Duration
+from rclpy.parameter import Parameter
+from ros_harness import (
+    RELIABLE,
+    SECOND,
+    START,
+    image_and_mask,
+    image_message,
+    listen,
+    two_boxes,
+)
 
 from segan_ros.ros.segmenters import SegmenterError, message_class
+from segan_ros.srv import GetRemovalOrder
 
 pytestmark = pytest.mark.ros
 
@@ -95,6 +106,59 @@ def test_what_is_left_out_is_counted(start_node, robot):
         start_node, robot, message, segmenter="yolo_msgs", ignored_classes="dining table, person"
     )
     assert objects == [] and node.node.report().left_out == {"ignored class": 1, "no mask": 1}
+
+
+def test_occluder_classes_hide_others_but_are_not_lifted(start_node, robot):
+    message = polygons(picture().header)
+    message.detections[1].class_name = "hand"
+    _, objects, graph = answer(
+        start_node, robot, message, segmenter="yolo_msgs", occluder_classes="arm, hand"
+    )
+    assert [(o.id, o.class_id, o.occluder_only) for o in objects] == [
+        (3, "hand", True),
+        (7, "box", False),
+    ]
+    assert objects[0].amodal_mask == objects[0].visible_mask
+    assert list(graph.removal_order) == [7] and list(graph.object_ids) == [3, 7]
+    assert {(e.occluder_id, e.blocks_lift) for e in graph.edges} == {(3, False)}
+    assert list(graph.free_ids) == []
+
+
+def test_occluder_ids_do_the_same_for_label_images_and_from_the_next_frame_on(start_node, robot):
+    node = start_node()
+    (graphs,) = listen(robot, node, "occlusion_graph")
+    for second, ids in enumerate(([0], [7])):
+        values = [Parameter("occluder_ids", value=ids)]
+        assert node.do(lambda v=values: node.node.set_parameters(v)[0]).successful
+        robot.send(*image_and_mask(START + second * SECOND))
+        robot.wait(lambda n=second: len(graphs) == n + 1, "a graph")
+    assert [sorted(g.removal_order) for g in graphs] == [[3, 7], [3]]
+
+
+def test_roles_are_heeded_where_the_last_result_is_used_again(start_node, robot):
+    node = start_node(reuse_change=5.0)
+    (graphs,) = listen(robot, node, "occlusion_graph")
+    robot.send(*image_and_mask(START))
+    robot.wait(lambda: graphs, "a graph")
+    values = [Parameter("occluder_ids", value=[7])]
+    node.do(lambda: node.node.set_parameters(values))
+    robot.send(*image_and_mask(START + SECOND))
+    robot.wait(lambda: len(graphs) == 2, "another graph")
+    assert list(graphs[1].removal_order) == [3]
+
+
+def test_class_name_or_track_is_a_target(start_node, robot):
+    message = polygons(picture().header)
+    message.detections[0].class_name = "cup"
+    answer(start_node, robot, message, segmenter="yolo_msgs")
+    for wanted, target in (("cup", 7), ("box", 3), ("3", 3)):
+        request = GetRemovalOrder.Request(target=wanted, max_age=Duration(sec=2**31 - 1))
+        found = robot.ask(GetRemovalOrder, "/segan/removal_order", request)
+        assert found.success and found.removal_order[-1] == target, found.message
+    request = GetRemovalOrder.Request(target="fork", max_age=Duration(sec=2**31 - 1))
+    found = robot.ask(GetRemovalOrder, "/segan/removal_order", request)
+    expected = "target is 'fork', but the frame has 3 (box, track 3), 7 (cup, track 7)"
+    assert not found.success and found.message == expected
 
 
 def test_bad_message_is_dropped_with_its_reason_and_the_next_one_answered(start_node, robot):

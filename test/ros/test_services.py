@@ -97,7 +97,7 @@ def test_removal_order_lists_occluders_first_and_the_edges_behind_it(fed, robot)
     # The boxes hide each other: the edge that was set aside is no reason for this order.
     assert len(graph.edges) == 2
     assert [(e.occluder_id, e.occludee_id) for e in answer.edges] == [(front, behind)]
-    assert not answer.set_aside, "the one set aside blocks no lift of this order"
+    assert [(e.occluder_id, e.set_aside) for e in answer.set_aside] == [(behind, True)]
     assert 0 < answer.lift_probability < 1
     first = removal_order(robot, target_id=front)
     assert list(first.removal_order) == [front]
