@@ -20,6 +20,8 @@ from launch.actions import (
 )
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
+from segan_ros.home import expanded
+
 ONE = Path(__file__).with_name("segan.launch.py")
 
 ARGUMENTS = {
@@ -51,11 +53,11 @@ def read_cameras(given: str) -> dict[str, list[tuple[str, str]]]:
     Raises:
         ValueError: the file is not there, or does not say what it should.
     """
-    path = Path(given).expanduser()
+    path = expanded(given)
     if not path.is_file():
         raise ValueError(f"cameras is {given!r}; there is no such file")
     try:
-        document = yaml.safe_load(path.read_text())
+        document = yaml.safe_load(path.read_bytes())
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict) or not document:

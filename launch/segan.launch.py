@@ -13,6 +13,8 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
+from segan_ros.home import expanded
+
 SHARE = Path(__file__).resolve().parents[1]
 OLD = os.environ.get("ROS_DISTRO") == "jazzy"
 PROFILE_VARIABLE = f"{'FASTRTPS' if OLD else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
@@ -110,7 +112,7 @@ def _parameters(given: dict[str, str]) -> list[str | dict[str, Any]]:
     """Files and values, the strongest last."""
     found: list[str | dict[str, Any]] = []
     if given["params_file"]:
-        file = Path(given["params_file"]).expanduser()
+        file = expanded(given["params_file"])
         if not file.is_file():
             raise ValueError(f"params_file is {given['params_file']!r}; there is no such file")
         found.append(str(file))
@@ -148,7 +150,7 @@ def _profile(choice: str) -> dict[str, str]:
         if PROFILE_VARIABLE in os.environ:
             return {}
         choice = str(SHARE / "config" / "fastdds.xml")
-    profile = Path(choice).expanduser()
+    profile = expanded(choice)
     if not profile.is_file():
         raise ValueError(f"fastdds_profile is {choice!r}; it must be true, false or an XML file")
     return {PROFILE_VARIABLE: str(profile)}

@@ -5,6 +5,7 @@ Image coordinates are pixels, x to the right and y down; boxes are those of `seg
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntFlag
@@ -13,7 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segan_ros.boxes import Box, paste
+from segan_ros.depth import depth_problem, to_metres
 from segan_ros.reprs import ShortRepr
+
+LOG = logging.getLogger(__name__)
 
 Mask = NDArray[np.bool_]
 Image = NDArray[np.uint8]
@@ -31,6 +35,9 @@ class Evidence(IntFlag):
 
 COEFFICIENTS = (4, 5, 8, 12, 14)
 """How many distortion coefficients OpenCV takes."""
+
+RAYS = "fx and fy must be positive, entries below the diagonal 0, the last one 1"
+"""What a camera matrix has to be."""
 
 UNIT_TOLERANCE = 1e-3
 """By how much the length of a unit vector may differ from 1."""
@@ -60,8 +67,9 @@ class Frame(ShortRepr):
             `labels`.
 
     Raises:
-        ValueError: an array has another shape or dtype than stated, the sizes differ, `up` is no
-            unit vector, or `names` holds something else than ids and texts.
+        ValueError: an array has another shape or dtype than stated, the sizes differ,
+            `camera_matrix` makes no rays, `distortion` is not finite, `up` is no unit vector, or
+            `names` holds something else than ids and texts.
     """
 
     rgb: Image
@@ -91,11 +99,12 @@ class Frame(ShortRepr):
     ) -> Frame:
         """A frame from arrays of any dtype, or lists: labels of any integer type, K as a list.
 
-        The arguments are those of `Frame`. Metres and pixels are taken as they are; `rgb` must be
-        uint8.
+        The arguments are those of `Frame`. `rgb` must be uint8, depth must be metres in floats;
+        what in it is not above 0, infinite, or written for "nothing measured" becomes unknown (see
+        `segan_ros.depth.to_metres`). A log message warns of depth that is hard to believe.
 
         Raises:
-            ValueError: as of `Frame`; or an id does not fit into 31 bits.
+            ValueError: as of `Frame`; depth is integers; or an id does not fit into 31 bits.
         """
         ids = np.asarray(labels)
         if not np.issubdtype(ids.dtype, np.integer):
@@ -106,11 +115,11 @@ class Frame(ShortRepr):
             None if a is None else np.asarray(a, np.float64)
             for a in (camera_matrix, distortion, up)
         )
-        return cls(
+        frame = cls(
             np.asarray(rgb),
             # Background may be any value below 1, also one that int32 would turn into an id.
             ids if ids.dtype == np.int32 else ids.clip(min=0).astype(np.int32),
-            None if depth is None else np.asarray(depth, np.float32),
+            None if depth is None else _metres(np.asarray(depth)),
             matrix,
             stamp,
             coefficients,
@@ -118,6 +127,9 @@ class Frame(ShortRepr):
             names,
             occluder_only=occluder_only,
         )
+        if frame.depth is not None and (problem := depth_problem(frame.depth, frame.labels)):
+            LOG.warning("%s", problem)
+        return frame
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
@@ -134,17 +146,7 @@ class Frame(ShortRepr):
             if self.depth.ndim != 2 or not np.issubdtype(self.depth.dtype, np.floating):
                 raise ValueError(f"depth must be (H, W) float, got {_describe(self.depth)}")
             _same_size("depth", self.depth, self.rgb)
-        if self.camera_matrix is not None and _kind(self.camera_matrix) != ((3, 3), "float64"):
-            raise ValueError(
-                f"camera_matrix must be (3, 3) float64, got {_describe(self.camera_matrix)}"
-            )
-        if self.distortion is not None and self.distortion.shape not in [
-            (n,) for n in COEFFICIENTS
-        ]:
-            raise ValueError(
-                f"distortion must have {', '.join(map(str, COEFFICIENTS))} coefficients, got "
-                f"{self.distortion.shape}"
-            )
+        _check_lens(self.camera_matrix, self.distortion)
         if self.up is not None:
             if _kind(self.up) != ((3,), "float64"):
                 raise ValueError(f"up must be (3,) float64, got {_describe(self.up)}")
@@ -355,8 +357,45 @@ class CompletedScene(ShortRepr):
         return replace(self, objects=tuple(replace(o, appearance=None) for o in self.objects))
 
 
+def makes_rays(matrix: NDArray[np.float64]) -> bool:
+    """Whether a ``(3, 3)`` camera matrix turns pixels into rays, see `RAYS`."""
+    focal = matrix[0, 0] > 0 and matrix[1, 1] > 0
+    below = matrix[1, 0] == matrix[2, 0] == matrix[2, 1] == 0 and matrix[2, 2] == 1
+    return bool(np.isfinite(matrix).all() and focal and below)
+
+
+def _check_lens(matrix: NDArray | None, distortion: NDArray | None) -> None:
+    if matrix is not None and _kind(matrix) != ((3, 3), "float64"):
+        raise ValueError(f"camera_matrix must be (3, 3) float64, got {_describe(matrix)}")
+    if matrix is not None and not makes_rays(matrix):
+        raise ValueError(
+            f"camera_matrix is {matrix.tolist()}; {RAYS}: calibrate the camera, or give None"
+        )
+    if distortion is None:
+        return
+    if distortion.shape not in [(n,) for n in COEFFICIENTS]:
+        raise ValueError(
+            f"distortion must have {', '.join(map(str, COEFFICIENTS))} coefficients, got "
+            f"{distortion.shape}"
+        )
+    if not np.isfinite(distortion).all():
+        raise ValueError(
+            f"distortion is {distortion.tolist()}; its coefficients must be finite: calibrate the "
+            "camera, or give None"
+        )
+
+
 def _kind(array: NDArray) -> tuple[tuple[int, ...], str]:
     return array.shape, array.dtype.name
+
+
+def _metres(depth: NDArray) -> NDArray[np.float32]:
+    if np.issubdtype(depth.dtype, np.integer):
+        raise ValueError(
+            f"depth must be (H, W) metres in floats, got {_describe(depth)}; multiply integer "
+            "depth by its metres per step, 0.001 for millimetres"
+        )
+    return to_metres(depth)
 
 
 def _describe(array: NDArray) -> str:

@@ -120,6 +120,27 @@ def test_lists_become_arrays():
     assert frame.up is not None and frame.up.dtype == np.float64
 
 
+def test_what_is_no_depth_measurement_is_unknown():
+    rgb = np.zeros((1, 7, 3), np.uint8)
+    depth = [[0.5, 0.0, -1.0, np.inf, 65.535, np.nan, 3e38]]
+    frame = Frame.from_arrays(rgb, np.ones((1, 7), int), depth)
+    np.testing.assert_array_equal(frame.depth, np.float32([[0.5] + [np.nan] * 6]))
+
+
+def test_depth_in_integers_is_refused_with_the_factor():
+    rgb, labels = np.zeros((1, 2, 3), np.uint8), [[1, 2]]
+    with pytest.raises(ValueError, match=r"got \(1, 2\) uint16; multiply .* 0.001 for millimetres"):
+        Frame.from_arrays(rgb, labels, np.array([[500, 600]], np.uint16))
+
+
+def test_depth_that_is_hard_to_believe_is_a_warning(caplog):
+    rgb, labels = np.zeros((5, 5, 3), np.uint8), np.ones((5, 5), int)
+    Frame.from_arrays(rgb, labels, np.full((5, 5), 0.6))
+    assert not caplog.text
+    Frame.from_arrays(rgb, labels, np.full((5, 5), 600.0))  # millimetres
+    assert "the median depth of the objects is 600 m" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -128,6 +149,9 @@ def test_lists_become_arrays():
         ({"up": np.full(3, np.nan)}, "its length is nan"),
         ({"up": np.zeros(2)}, r"up must be \(3,\) float64, got \(2,\) float64"),
         ({"camera_matrix": np.eye(3, dtype=np.float32)}, r"float64, got \(3, 3\) float32"),
+        ({"camera_matrix": np.zeros((3, 3))}, "fx and fy must be positive.*: calibrate the camera"),
+        ({"camera_matrix": np.full((3, 3), np.nan)}, "camera_matrix is .*fx and fy must be"),
+        ({"distortion": np.array([0, np.inf, 0, 0])}, "distortion is .* must be finite"),
         ({"names": {"1": "cup"}}, "names must map ids to texts, got '1': 'cup'"),
         ({"names": {1: None}}, "names must map ids to texts, got 1: None"),
     ],

@@ -24,6 +24,7 @@ from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.masks.inspection import mask_problem
 from segan_ros.masks.layering import Choice, to_labels
+from segan_ros.messages.segmenters import REMEDIES
 from segan_ros.progress import Progress, say
 from segan_ros.storage.frames import read_depth, read_frame
 from segan_ros.storage.mask_files import read_instances
@@ -197,7 +198,8 @@ def _frame(args: argparse.Namespace, ignored: Collection[str]) -> Frame:
     choice = Choice(ignored, args.min_score, occluders.names, occluders.ids)
     found = to_labels(read_instances(args.masks, args.rgb, rgb.shape[:2]), choice)
     for reason, count in found.left_out.items():
-        say(f"skipped {count} masks: {reason}")
+        remedy = f"; {REMEDIES[reason]}" if reason in REMEDIES else ""
+        say(f"skipped {count} masks: {reason}{remedy}")
     depth = None if args.depth is None else read_depth(args.depth, args.depth_scale)
     frame = Frame.from_arrays(rgb, found.labels, depth, names=found.names)
     return replace(frame, occluder_only=found.occluder_only)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from segan_ros.commands.options import add_depth_scale, add_model, at_least, open_model
 from segan_ros.completion import SceneCompleter
 from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.frames import Reading
 from segan_ros.messages.kinds import IMAGE
-from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
+from segan_ros.messages.segmenters import LABEL_IMAGE, REMEDIES, SEGMENTERS
 from segan_ros.replay.earlier import EarlierRun, comparison
 from segan_ros.replay.live import Answers, Live, play
 from segan_ros.replay.replayed import timings_to_json, to_json
@@ -95,8 +97,9 @@ def run(args: argparse.Namespace) -> int:
     if args.truth is not None:
         own = replace(topics, true_objects=Topics.true_objects, true_graph=Topics.true_graph)
     answers: Answers | None = None
+    left_out = Counter[str]()
     with (
-        open_bag(args.bag or _demo(), own, reading=_reading(args)) as bag,
+        open_bag(args.bag or _demo(), own, reading=_reading(args, left_out)) as bag,
         open_truth(args.truth, topics) as truth,
         no_empty_folder(args.out),
         TemporaryDirectory() as scratch,
@@ -113,10 +116,12 @@ def run(args: argparse.Namespace) -> int:
             answer = partial(_complete, SceneCompleter(open_model(args)))
         if args.out is not None:
             clear_frames(args.out)
+        left_out.clear()  # a live run has read the bag once already
         frames = job.run(answer)
         heading = _heading(job, args, model.name)
     lacks_truth = args.truth is not None and not any(f.scores for f in frames)
-    text = "\n".join([report(frames, heading), *_remarks(args, bag, lacks_truth)])
+    remarks = (*_left_out(left_out), *_remarks(args, bag, lacks_truth))
+    text = "\n".join([report(frames, heading), *remarks])
     if earlier is not None:
         text += "\n\n" + comparison(earlier, frames)
     if answers is not None and any(f.problem == NO_ANSWER for f in frames):
@@ -128,10 +133,7 @@ def run(args: argparse.Namespace) -> int:
     print(text)
     content, timings = to_json(frames), timings_to_json(frames)
     if args.out is not None:
-        (args.out / "replay.md").write_text(text + "\n")
-        write_json(args.out / "replay.json", {"heading": heading, **content})
-        write_json(args.out / "timings.json", timings)
-        print(f"\npictures of each frame, replay.json, timings.json and replay.md: {args.out}")
+        _write_tables(args.out, text, {"heading": heading, **content}, timings)
     if page:
         against = earlier and {"run": earlier.content, "timings": earlier.timings}
         both = {"heading": heading, "run": content, "timings": timings, "against": against}
@@ -145,10 +147,25 @@ def run(args: argparse.Namespace) -> int:
     return int(lacks_truth or bool(bag.problems) or any(f.answer is None for f in frames))
 
 
-def _reading(args: argparse.Namespace) -> Reading:
+def _write_tables(out: Path, text: str, content: Any, timings: Any) -> None:
+    out.mkdir(parents=True, exist_ok=True)  # gone where no frame left anything in it
+    (out / "replay.md").write_text(text + "\n")
+    write_json(out / "replay.json", content)
+    write_json(out / "timings.json", timings)
+    print(f"\npictures of each frame, replay.json, timings.json and replay.md: {out}")
+
+
+def _reading(args: argparse.Namespace, left_out: Counter[str]) -> Reading:
+    """How to read the bag; `left_out` counts masks of the segmenter that are no objects."""
     kind = IMAGE if args.segmenter == LABEL_IMAGE else SEGMENTERS[args.segmenter].type
-    masks = mask_reader(args.segmenter)
+    masks = mask_reader(args.segmenter, note=lambda found: left_out.update(found.left_out))
     return Reading(depth_scale=args.depth_scale, masks=masks, mask_type=kind)
+
+
+def _left_out(counts: Mapping[str, int]) -> Iterator[str]:
+    for reason, count in sorted(counts.items()):
+        remedy = f": {REMEDIES[reason]}" if reason in REMEDIES else ""
+        yield f"skipped {count} of the segmenter's masks ({reason}){remedy}."
 
 
 def _remarks(args: argparse.Namespace, bag: Bag, lacks_truth: bool) -> Iterator[str]:

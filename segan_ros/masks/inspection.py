@@ -40,7 +40,8 @@ def mask_problem(
     """
     boxes = boxes_of(labels) if boxes is None else boxes
     if len(boxes) >= FEWEST_OBJECTS:
-        busy = float(np.mean(labels[::2, 1:] != labels[::2, :-1]))
+        changes = labels[::2, 1:] != labels[::2, :-1]
+        busy = float(np.mean(changes)) if changes.size else 0.0
         if busy > BUSY:
             return (
                 f"the masks hold {len(boxes)} values, and {busy:.0%} of neighbouring pixels "

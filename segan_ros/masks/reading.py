@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,11 @@ from segan_ros.messages.frames import MaskReader, label_image
 from segan_ros.messages.images import Decoder
 from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 
-Note = Callable[[Mapping[str, int]], None]
-"""Takes how many masks of a message were left out, by reason."""
+Note = Callable[[Layered], None]
+"""Takes the masks of each message, to count them and those that were left out."""
 
 
-def ignore(_: Mapping[str, int]) -> None:
+def ignore(_: Layered) -> None:
     """A `Note` for those who do not count."""
 
 
@@ -27,7 +27,7 @@ def mask_reader(name: str, choice: Choice | None = None, note: Note = ignore) ->
         name: of the segmenter.
         choice: which of its masks count, and as what; of label images, which have neither classes
             nor scores, the ids of occluders alone matter.
-        note: learns what is left out.
+        note: learns what was read and what is left out.
     """
     if name == LABEL_IMAGE:
         occluders = frozenset(choice.occluder_ids if choice else ())
@@ -36,7 +36,7 @@ def mask_reader(name: str, choice: Choice | None = None, note: Note = ignore) ->
 
     def read(message: Any, image: Any, decoder: Decoder) -> Layered:
         layered = to_labels(segmenter.instances(message, image, decoder), choice)
-        note(layered.left_out)
+        note(layered)
         return layered
 
     return read

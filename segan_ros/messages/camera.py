@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.frame import COEFFICIENTS, Frame
+from segan_ros.frame import COEFFICIENTS, RAYS, Frame, makes_rays
 from segan_ros.messages.kinds import CAMERA_INFO, Make, ros_message
 
 DISTORTIONS = ("plumb_bob", "rational_polynomial")
@@ -46,11 +46,10 @@ def to_camera(message: Any | None, image: Any | None, rectified: bool = False) -
     if message is None or not any(message.k):
         return Camera()
     matrix = _matrix(message, rectified)
-    if not _makes_rays(matrix):
+    if not makes_rays(matrix):
         return Camera(
             remark=f"camera_info has {'p' if rectified else 'k'} = {matrix.tolist()} and is "
-            "ignored; fx and fy must be positive, entries below the diagonal 0, the last one 1: "
-            "calibrate the camera"
+            f"ignored; {RAYS}: calibrate the camera"
         )
     bends = not rectified and (any(message.d) or message.distortion_model in _FISHEYE)
     if bends and (problem := _distortion_problem(message)):
@@ -144,10 +143,3 @@ def _matrix(message: Any, rectified: bool) -> NDArray[np.float64]:
     if rectified:
         return np.array(message.p, np.float64).reshape(3, 4)[:, :3]
     return np.array(message.k, np.float64).reshape(3, 3)
-
-
-def _makes_rays(matrix: NDArray[np.float64]) -> bool:
-    """Whether it can turn pixels into rays: fx, fy above 0, below them 0, last 1."""
-    focal = matrix[0, 0] > 0 and matrix[1, 1] > 0
-    below = matrix[1, 0] == matrix[2, 0] == matrix[2, 1] == 0 and matrix[2, 2] == 1
-    return bool(np.isfinite(matrix).all() and focal and below)

@@ -42,6 +42,14 @@ STRIDE = 32
 NO_MASK, FEW_POINTS, OUTSIDE, EMPTY = "no mask", "fewer than 3 points", "outside the image", "empty"
 """Why a detection is left out."""
 
+REMEDIES = {
+    NO_MASK: "use a segmentation model (such as yolo11n-seg), not one that gives boxes alone",
+    FEW_POINTS: "let the segmenter send whole outlines, in pixels of the image",
+    OUTSIDE: "let the segmenter see the same image, and send outlines in its pixels",
+    EMPTY: "let the segmenter send a mask for every detection, above 0 inside",
+}
+"""What to do about it."""
+
 
 @dataclass(frozen=True)
 class Segmenter:
@@ -223,7 +231,7 @@ def _fitted(mask: Mask, size: tuple[int, int], number: int) -> Mask:
         )
     _say_letterboxed((width, height), (size[1], size[0]))
     gain = min(height / size[0], width / size[1])
-    rows, columns = round(size[0] * gain), round(size[1] * gain)
+    rows, columns = max(round(size[0] * gain), 1), max(round(size[1] * gain), 1)
     top, left = (height - rows) // 2, (width - columns) // 2
     part = mask[top : top + rows, left : left + columns].astype(np.float32)
     return cv2.resize(part, size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5

@@ -8,8 +8,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from segan_ros.boxes import crop
+from segan_ros.boxes import clip, crop
 from segan_ros.drawing.tables import markdown_table, number
 from segan_ros.frame import (
     AmodalObject,
@@ -23,6 +24,7 @@ from segan_ros.frame import (
 from segan_ros.replay.replayed import OURS, ReplayedFrame, Totals
 from segan_ros.replay.report_text import frame_folder
 from segan_ros.scoring.metrics import NAN
+from segan_ros.storage.images import read_image
 
 METRICS = {
     "SF": "sf",
@@ -54,16 +56,17 @@ class EarlierRun:
             raise ValueError(f"{file}: no such file; --against takes the --out of an earlier run")
         try:
             self.content: dict[str, Any] = json.loads(file.read_text())
-            self._frames = {f["stamp"]: f for f in self.content["frames"]}
+            frames = {f["stamp"]: f for f in self.content["frames"]}
+            self._index = {stamp: int(f["index"]) for stamp, f in frames.items()}
             self._scores = {
                 stamp: (_nan(f["frame_score"]), f["answer"] is not None, bool(f[OURS]))
-                for stamp, f in self._frames.items()
+                for stamp, f in frames.items()
             }
             self.summary: dict[str, Any] = dict(self.content["summary"])
             self.heading: str = self.content["heading"]
             timings = self.folder / "timings.json"
             self.timings = json.loads(timings.read_text()) if timings.exists() else None
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{file}: is not what `segan replay --out` of this version writes"
                 f" ({type(error).__name__}: {error}); run it again"
@@ -84,14 +87,16 @@ class EarlierRun:
         Raises:
             ValueError: its files do not fit the frame.
         """
-        known = self._frames.get(stamp)
-        folder = None if known is None else frame_folder(self.folder, known["index"])
+        index = self._index.get(stamp)
+        folder = None if index is None else frame_folder(self.folder, index)
         if folder is None or not (folder / "graph.json").exists():
             return None
         try:
             return _read_result(folder, frame)
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{folder}: does not match the bag ({error}); run it again") from None
+            raise ValueError(
+                f"{folder}: does not match the bag or is damaged ({error}); run it again"
+            ) from None
 
 
 def comparison(earlier: EarlierRun, frames: list[ReplayedFrame]) -> str:
@@ -132,11 +137,12 @@ def _read_result(folder: Path, frame: Frame) -> CompletedScene:
     objects = []
     for item in json.loads((folder / "objects.json").read_text()):
         box = tuple(item["box"])
-        full = cv2.imread(str(folder / f"amodal_{item['id']}.png"), cv2.IMREAD_GRAYSCALE)
-        if full is None or full.shape != frame.size:
-            raise ValueError(f"amodal_{item['id']}.png is missing or of another size")
+        if clip(box, frame.size) != box:
+            raise ValueError(f"object {item['id']} lies outside the image")
+        full = _picture(folder / f"amodal_{item['id']}.png", cv2.IMREAD_GRAYSCALE, frame)
         amodal = crop(full, box) > 0
-        colours = cv2.imread(str(folder / f"appearance_{item['id']}.png"), cv2.IMREAD_COLOR)
+        painted = folder / f"appearance_{item['id']}.png"
+        colours = _picture(painted, cv2.IMREAD_COLOR, frame) if painted.exists() else None
         objects.append(
             AmodalObject(
                 item["id"],
@@ -153,6 +159,17 @@ def _read_result(folder: Path, frame: Frame) -> CompletedScene:
             )
         )
     return CompletedScene(frame.size, tuple(objects), _read_graph(folder / "graph.json"))
+
+
+def _picture(path: Path, flags: int, frame: Frame) -> NDArray[Any]:
+    """A picture of the size of `frame`. Raises OSError, ValueError."""
+    pixels = read_image(path, flags)
+    if pixels.shape[:2] != frame.size:
+        raise ValueError(
+            f"{path.name} is {pixels.shape[1]}x{pixels.shape[0]} but the image is "
+            f"{frame.size[1]}x{frame.size[0]}"
+        )
+    return pixels
 
 
 def _read_graph(path: Path) -> OcclusionGraph:

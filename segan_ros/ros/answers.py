@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import cv2
@@ -17,6 +17,12 @@ from segan_ros.timing import timed
 
 Paint = bool | Collection[int]
 """All objects, none, or those of these ids."""
+
+Look = Callable[[Frame], None]
+
+
+def _look_away(_: Frame) -> None:
+    """Where nobody wants to see the frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +52,13 @@ class Completion:
         self.reused = 0
         self._last: Answer | None = None
 
-    def segment(self, snapshot: Snapshot, settings: Settings, reuse_change: float = 0.0) -> Answer:
+    def segment(
+        self,
+        snapshot: Snapshot,
+        settings: Settings,
+        reuse_change: float = 0.0,
+        look: Look = _look_away,
+    ) -> Answer:
         """Whole masks and graph of `snapshot`.
 
         Args:
@@ -56,13 +68,14 @@ class Completion:
             reuse_change: grey levels. Where the labels are those of the last frame that the
                 networks saw, and its picture differs by no more than this in the mean over all
                 labelled pixels, its scene is given again. 0 = never.
+            look: called with the decoded frame before the networks run.
 
         Raises:
             MessageError: the messages do not hold what they should.
         """
         last = self._last
         if last is None or last.snapshot is not snapshot or last.settings != settings:
-            last = self._last = self._segmented(snapshot, settings, reuse_change)
+            last = self._last = self._segmented(snapshot, settings, reuse_change, look)
         return last
 
     def paint(self, answer: Answer, paint: Paint = True) -> Answer:
@@ -75,10 +88,13 @@ class Completion:
                 self._last = answer
         return answer
 
-    def _segmented(self, snapshot: Snapshot, settings: Settings, reuse_change: float) -> Answer:
+    def _segmented(
+        self, snapshot: Snapshot, settings: Settings, reuse_change: float, look: Look
+    ) -> Answer:
         timings: dict[str, float] = {}
         with timed(timings, "decode"):
             frame = snapshot.to_frame()
+        look(frame)
         with timed(timings, "compare"):
             last = self._last
             reuses = (

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from segan_ros.instances import Layered
 from segan_ros.ros.throttled_log import ThrottledLog
 
 WINDOW = 200
@@ -61,6 +62,7 @@ class Counters:
         self._dropped: dict[str, Counter[str]] = {}
         self._times: dict[str, deque[float]] = {}
         self._left_out: Counter[str] = Counter()
+        self._masks = 0
 
     def receive(self, stream: str) -> None:
         """One message came in."""
@@ -79,10 +81,17 @@ class Counters:
         if why:
             self.throttled.warn(reason, why)
 
-    def leave_out(self, reason: str, count: int) -> None:
-        """So many masks of a segmenter's message are no objects, for that reason."""
+    def read_masks(self, found: Layered) -> None:
+        """A segmenter's message was read; some of its masks may be no objects."""
         with self._lock:
-            self._left_out[reason] += count
+            self._left_out.update(found.left_out)
+            self._masks += len(found.instances)
+
+    @property
+    def masks(self) -> int:
+        """Masks that became objects so far."""
+        with self._lock:
+            return self._masks
 
     @property
     def left_out(self) -> dict[str, int]:

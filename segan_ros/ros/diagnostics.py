@@ -69,6 +69,8 @@ def values(report: Report) -> dict[str, str]:
         found[f"{stream}.in_flight"] = str(tally.in_flight)
         for reason, count in sorted(tally.dropped.items()):
             found[f"{stream}.dropped.{reason}"] = str(count)
+    if report.masks or report.left_out:
+        found["masks.used"] = str(report.masks)
     for reason, count in sorted(report.left_out.items()):
         found[f"masks.left_out.{reason}"] = str(count)
     found["image.reused"] = str(report.reused)

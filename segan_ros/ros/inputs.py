@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -270,7 +270,7 @@ class Inputs:
         self._deliver(
             Snapshot(
                 *(match.image, match.mask, depth, self._camera, match.arrived),
-                reading=to_reading(self._parameters, self._leave_out),
+                reading=to_reading(self._parameters, self._counters.read_masks),
                 tell=self._tell,
             )
         )
@@ -296,11 +296,6 @@ class Inputs:
     def _labels(self) -> bool:
         """Whether masks come as label images; else they are checked when they are read."""
         return bool(self._parameters["segmenter"] == LABEL_IMAGE)
-
-    def _leave_out(self, masks: Mapping[str, int]) -> None:
-        """Count masks of the segmenter that are left out; from the worker's thread."""
-        for reason, count in masks.items():
-            self._counters.leave_out(reason, count)
 
     def _refuse(self, match: Match, error: MessageError) -> None:
         """Drop all of `match`."""

@@ -263,7 +263,6 @@ class SeganNode(LifecycleNode):
             "precision": model.precision,
             "engine": model.engine,
             "reused": self._completion.reused,
-            "left_out": self.counters.left_out,
         }
 
     def report(self) -> Report:
@@ -290,6 +289,8 @@ class SeganNode(LifecycleNode):
             mask_problem=self._pipeline.mask_problem if self._pipeline else "",
             camera_problem=inputs.camera_problem if inputs else "",
             jumps=self._jumps + (inputs.jumps if inputs else 0),
+            masks=self.counters.masks,
+            left_out=self.counters.left_out,
             texts=dict(self.counters.throttled.last),
             at=time.monotonic(),
         )

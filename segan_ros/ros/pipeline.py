@@ -155,8 +155,7 @@ class Pipeline:
         started = time.monotonic()
         published: dict[str, float] = {}
         completion = self._completion  # the same for both halves, whatever is loaded meanwhile
-        answer = completion.segment(snapshot, self._settings, self._reuse_change)
-        self._inspect(answer.frame)
+        answer = completion.segment(snapshot, self._settings, self._reuse_change, self._inspect)
         early = wanted & BEFORE_PAINTING
         self._outputs.publish(early, answer.frame, answer.scene, snapshot.header, published)
         self._counters.time("graph_age", self.age(snapshot))

@@ -31,7 +31,8 @@ class Report:
         parameters: values by name.
         times: stage -> median, 95 %, largest seconds.
         reused: frames that got the result of an earlier one.
-        left_out: masks of the segmenter that are no objects, by reason.
+        masks: of a segmenter's messages that became objects; 0 for label images.
+        left_out: other masks of these messages, by reason.
         subscribed: outputs that have subscribers.
         calibrated: whether a camera_info with a calibration came in.
         lost_share: estimated share of images that never came.
@@ -61,6 +62,7 @@ class Report:
     parameters: dict[str, Any] = field(default_factory=dict)
     times: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     reused: int = 0
+    masks: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     subscribed: Collection[str] = ()
     calibrated: bool = False

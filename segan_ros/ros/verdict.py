@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from segan_ros.messages.segmenters import REMEDIES
 from segan_ros.ros.counters import Tally
 from segan_ros.ros.outputs import SPATIAL
 from segan_ros.ros.report import Report
@@ -80,7 +81,8 @@ def _errors(
         text = f"{count} frames failed: {last}; the log has the traceback, please report it"
         yield Verdict(ERROR, text)
     failing = _unexpected(image) > LOSSY * image.received
-    if full and image.dropped.get("superseded") and not image.done and not failing:
+    slow = full and image.dropped.get("superseded") and not image.done and not failing
+    if slow and not report.mask_problem:  # masks that are none take longest
         text = (
             f"none of {image.received} frames was finished within {report.at - before.at:.0f} s on "
             f"{report.provider}; choose a faster provider or model, or restart the node"
@@ -103,6 +105,7 @@ def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Itera
     if report.mask_problem:
         topic = report.topics.get(MASK, MASK)
         yield Verdict(WARN, f"{topic}: {report.mask_problem}", "masks")
+    yield from _left_out(report, before)
     jumps = report.jumps - before.jumps
     if jumps >= OFTEN:
         text = (
@@ -125,6 +128,19 @@ def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Itera
     if recent[IMAGE].received and offered and DEPTH in report.silent:
         yield _silence(report, [DEPTH])
     yield from _about_the_camera(report, recent)
+
+
+def _left_out(report: Report, before: Report) -> Iterator[Verdict]:
+    """Detections that cannot be used; those that are left out by choice or by rule are no fault."""
+    counts = {r: n - before.left_out.get(r, 0) for r, n in report.left_out.items()}
+    total = report.masks - before.masks + sum(counts.values())
+    for reason, remedy in REMEDIES.items():
+        if (count := counts.get(reason, 0)) > LOSSY * total:
+            text = (
+                f"{report.topics.get(MASK, MASK)}: {count} of {total} detections were skipped "
+                f"({reason}): {remedy}"
+            )
+            yield Verdict(WARN, text, f"left_out_{reason}")
 
 
 def _about_the_camera(report: Report, recent: dict[str, Tally]) -> Iterator[Verdict]:

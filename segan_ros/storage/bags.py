@@ -78,6 +78,9 @@ def _open_salvaged(path: Path, reason: str, *wanted: Any) -> Bag:
     except ValueError as error:
         why = error if files or not reason else reason
         raise UnreadableError(path, str(why)) from None
+    if recording.problems and not recording.connections:
+        recording.close()
+        raise UnreadableError(path, "; ".join(recording.problems))
     try:
         return Bag(path, recording, *wanted)
     except BagError as error:

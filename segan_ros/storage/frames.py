@@ -36,7 +36,7 @@ def read_frame(
     picture = read_photo(rgb, ids.shape, f"{labels} is")
     metres = None if depth is None else read_depth(depth, depth_scale)
     try:
-        frame = Frame.from_arrays(picture, ids, metres, camera_matrix, up=up)
+        frame = Frame(picture, ids.astype(np.int32), metres, camera_matrix, up=up)
     except ValueError as error:
         raise ValueError(f"{rgb}, {labels}: {error}") from None
     if frame.depth is not None and (problem := depth_problem(frame.depth, frame.labels)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +9,27 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import Mask
 from segan_ros.instances import Instance, Instances
+from segan_ros.messages.segmenters import EMPTY, NO_MASK
 from segan_ros.storage.images import read_image
-from segan_ros.storage.importers.coco import CROWD, decoded, is_crowd, key_of
+from segan_ros.storage.importers.coco import (
+    CROWD,
+    by_id,
+    decoded,
+    is_crowd,
+    key_of,
+    read_annotations,
+    stated_size,
+)
+from segan_ros.storage.photo import check_size
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-EMPTY = "empty"
+GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_instances(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
@@ -38,60 +48,67 @@ def read_instances(path: Path, picture: Path, size: tuple[int, int]) -> Instance
         ValueError: it holds no masks of this photo, or one that does not fit it.
     """
     if path.is_dir():
-        return _from_folder(path, size)
+        return _from_folder(path, picture, size)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
     return _from_coco(path, picture, size)
 
 
-def _from_folder(folder: Path, size: tuple[int, int]) -> Instances:
+def _from_folder(folder: Path, picture: Path, size: tuple[int, int]) -> Instances:
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS)
     if not files:
         raise ValueError(f"{folder}: no mask images ({', '.join(ENDINGS)}), one an object")
     items: list[Instance] = []
     left_out = Counter[str]()
     for file in files:
-        pixels = read_image(file, cv2.IMREAD_GRAYSCALE)
-        if pixels.shape != size:
-            raise ValueError(
-                f"{file} is {pixels.shape[1]}x{pixels.shape[0]} but the image is "
-                f"{size[1]}x{size[0]}; give both at the same resolution"
-            )
-        # 0/1 masks look black; so they are told from 0/255 by their largest value.
-        mask = pixels > (0 if pixels.max(initial=0) == 1 else 127)
-        _add(items, left_out, mask, file.stem.rstrip("0123456789").rstrip("_- "))
+        pixels = read_image(file, GREY)
+        check_size(picture, size, pixels.shape, f"{file} is")
+        _add(items, left_out, _inside(pixels), file.stem.rstrip("0123456789").rstrip("_- "))
     return Instances(size, tuple(items), left_out)
 
 
+def _inside(pixels: NDArray[Any]) -> Mask:
+    """What is brighter than half. A mask of 0 and 1 looks black, and one of 16 bits may go up to
+    255: its largest value tells."""
+    largest = int(pixels.max(initial=0))
+    half = 0 if largest == 1 else 127 if largest < 256 else 32767
+    return pixels > half
+
+
 def _from_coco(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
-    try:
-        content = json.loads(path.read_bytes())
-        images, annotations = content["images"], content["annotations"]
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path}: not COCO JSON with images and annotations ({type(error).__name__}: {error})"
-        ) from None
+    import pycocotools.mask  # noqa: F401  (missing: say so before the file is read)
+
+    content = read_annotations(path)
+    images = list(by_id(content["images"]).values())
     named = [i for i in images if _file_name(i) == picture.name]
     if len(named) != 1:
         raise ValueError(
             f"{path}: {len(named)} images are called {picture.name}; it holds "
-            f"{', '.join(sorted(map(_file_name, images))[:5])} ..."
+            f"{', '.join(sorted(map(_file_name, images))[:5]) or 'none with an id'} ..."
         )
-    names = {key_of(c.get("id")): str(c.get("name", "")) for c in content.get("categories", ())}
+    check_size(picture, size, stated_size(named[0]) or size, f"{path} says")
+    categories = by_id(content.get("categories"))
     items: list[Instance] = []
     left_out = Counter[str]()
-    for entry in annotations:
+    for place, entry in enumerate(content["annotations"], start=1):
+        if not isinstance(entry, dict):
+            raise ValueError(f"{path}, annotation at place {place}: {entry!r} is no object")
         if key_of(entry.get("image_id")) != key_of(named[0].get("id")):
             continue
         if is_crowd(entry):
             left_out[CROWD] += 1
             continue
+        if not entry.get("segmentation"):
+            left_out[NO_MASK] += 1
+            continue
         try:
             mask = decoded(entry["segmentation"], size, lambda reason: left_out.update([reason]))
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{path}, annotation {entry.get('id')}: {error}") from None
-        name = names.get(key_of(entry.get("category_id")), "")
-        _add(items, left_out, mask, name, float(entry.get("score", 1)))
+            score = entry.get("score")
+            score = 1.0 if score is None else float(score)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}, annotation {entry.get('id', place)}: {error}") from None
+        name = str(categories.get(key_of(entry.get("category_id")), {}).get("name", ""))
+        _add(items, left_out, mask, name, score)
     return Instances(size, tuple(items), left_out)
 
 

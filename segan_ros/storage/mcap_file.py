@@ -65,21 +65,27 @@ class McapFile:
                 break
             kind, size = _RECORD.unpack(head)
             body = at + _RECORD.size
-            if body + size > self._size:
-                break
+            is_cut = body + size > self._size
             if kind == _DATA_END:
                 return
             try:
                 if kind == _CHUNK:
-                    for inner, start, length in _records(self._chunk(body)):
-                        content = self._chunk(body)[start : start + length]
-                        self._take(inner, content, (body, start))
-                elif kind in (_SCHEMA, _CHANNEL, _MESSAGE):
+                    self._take_chunk(body, is_cut)
+                elif kind in (_SCHEMA, _CHANNEL, _MESSAGE) and not is_cut:
                     self._take(kind, self._bytes(body, size), (0, body))
             except (ValueError, struct.error) as error:
-                self.problem = f"damaged at byte {at}: {error}"
+                if not is_cut:
+                    self.problem = f"damaged at byte {at}: {error}"
+            if is_cut:
+                break
             at = body + size
         self.problem = self.problem or f"truncated at byte {at} of {self._size}"
+
+    def _take_chunk(self, body: int, is_cut: bool) -> None:
+        """All records of a chunk; those that are there where the file ends within it."""
+        for kind, start, length in _records(self._chunk(body), is_cut):
+            content = self._chunk(body)[start : start + length]
+            self._take(kind, content, (body, start))
 
     def _take(self, kind: int, content: memoryview, place: tuple[int, int]) -> None:
         """Learn of a schema, a channel or a message."""
@@ -111,8 +117,10 @@ class McapFile:
             (length,) = struct.unpack_from("<I", head, _CHUNK_HEADER.size)
             method = bytes(self._bytes(name_at + 4, length)).decode("ascii")
             (packed,) = struct.unpack("<Q", self._bytes(name_at + 4 + length, 8))
-            data = _unpack(bytes(self._bytes(name_at + 12 + length, packed)), method)
-            if len(data) != size or (checksum and crc32(data) != checksum):
+            content = bytes(self._bytes(name_at + 12 + length, packed))
+            is_cut = len(content) < packed
+            data = _unpack(content, method, is_cut)
+            if not is_cut and (len(data) != size or (checksum and crc32(data) != checksum)):
                 raise ValueError("a chunk does not match its stated size and checksum")
             self._unpacked = body, memoryview(data)
         return self._unpacked[1]
@@ -122,13 +130,17 @@ class McapFile:
         return memoryview(self._file.read(min(size, self._size)))
 
 
-def _records(data: memoryview) -> Iterator[tuple[int, int, int]]:
-    """Kind, begin and size of the content of each record."""
+def _records(data: memoryview, is_cut: bool) -> Iterator[tuple[int, int, int]]:
+    """Kind, begin and size of the content of each record; of `data` that is cut, the whole ones."""
     at = 0
     while at < len(data):
+        if is_cut and at + _RECORD.size > len(data):
+            return
         kind, size = _RECORD.unpack_from(data, at)
         at += _RECORD.size
         if at + size > len(data):
+            if is_cut:
+                return
             raise ValueError("a record is longer than its chunk")
         yield kind, at, size
         at += size
@@ -140,16 +152,17 @@ def _text(content: memoryview, at: int) -> tuple[str, int]:
     return bytes(content[at + 4 : at + 4 + size]).decode(), at + 4 + size
 
 
-def _unpack(data: bytes, method: str) -> bytes:
+def _unpack(data: bytes, method: str, is_cut: bool) -> bytes:
+    """`data` decompressed; of data that is cut, as far as it goes."""
     if method == "":
         return data
     if method == "zstd":
-        return unzstd(data)
+        return unzstd(data, is_cut)
     if method == "lz4":
-        from lz4.frame import decompress
+        from lz4.frame import LZ4FrameDecompressor, decompress
 
         try:
-            return decompress(data)
+            return LZ4FrameDecompressor().decompress(data) if is_cut else decompress(data)
         except RuntimeError as error:
             raise ValueError(str(error)) from None
     raise ValueError(f"chunk compression {method!r} is not supported; zstd and lz4 are")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -51,15 +52,7 @@ def read_photo(
     height, width = bgr.shape[:2]
     turn = orientation(content)
     if size is not None and size != (height, width):
-        remedy = "give both at the same resolution"
-        if turn >= 5 and size == (width, height):
-            remedy = (
-                f"viewers show the image {TURNS[turn]} because of its EXIF orientation {turn}: "
-                "save it turned and without EXIF, as `mogrify -auto-orient` does"
-            )
-        raise ValueError(
-            f"{path}: the image is {width}x{height} but {stated} {size[1]}x{size[0]}; {remedy}"
-        )
+        raise ValueError(f"{path}: {_size_problem((height, width), size, stated, turn)}")
     if turn in TURNS:
         LOG.warning(
             "%s: viewers show it %s because of its EXIF orientation %d, but masks must fit its "
@@ -70,6 +63,35 @@ def read_photo(
             turn,
         )
     return np.ascontiguousarray(bgr[..., ::-1]).astype(np.uint8, copy=False)
+
+
+def check_size(path: Path, have: tuple[int, int], size: tuple[int, ...], stated: str) -> None:
+    """Refuse masks of another size than their photo.
+
+    Args:
+        path: of the photo, whose EXIF may explain it.
+        have: its height and width.
+        size: height and width that it must have.
+        stated: as for `read_photo`.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    if size != have:
+        turn = 1
+        with suppress(OSError):
+            turn = orientation(path.read_bytes())
+        raise ValueError(f"{path}: {_size_problem(have, size, stated, turn)}")
+
+
+def _size_problem(have: tuple[int, int], size: tuple[int, ...], stated: str, turn: int) -> str:
+    remedy = "give both at the same resolution"
+    if turn >= 5 and size == have[::-1]:
+        remedy = (
+            f"viewers show the image {TURNS[turn]} because of its EXIF orientation {turn}: "
+            "save it turned and without EXIF, as `mogrify -auto-orient` does"
+        )
+    return f"the image is {have[1]}x{have[0]} but {stated} {size[1]}x{size[0]}; {remedy}"
 
 
 def orientation(content: bytes) -> int:

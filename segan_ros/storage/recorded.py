@@ -36,9 +36,13 @@ class Entry(NamedTuple):
     place: tuple[int, ...]
 
 
-def unzstd(data: bytes) -> bytes:
-    """Raises ValueError where it cannot be decompressed."""
+def unzstd(data: bytes, is_cut: bool = False) -> bytes:
+    """`data` decompressed; if it is cut, as far as it goes.
+
+    Raises:
+        ValueError: it cannot be decompressed.
+    """
     try:
-        return zstd.decompress(data)
+        return zstd.ZstdDecompressor().decompress(data) if is_cut else zstd.decompress(data)
     except zstd.ZstdError as error:
         raise ValueError(str(error)) from None

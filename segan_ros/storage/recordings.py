@@ -72,7 +72,7 @@ def is_plain(path: Path) -> bool:
 def counted_messages(path: Path) -> dict[str, int]:
     """Messages by topic as metadata.yaml counts them; empty where it does not."""
     try:
-        stated = yaml.safe_load((path / "metadata.yaml").read_text())
+        stated = yaml.safe_load((path / "metadata.yaml").read_bytes())
         topics = stated["rosbag2_bagfile_information"]["topics_with_message_count"]
         return {t["topic_metadata"]["name"]: int(t["message_count"]) for t in topics}
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):

@@ -62,3 +62,7 @@ def test_depth_and_photographs_are_told():
 def test_a_hundred_objects_are_a_label_image():
     labels = np.kron(np.arange(1, 193).reshape(12, 16), np.ones((20, 20), int)).astype(np.int32)
     assert mask_problem(labels) == ""
+
+
+def test_a_column_of_objects_says_nothing():
+    assert mask_problem(np.arange(1, 31, dtype=np.int32)[:, None]) == ""

@@ -157,6 +157,13 @@ def test_letterboxed_masks_are_brought_back_to_the_image():
     np.testing.assert_allclose(item.box, (10, 10, 30, 40), atol=1)
 
 
+def test_letterboxed_masks_of_a_sliver_keep_a_row():
+    sliver = image_of(np.zeros((1, 640, 3), np.uint8), "rgb8")
+    message = ultralytics([np.full((32, 32), 255, np.uint8)], ["box"])
+    (item,) = KINDS["masks"].instances(message, sliver).items
+    assert item.box == (0, 0, 640, 1)
+
+
 def test_masks_of_a_size_that_no_network_has_are_refused():
     message = ultralytics([rectangle(0, 0, 9, 9, (50, 70))], ["box"])
     with pytest.raises(MessageError, match="mask 0 is 70x50 but the image is 80x60") as error:

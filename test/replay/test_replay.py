@@ -1,6 +1,7 @@
 """`segan replay`, offline in one process."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from small_bag import START, Contents, two_cards, write_bag, write_frames
+from small_bag import PERIOD, START, Contents, two_cards, write_bag, write_frames
 
 from segan_ros.commands import main as cli
 from segan_ros.completion import SceneCompleter
@@ -18,6 +19,7 @@ from segan_ros.replay.run import Replay, Wanted
 from segan_ros.runtime.model import Model
 from segan_ros.storage.bag import Bag
 from segan_ros.storage.bags import open_bag
+from segan_ros.storage.images import encoded
 from segan_ros.storage.scene_writer import write_scene
 
 pytest.importorskip("onnx")
@@ -124,15 +126,55 @@ def test_run_against_a_better_one_names_the_frames_that_got_worse(model, tmp_pat
     assert "-0.125 |" in printed
 
 
-@pytest.mark.parametrize("lost", ["amodal_1.png", "objects.json"])
-def test_earlier_run_that_lacks_a_file_costs_its_picture_alone(bag, model, tmp_path, capsys, lost):
-    replay(bag, "--model", model, "--out", tmp_path / "a")
-    (tmp_path / "a" / "frame_001" / lost).unlink()
+SMALL = encoded(np.zeros((5, 9), np.uint8))
+
+
+def halved(content):
+    return content[: len(content) // 2]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, model):
+    """A bag, a model, and what a replay of them left behind."""
+    folder = tmp_path_factory.mktemp("run")
+    bag = write_bag(folder / "bag")
+    replay(bag, "--model", model, "--out", folder / "out")
+    return bag, model, folder / "out"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("amodal_1.png", None, "amodal_1.png: no such file"),
+        ("amodal_1.png", halved, "amodal_1.png: damaged or truncated"),
+        ("appearance_1.png", halved, "appearance_1.png: damaged or truncated"),
+        ("appearance_1.png", lambda _: SMALL, "appearance_1.png is 9x5 but the image is 80x60"),
+        ("objects.json", None, "No such file"),
+        ("objects.json", halved, "line "),
+        ("graph.json", halved, "line "),
+    ],
+)
+def test_damaged_frame_of_an_earlier_run_costs_its_picture_alone(run, tmp_path, capsys, damage):
+    damaged, change, text = damage
+    bag, model, earlier = run
+    shutil.copytree(earlier, tmp_path / "a")
+    file = tmp_path / "a" / "frame_001" / damaged
+    before = file.read_bytes()
+    file.unlink()
+    if change is not None:
+        file.write_bytes(change(before))
     words = ("--against", tmp_path / "a", "--out", tmp_path / "b")
     assert replay(bag, "--model", model, *words) == 0
-    assert "frame_001: does not match the bag" in capsys.readouterr().err
-    assert (tmp_path / "b" / "replay.json").exists()
+    said = capsys.readouterr().err
+    assert "frame_001: does not match the bag or is damaged" in said and text in said
     assert (tmp_path / "b" / "report.html").exists()
+
+
+def test_report_of_a_bag_without_one_usable_frame_is_written(model, tmp_path, capsys):
+    bag = write_bag(tmp_path / "bag", Contents(mask_delay=20 * PERIOD))
+    assert replay(bag, "--model", model, "--out", tmp_path / "out") == 1
+    assert "0 of 3 frames answered" in capsys.readouterr().out
+    assert "no instance mask" in (tmp_path / "out" / "replay.md").read_text()
 
 
 def test_unanswered_frames_take_no_picture_from_bad_answers(model, tmp_path):

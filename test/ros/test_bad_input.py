@@ -139,6 +139,20 @@ def test_a_semantic_mask_is_answered_with_a_warning(start_node, robot):
     assert "all masks have the value 255, in 2 pieces far from each other: this looks like" in text
 
 
+def test_what_masks_look_like_is_said_before_the_networks_have_run(start_node, robot):
+    """Of a photograph taken for a label image they run for half a minute."""
+    node = start_node()
+    listen(robot, node, "objects")
+    gate = Gate(node, is_open=False)
+    noise = np.random.default_rng(0).integers(0, 200, (60, 80), np.uint8)
+    robot.send(image(), image_message(noise, "mono8", START))
+    robot.wait(gate.entered.is_set, "the networks")
+    level, text = level_and_text(node)
+    gate.open.set()
+    assert level == DiagnosticStatus.WARN
+    assert "this looks like a depth image or a photograph; send a label image" in text
+
+
 def test_void_is_no_object(start_node, robot):
     node = start_node(ignore_ids=[255, 3])
     (heard,) = listen(robot, node, "objects")

@@ -152,6 +152,27 @@ def verdict(image=None, mask=None, depth=None, **report):
         ({"jumps": 3}, WARN, "stamps jumped back 3 times: one input has two publishers"),
         ({"jumps": 2}, OK, "100 of 100 frames published"),
         ({"mask_problem": "one id on"}, WARN, "/cam/ids: one id on"),
+        (
+            {"masks": 0, "left_out": {"no mask": 9}},
+            WARN,
+            "/cam/ids: 9 of 9 detections were skipped (no mask): use a segmentation model (such",
+        ),
+        (
+            {"masks": 10, "left_out": {"outside the image": 2, "duplicate": 8}},
+            WARN,
+            "/cam/ids: 2 of 20 detections were skipped (outside the image): let the segmenter",
+        ),
+        ({"masks": 99, "left_out": {"fewer than 3 points": 1}}, OK, "100 of 100"),
+        ({"masks": 10, "left_out": {"ignored class": 9, "duplicate": 9}}, OK, "100 of 100"),
+        (
+            {
+                "image": Tally(100, 0, {"superseded": 98}),
+                "provider": "cpu",
+                "mask_problem": "looks like a photograph",
+            },
+            WARN,
+            "looks like a photograph",
+        ),
         ({"camera_problem": "camera_info is for 9x9"}, WARN, "camera_info is for 9x9"),
         (
             {"depth": Tally(9, 9), "subscribed": ["objects", "markers", "boxes"]},

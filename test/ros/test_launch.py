@@ -142,6 +142,14 @@ def test_params_file_that_is_not_there_is_refused(node_of, monkeypatch, tmp_path
     assert node_of({"params_file": "~/mine.yaml"})["parameters"] == [str(tmp_path / "mine.yaml")]
 
 
+def test_path_from_a_home_that_is_not_there_says_so(node_of, without_launch, homeless):
+    for given in ("params_file", "fastdds_profile"):
+        with pytest.raises(ValueError, match=r"~/mine: no home folder for ~ .* without ~, or set"):
+            node_of({given: "~/mine"})
+    with pytest.raises(ValueError, match="~/mine: no home folder for ~"):
+        without_launch(MANY)["read_cameras"]("~/mine")
+
+
 def test_every_argument_reaches_the_node(node_of, monkeypatch):
     for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
         monkeypatch.delenv(name, raising=False)
@@ -207,6 +215,11 @@ class TestCameras:
     def test_bad_file_is_refused_with_the_remedy(self, read, text, problem):
         with pytest.raises(ValueError, match=problem):
             read(text)
+
+    def test_file_that_is_no_text_is_refused(self, without_launch, tmp_path):
+        (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\0")
+        with pytest.raises(ValueError, match=r"x\.yaml is not valid YAML"):
+            without_launch(MANY)["read_cameras"](str(tmp_path / "x.yaml"))
 
     def test_missing_file_is_refused(self, without_launch):
         with pytest.raises(ValueError, match=r"cameras is '/none.yaml'; there is no such file"):

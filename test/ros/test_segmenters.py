@@ -12,9 +12,11 @@ from ros_harness import (
     START,
     image_and_mask,
     image_message,
+    level_and_text,
     listen,
     two_boxes,
 )
+
 
 from segan_ros.ros.segmenters import SegmenterError, message_class
 from segan_ros.srv import GetRemovalOrder
@@ -159,6 +161,17 @@ def test_class_name_or_track_is_a_target(start_node, robot):
     found = robot.ask(GetRemovalOrder, "/segan/removal_order", request)
     expected = "target is 'fork', but the frame has 3 (box, track 3), 7 (cup, track 7)"
     assert not found.success and found.message == expected
+
+
+def test_detections_without_a_mask_are_a_warning_with_the_remedy(start_node, robot):
+    """As of a model that gives boxes alone."""
+    message = polygons(picture().header)
+    for found in message.detections:
+        found.mask.data = []
+    node, objects, _ = answer(start_node, robot, message, segmenter="yolo_msgs")
+    level, text = level_and_text(node)
+    assert objects == [] and level == b"\x01"
+    assert "/instance_mask: 2 of 2 detections were skipped (no mask): use a segmentation" in text
 
 
 def test_bad_message_is_dropped_with_its_reason_and_the_next_one_answered(start_node, robot):

@@ -175,7 +175,7 @@ def empty_file(path: Path) -> Path:
 def truncated(path: Path) -> Path:
     write_bag(path)
     file = path / f"{path.name}.mcap"
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    file.write_bytes(file.read_bytes()[:60])
     return path
 
 
@@ -202,7 +202,7 @@ def without_files(path: Path) -> Path:
         (text_file, "not a readable rosbag2: bag.txt: no ending .mcap or .db3"),
         (garbage, "not a readable rosbag2: bag.mcap: it does not begin like an MCAP file"),
         (empty_file, "not a readable rosbag2: bag.mcap: it is empty"),
-        (truncated, "no topic /camera/image; it has no topics; .* truncated at byte 43 of"),
+        (truncated, "not a readable rosbag2: bag.mcap: truncated at byte 43 of 60"),
         (damaged_inside, "no topic /camera/.*; bag.mcap: damaged at byte 43: a record is longer"),
         (without_files, "not a readable rosbag2: Some database files are missing"),
         (lambda path: write_bag(path, Contents(frames=0)), "no topic /camera/image; it has no"),

@@ -79,6 +79,31 @@ def test_truncated_mcap_is_read_to_where_it_breaks_off(tmp_path, messages):
     assert problem.endswith(f" of {size * 5 // 6}")
 
 
+@pytest.mark.parametrize(("packed", "share"), [("", 0.5), ("lz4", 0.6), ("zstd", 0.25)])
+def test_last_chunk_of_a_truncated_mcap_is_read_as_far_as_it_goes(
+    tmp_path, messages, packed, share
+):
+    if packed == "zstd":
+        plugin, compression = StoragePlugin.MCAP, CompressionMode.STORAGE
+        bag = write_bag(tmp_path / "bag", Contents(plugin=plugin, compression=compression))
+        (path,) = bag.glob("*.mcap")
+    else:
+        path = write_mcap(tmp_path / "other.mcap", messages, chunk=99, lz4_chunks=packed == "lz4")
+    content = path.read_bytes()
+    # Behind the one of zstd lies an index that is three times as large.
+    path.write_bytes(content[: round(len(content) * share)])
+    stamps, problems = look(path)
+    assert 0 < len(stamps) < 3 and stamps == STAMPS[: len(stamps)]
+    assert problems[0].startswith(f"{path.name}: truncated at byte ")
+
+
+def test_mcap_that_is_truncated_before_its_first_topic_says_so(tmp_path, messages):
+    path = write_mcap(tmp_path / "other.mcap", messages)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(BagError, match=r"not a readable rosbag2: other\.mcap: truncated at byte"):
+        look(path)
+
+
 def test_damaged_chunk_costs_its_messages_alone(tmp_path, messages):
     path = write_mcap(tmp_path / "other.mcap", messages, chunk=6)
     content = bytearray(path.read_bytes())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,44 @@ CROWD = "crowd regions (iscrowd), which are no single object"
 
 CORNERS = 3
 """A polygon of fewer covers nothing, and is taken for a box or refused by the format's library."""
+
+
+def read_annotations(path: Path) -> Mapping[str, Any]:
+    """A file of COCO annotations, of which ``images`` and ``annotations`` are lists.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none.
+    """
+    try:
+        content = json.loads(path.read_bytes())  # which may begin with a byte order mark
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: not readable as JSON: {error}") from None
+    for key in ("images", "annotations"):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise ValueError(f"{path}: no list {key!r}; give COCO-style annotations")
+    return content
+
+
+def by_id(entries: Any) -> dict[str, Mapping[str, Any]]:
+    """The entries of a list that have an id, by `key_of` that."""
+    entries = entries if isinstance(entries, list) else []
+    return {key: e for e in entries if isinstance(e, dict) and (key := key_of(e.get("id")))}
+
+
+def stated_size(picture: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Height and width that an entry of ``images`` says; None where it does not.
+
+    Raises:
+        ValueError: they are no numbers.
+    """
+    height, width = picture.get("height"), picture.get("width")
+    if not height or not width:
+        return None
+    try:
+        return int(height), int(width)
+    except (TypeError, ValueError):
+        raise ValueError(f"height is {height!r} and width {width!r}; write numbers") from None
 
 
 def key_of(number: Any) -> str:
@@ -71,7 +111,7 @@ def _from_runs(segmentation: Mapping[str, Any], size: tuple[int, ...]) -> Mask:
 
     height, width = size
     counts = segmentation.get("counts")
-    if list(segmentation.get("size", ())) != [height, width]:
+    if segmentation.get("size") not in ([height, width], (height, width)):
         raise ValueError(
             f"RLE of size {segmentation.get('size')} but the picture is {[height, width]} (height, "
             "width)"

@@ -7,14 +7,21 @@ annotation is an object.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from segan_ros.frame import Mask
-from segan_ros.storage.importers.coco import CROWD, decoded, is_crowd, key_of
+from segan_ros.storage.importers.coco import (
+    CROWD,
+    by_id,
+    decoded,
+    is_crowd,
+    key_of,
+    read_annotations,
+    stated_size,
+)
 from segan_ros.storage.importers.collect import Item, Problems, free_name, gathered, read_picture
 from segan_ros.truth import LabelledScene
 
@@ -49,8 +56,8 @@ def coco_amodal_scenes(
     """
     import pycocotools.mask  # noqa: F401  (missing: say so before the file is read)
 
-    content = _read(path)
-    pictures, names = _by_id(content["images"]), _by_id(content.get("categories"))
+    content = read_annotations(path)
+    pictures, names = by_id(content["images"]), by_id(content.get("categories"))
     if not any(_tells_hidden_parts(e) for e in content["annotations"]):
         LOG.warning(
             "%s: no object has a visible mask beside that of the whole object; in plain COCO files "
@@ -70,7 +77,7 @@ def coco_amodal_scenes(
             if objects and not wanted:
                 continue
             name = _file_name(images, pictures[key])
-            rgb = read_picture(images / name, _stated_size(pictures[key]))
+            rgb = read_picture(images / name, stated_size(pictures[key]))
             items = _items(wanted, rgb.shape[:2], names, problems, where)
             scene = gathered(rgb, list(items.values()), {"source": path.name, "image": name})
             numbers = {place: number for number, place in enumerate(items, start=1)}
@@ -85,17 +92,6 @@ def coco_amodal_scenes(
         problems.leave_out("pictures without annotations")
 
 
-def _read(path: Path) -> Json:
-    try:
-        content = json.loads(path.read_bytes())  # which may begin with a byte order mark
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not readable as JSON: {error}") from None
-    for key in ("images", "annotations"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise ValueError(f"{path}: no list {key!r}; give COCO-style annotations")
-    return content
-
-
 def _tells_hidden_parts(annotation: Any) -> bool:
     """Whether visible and whole masks are told apart, of a region at least."""
     if not isinstance(annotation, dict):
@@ -104,12 +100,6 @@ def _tells_hidden_parts(annotation: Any) -> bool:
     entries = [annotation, *(regions if isinstance(regions, list) else [])]
     keys = {*VISIBLE, "invisible_mask", *WHOLE} - {"segmentation"}
     return any(isinstance(e, dict) and not keys.isdisjoint(e) for e in entries)
-
-
-def _by_id(entries: Any) -> dict[str, Json]:
-    """The entries of a list that have an id, by `key_of` that."""
-    entries = entries if isinstance(entries, list) else []
-    return {key: e for e in entries if isinstance(e, dict) and (key := key_of(e.get("id")))}
 
 
 def _pictures(annotations: list[Json]) -> Iterator[tuple[Any, str, list[Any], str]]:
@@ -137,16 +127,11 @@ def _file_name(images: Path, picture: Json) -> str:
     if name := picture.get("file_name"):
         names = [str(name), str(name).replace("\\", "/")]  # of Windows
     elif url := picture.get("coco_url"):  # LVIS
-        folder, last = str(url).split("/")[-2:]
-        names = [f"{folder}/{last}", last]
+        parts = str(url).split("/")
+        names = ["/".join(parts[-2:]), parts[-1]]
     else:
         raise ValueError(f"image {picture.get('id')} has neither file_name nor coco_url")
     return next((n for n in names if (images / n).is_file()), names[-1])
-
-
-def _stated_size(picture: Json) -> tuple[int, int] | None:
-    height, width = picture.get("height"), picture.get("width")
-    return (height, width) if height and width else None
 
 
 def _wanted(objects: list[Any], problems: Problems, stuff: bool) -> dict[int, Any]:
