@@ -17,7 +17,6 @@ from ros_harness import (
     two_boxes,
 )
 
-
 from segan_ros.ros.segmenters import SegmenterError, message_class
 from segan_ros.srv import GetRemovalOrder
 
