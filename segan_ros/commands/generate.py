@@ -6,10 +6,13 @@ import argparse
 from pathlib import Path
 
 from segan_ros.commands.options import add_out, at_least
-from segan_ros.synthesis.bag import write_bag
+from segan_ros.masks.styles import STYLES
+from segan_ros.messages.segmenters import LABEL_IMAGE
+from segan_ros.synthesis.bag import BagJob, write_bag
 from segan_ros.synthesis.folder import parse_size
 from segan_ros.synthesis.generate import generate
 from segan_ros.synthesis.piles import Job
+from segan_ros.synthesis.segmenting import PERFECT, WRITERS, Segmenter
 from segan_ros.synthesis.statistics import measure, report
 from segan_ros.synthesis.workforce import Workforce
 
@@ -55,11 +58,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, default=0, metavar="N", help="worker processes (0: one per core)"
     )
     parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: auto, or HOST:PORT")
-    parser.add_argument(
-        "--frames", type=int, default=15, metavar="N", help="frames in the bag (15)"
+    bags = parser.add_argument_group("with --bag")
+    bags.add_argument(
+        "--stream",
+        action="store_true",
+        help="as a robot's camera sees it: it sways, objects leave the picture and come back, and "
+        "are taken away one after another; also which way is up, on /camera/imu and /tf",
     )
-    parser.add_argument(
-        "--rate", type=float, default=2.0, metavar="HZ", help="frames per second in the bag (2)"
+    bags.add_argument("--frames", type=int, metavar="N", help="how many (15; --stream: 90)")
+    bags.add_argument("--rate", type=float, metavar="HZ", help="of frames (2; --stream: 10)")
+    bags.add_argument(
+        "--mask-style",
+        default=PERFECT,
+        choices=[PERFECT, *STYLES],
+        help="masks as a kind of segmenter draws them, anew in each frame (%(default)s)",
+    )
+    bags.add_argument(
+        "--permute-ids",
+        action="store_true",
+        help="the segmenter numbers anew in each frame; ground truth keeps its ids",
+    )
+    bags.add_argument(
+        "--segmenter",
+        default=LABEL_IMAGE,
+        choices=list(WRITERS),
+        help="what the segmenter's messages are (%(default)s)",
     )
 
 
@@ -78,13 +101,18 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--stats needs scenes: give --stats DIR, or add --out DIR")
     if args.stats and args.out and args.scenes is None:
         raise ValueError("--stats DIR counts existing scenes: drop --out, or add --scenes")
-    if not args.bag and (args.frames, args.rate) != (15, 2.0):
-        raise ValueError("--frames and --rate need --bag")
+    if not args.bag and (args.stream or (args.frames, args.rate) != (None, None)):
+        raise ValueError("--stream, --frames and --rate need --bag")
+    segmenter = Segmenter(args.mask_style, args.permute_ids, args.segmenter, args.seed)
+    if not args.bag and segmenter != Segmenter(seed=args.seed):
+        raise ValueError("--mask-style, --permute-ids and --segmenter need --bag")
     size = parse_size(args.size or ("640x480" if args.bag else "320x240"))
     if args.bag:
         _refuse_with_bag(args)
-        write_bag(args.bag, args.seed, size, args.frames, args.rate)
-        print(f"{args.bag}: {args.frames} frames at {args.rate:g} Hz")
+        frames = (90 if args.stream else 15) if args.frames is None else args.frames
+        rate = (10.0 if args.stream else 2.0) if args.rate is None else args.rate
+        write_bag(args.bag, BagJob(args.seed, size, frames, rate, args.stream, segmenter))
+        print(f"{args.bag}: {frames} frames at {rate:g} Hz")
         return 0
     if args.out and (args.scenes is not None or not wants_stats):
         scenes = 100 if args.scenes is None else args.scenes

@@ -50,6 +50,7 @@ PIP_NAME_OF = {
     "networkx": "networkx",
     "numpy": "numpy",
     "rosbags": "rosbags",
+    "scipy": "scipy",
     "tqdm": "tqdm",
     "transforms3d": "transforms3d",
     "yaml": "pyyaml",

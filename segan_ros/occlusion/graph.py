@@ -191,6 +191,8 @@ def _ends(edge: OcclusionEdge) -> tuple[int, int]:
 def _break_cycles(graph: nx.DiGraph) -> None:
     """Inside each knot keep the strongest edges that close no cycle, remove the others."""
     for knot in list(nx.strongly_connected_components(graph)):
+        if len(knot) == 1:
+            continue
         inner = graph.subgraph(knot).edges(data="weakness")
         kept = nx.DiGraph()
         kept.add_nodes_from(knot)

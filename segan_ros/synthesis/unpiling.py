@@ -1,8 +1,10 @@
-"""The demo: a camera circles a pile while its objects are lifted off one by one."""
+"""A camera moves around a pile while its objects are lifted off one by one: demo and streams."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from numpy.random import Generator
@@ -21,7 +23,15 @@ from segan_ros.synthesis.lights import Light, Look
 from segan_ros.synthesis.meshes import Array
 from segan_ros.synthesis.physics import carries, on_table, settle, take_away
 from segan_ros.synthesis.render import Renderer
-from segan_ros.synthesis.views import Rejected, Truth, View, observe, photograph
+from segan_ros.synthesis.views import (
+    FRAME_SAMPLES,
+    LARGE_FRAME_SAMPLES,
+    Rejected,
+    Truth,
+    View,
+    observe,
+    photograph,
+)
 from segan_ros.synthesis.world import Layout, World, build
 from segan_ros.truth import LabelledScene
 
@@ -29,27 +39,89 @@ CAST = (*TEST, mug, bottle, can, banana, fruit, book)
 """One object of each: half of the families are in no training scene."""
 
 
-def unpile(seed: int, size: tuple[int, int], frames: int) -> list[LabelledScene]:
-    """The frames, in order: first the whole pile, then with each frame one object less.
+@dataclass(frozen=True)
+class Pose:
+    """Where the camera is: on a sphere around the pile.
 
-    What is lifted has nothing in front of it, where there is such an object, and carries nothing if
-    that can be. The last frame has two objects. Each scene's ``extra`` says what is lifted next.
+    Args:
+        azimuth: degrees.
+        elevation: degrees above the table.
+        distance: 1 is where the whole pile fills the picture.
+        aside: metres that it looks past the middle of the pile, to its right.
+    """
+
+    azimuth: float
+    elevation: float
+    distance: float = 1.0
+    aside: float = 0.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """What happens in which frame.
+
+    Args:
+        frames: how many.
+        lifts: frames after which an object is taken away.
+        pose: where the camera is in a frame; the azimuth is added to a random one.
+        samples: as in `Renderer.picture`.
+        alone: whether each object is also pictured alone, for its true appearance.
+    """
+
+    frames: int
+    lifts: Collection[int]
+    pose: Callable[[int], Pose]
+    samples: int = LARGE_FRAME_SAMPLES
+    alone: bool = True
+
+
+def demo(frames: int) -> Course:
+    """A slow circle; the whole pile first, then with each frame one object less, down to two.
 
     Raises:
-        ValueError: too few frames to show the whole pile and its end, or no pile serves.
+        ValueError: too few frames to show the whole pile and its end.
     """
-    least = len(CAST) - 1
-    if not least <= frames <= 1000:
-        raise ValueError(f"--frames is {frames}; {len(CAST)} objects need {least}..1000 frames")
-    for attempt in range(100):
-        rng = np.random.default_rng([seed, attempt])
-        try:
-            return list(_attempt(rng, size, frames))
-        except Rejected:
-            continue
-    raise ValueError(
-        f"--seed is {seed}, --size {size[1]}x{size[0]}: none of 100 piles is usable; choose others"
+    _check_frames(frames, len(CAST) - 1)
+    waiting = frames - (len(CAST) - 2)
+    return Course(
+        frames,
+        range(waiting - 1, frames - 1),
+        lambda k: Pose(40 * k / frames, 46 - 8 * k / frames),
     )
+
+
+def stream(frames: int) -> Course:
+    """As a robot's camera sees it: swaying, so that objects leave the picture and come back, and
+    an object less now and then, down to two.
+
+    Raises:
+        ValueError: too few frames.
+    """
+    lifted = len(CAST) - 2
+    _check_frames(frames, 2 * len(CAST))
+    lifts = {round((n + 1) * frames / (lifted + 1)) - 1 for n in range(lifted)}
+
+    def pose(k: int) -> Pose:
+        turn = 2 * np.pi * k / frames
+        return Pose(
+            60 * k / frames + 5 * np.sin(3 * turn),
+            46 - 6 * k / frames + 4 * np.sin(2 * turn),
+            1 - 0.15 * np.sin(2 * turn) ** 2,
+            0.1 * np.sin(1.5 * turn),
+        )
+
+    return Course(frames, lifts, pose, FRAME_SAMPLES, alone=False)
+
+
+def unpile(seed: int, size: tuple[int, int], course: Course) -> Iterator[Iterator[LabelledScene]]:
+    """Piles as long as they are asked for, each with its frames in order, the first to serve.
+
+    What is lifted has nothing in front of it, where there is such an object, and carries nothing if
+    that can be. Each scene's ``extra`` says what is lifted next, and frames have their up. A pile
+    raises `Rejected` where it turns out not to serve.
+    """
+    for attempt in count():
+        yield _attempt(np.random.default_rng([seed, attempt]), size, course)
 
 
 def true_graph(scene: LabelledScene) -> OcclusionGraph:
@@ -68,34 +140,38 @@ def true_graph(scene: LabelledScene) -> OcclusionGraph:
     return build_graph(whole, edges)
 
 
-def _attempt(rng: Generator, size: tuple[int, int], frames: int) -> Iterator[LabelledScene]:
+def _attempt(rng: Generator, size: tuple[int, int], course: Course) -> Iterator[LabelledScene]:
     layout = Layout(radius=0.17, standing=0.75, table=(1.4, 1.4), ground="wood")
     shapes = [family(rng) for family in rng.permutation(np.array(CAST, object))]
     world = build(shapes, layout, rng, size)
     if not settle(world) or not on_table(world, layout).all():
         raise Rejected("did not come to rest on the table")
     remaining = list(range(1, len(shapes) + 1))
-    waiting = frames - (len(remaining) - 2)
     points = world.data.xpos[list(world.bodies)]
     lights, look = _lights(), Look(np.full(3, 0.82, np.float32), 0.95, 0.12, 0.0, 0.0)
     start = rng.uniform(0, 360)
     with Renderer(world) as renderer:
-        for k in range(frames):
-            camera = _camera(points, start + 40 * k / frames, 46 - 8 * k / frames, size)
+        for k in range(course.frames):
+            camera = _camera(points, start, course.pose(k), size)
             truth = observe(renderer, camera, remaining)
             if k == 0:
                 _check_opening(truth, len(CAST))
-            if k == 0:
                 look = look.exposed_for(renderer.picture(camera, lights, 2, truth.shown))
-            scene = photograph(renderer, View(camera, lights, look, 16), truth, rng, {})
+            view = View(camera, lights, look, course.samples, course.alone)
+            scene = photograph(renderer, view, truth, rng, {})
             scene.extra["lifted"] = 0
-            if k >= waiting - 1 and k < frames - 1:
+            if k in course.lifts:
                 label = _next_to_lift(world, scene)
                 scene.extra["lifted"] = label
                 remaining.remove(label)
                 if not take_away(world, label - 1):
                     raise Rejected("the remaining pile does not come to rest")
-            yield scene
+            yield replace(scene, frame=replace(scene.frame, up=camera.turn[2].copy()))
+
+
+def _check_frames(frames: int, least: int) -> None:
+    if not least <= frames <= 1000:
+        raise ValueError(f"--frames is {frames}; {len(CAST)} objects need {least}..1000 frames")
 
 
 def _check_opening(truth: Truth, count: int) -> None:
@@ -119,15 +195,17 @@ def _next_to_lift(world: World, scene: LabelledScene) -> int:
     return min(free, key=lambda i: (carries(world, i - 1), -hides[i], i))
 
 
-def _camera(points: Array, azimuth: float, elevation: float, size: tuple[int, int]) -> Camera:
-    """A camera on a circle, in degrees, that has all `points` ``(N, 3)`` in view."""
-    a, e = np.radians(azimuth), np.radians(elevation)
+def _camera(points: Array, start: float, pose: Pose, size: tuple[int, int]) -> Camera:
+    """A camera that, at distance 1 and not aside, has all `points` ``(N, 3)`` in view."""
+    a, e = np.radians(start + pose.azimuth), np.radians(pose.elevation)
     centre = (points.min(0) + points.max(0)) / 2
     ray = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
     spread = float(np.linalg.norm(points - centre, axis=1).max()) + 0.05
     half_view = np.radians(18)
-    position = centre + ray * spread / np.tan(half_view)
-    return Camera(position, look_at(position, centre), min(size) / 2 / np.tan(half_view), size)
+    aside = pose.aside * np.array([-np.sin(a), np.cos(a), 0])
+    position = centre + aside + ray * pose.distance * spread / np.tan(half_view)
+    focal = min(size) / 2 / np.tan(half_view)
+    return Camera(position, look_at(position, centre + aside), focal, size)
 
 
 def _lights() -> tuple[Light, ...]:

@@ -28,12 +28,14 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One way to take a picture; `samples` as in `Renderer.picture`."""
+    """One way to take a picture; `samples` as in `Renderer.picture`, `alone`: each object is also
+    pictured by itself, for its appearance."""
 
     camera: Camera
     lights: tuple[Light, ...]
     look: Look
     samples: int = FRAME_SAMPLES
+    alone: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +87,18 @@ def observe(renderer: Renderer, camera: Camera, present: Sequence[int]) -> Truth
 def photograph(
     renderer: Renderer, view: View, truth: Truth, rng: Generator, extra: dict[str, Any]
 ) -> LabelledScene:
-    """The scene with its pictures: all that is there, and each object alone in the same light."""
+    """The scene with its pictures: all that is there and, if the view says so, each object alone in
+    the same light."""
     camera, size = view.camera, view.camera.size
     clean = renderer.picture(camera, view.lights, view.samples, truth.shown)
     look = view.look.exposed_for(clean)
     objects: list[TrueObject] = []
     for label, whole in truth.whole.items():
         box = tight_box(whole)
-        picture = renderer.picture(camera, view.lights, ALONE_SAMPLES, [label], box)
+        appearance = None
+        if view.alone:
+            picture = renderer.picture(camera, view.lights, ALONE_SAMPLES, [label], box)
+            appearance = look.develop(picture, box[:2], size)
         position, quaternion = renderer.world.pose(label)
         about = {
             "occlusion": round(truth.occlusion(label), 4),
@@ -100,7 +106,6 @@ def photograph(
             "pose": {"position": position.tolist(), "quaternion": quaternion.tolist()},
         }
         name = renderer.world.shapes[label - 1].family
-        appearance = look.develop(picture, box[:2], size)
         objects.append(TrueObject(label, whole, name, appearance, about))
     rgb = look.develop(clean, (0, 0), size)
     if look.noise > 0:

@@ -9,7 +9,7 @@ pytest.importorskip("segan_ros.synthesis.gl")
 from segan_ros.commands import main as cli
 from segan_ros.storage.bag_topics import TYPES, Topics
 from segan_ros.storage.bags import open_bag
-from segan_ros.synthesis.bag import FRAME_ID, START, write_bag
+from segan_ros.synthesis.bag import FRAME_ID, START, BagJob, write_bag
 from segan_ros.synthesis.unpiling import CAST
 
 pytestmark = pytest.mark.render
@@ -20,7 +20,7 @@ FRAMES, RATE, SIZE = 12, 4.0, (96, 128)
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory):
     path = tmp_path_factory.mktemp("bag") / "tabletop"
-    write_bag(path, 1, SIZE, FRAMES, RATE)
+    write_bag(path, BagJob(1, SIZE, FRAMES, RATE))
     return path
 
 
@@ -85,7 +85,7 @@ def test_first_frame_shows_all_and_hides_some(frames):
 
 
 def test_single_file_holds_the_same_bytes_as_the_folder(bag, tmp_path):
-    write_bag(tmp_path / "tabletop.mcap", 1, SIZE, FRAMES, RATE)
+    write_bag(tmp_path / "tabletop.mcap", BagJob(1, SIZE, FRAMES, RATE))
     assert (tmp_path / "tabletop.mcap").read_bytes() == (bag / "tabletop.mcap").read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["tabletop.mcap"]
 
@@ -96,6 +96,7 @@ def test_single_file_holds_the_same_bytes_as_the_folder(bag, tmp_path):
         (["--frames", "3"], "--frames is 3"),
         (["--rate", "0"], "--rate is 0"),
         (["--seed", "-2"], "--seed is -2"),
+        (["--stream", "--frames", "9"], "--frames is 9"),
     ],
 )
 def test_bad_option_is_named(tmp_path, capsys, options, complaint):

@@ -1,0 +1,1 @@
+"""The same object over frames, and answers that do not flicker."""

@@ -1,0 +1,65 @@
+"""A segmenter that looks at true masks, and what is read of its messages."""
+
+import numpy as np
+import pytest
+from samples import overlapping
+
+from segan_ros.masks.reading import mask_reader
+from segan_ros.messages.images import decode, image_message
+from segan_ros.messages.kinds import recorded_message
+from segan_ros.scoring.matching import match_masks
+from segan_ros.synthesis.segmenting import WRITERS, Segmenter
+
+LABELS = overlapping()
+CLASSES = {1: 2, 7: 5}
+
+
+def header():
+    time = recorded_message("builtin_interfaces/msg/Time", sec=1, nanosec=0)
+    return recorded_message("std_msgs/msg/Header", stamp=time, frame_id="camera")
+
+
+def seen(segmenter, number=0, labels=LABELS):
+    """What the node makes of its message."""
+    message = segmenter.message(labels, CLASSES, number, header())
+    rgb = np.zeros((*labels.shape, 3), np.uint8)
+    picture = image_message(rgb, "rgb8", header(), recorded_message)
+    return mask_reader(segmenter.output)(message, picture, decode)
+
+
+@pytest.mark.parametrize("output", WRITERS)
+def test_every_kind_of_message_holds_the_same_masks(output):
+    found = seen(Segmenter(output=output))
+    matching = match_masks(LABELS, found.labels)
+    assert set(matching.found) == {1, 7} and min(matching.ious.values()) == 1
+    if output == "panoptic":
+        assert {t: found.names[s] for t, s in matching.found.items()} == {1: "2", 7: "5"}
+
+
+def test_ids_above_255_are_kept():
+    labels = np.where(LABELS == 7, 300, LABELS)
+    assert set(np.unique(seen(Segmenter(), labels=labels).labels)) == {0, 1, 300}
+
+
+def test_ids_are_numbered_anew_in_each_frame_and_the_same_for_a_seed():
+    many = np.repeat(np.arange(9, dtype=np.int32) * 3, 40).reshape(9, 40)
+    orders = []
+    for number in range(4):
+        first, again = (seen(Segmenter(renumbers=True, seed=5), number, many) for _ in range(2))
+        np.testing.assert_array_equal(first.labels, again.labels)
+        orders.append(tuple(first.labels[1:, 0].tolist()))
+        assert sorted(orders[-1]) == list(range(1, 9))
+    assert len(set(orders)) == 4
+
+
+def test_style_is_drawn_anew_in_each_frame():
+    drawn = [seen(Segmenter("lost20"), number).labels for number in range(20)]
+    assert len({tuple(np.unique(labels)) for labels in drawn}) > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [({"style": "x"}, "--mask-style"), ({"output": "x"}, "--segmenter")]
+)
+def test_unknown_names_are_refused(arguments, said):
+    with pytest.raises(ValueError, match=f"{said} is 'x'; known are"):
+        Segmenter(**arguments)
