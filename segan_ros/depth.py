@@ -54,7 +54,7 @@ def depth_problem(depth: NDArray[np.float32], labels: NDArray[np.int32]) -> str:
     known = objects[np.isfinite(objects)]
     if len(objects) >= _FEWEST and not len(known):
         return (
-            "no object has any depth measurement; check the camera's smallest distance, and that "
+            "no object has any depth measurement; check the camera's minimum distance, and that "
             "depth is registered to the image"
         )
     if len(known) < _FEWEST:
@@ -65,5 +65,5 @@ def depth_problem(depth: NDArray[np.float32], labels: NDArray[np.int32]) -> str:
     return (
         f"the median depth of the objects is {median:.3g} m, expected {PLAUSIBLE[0]:g} to "
         f"{PLAUSIBLE[1]:g} m; check the unit: set depth_scale to the metres per step of integer "
-        "depth (0.001 for millimetres), publish 32FC1 in metres"
+        "depth (0.001 for millimetres), or publish 32FC1 in metres"
     )

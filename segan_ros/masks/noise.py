@@ -62,7 +62,7 @@ class MaskNoise:
             if not 0 <= value < np.inf:
                 raise ValueError(f"{item.name} is {value}; it must not be negative, 0 is off")
             if item.name in ("merged", "split", "missing") and value > 1:
-                raise ValueError(f"{item.name} is {value}; a probability lies in 0..1")
+                raise ValueError(f"{item.name} is {value}; it must lie in 0..1")
 
     def only(self, *kinds: str) -> MaskNoise:
         """This noise with every kind of error but `kinds` switched off."""

@@ -240,9 +240,9 @@ def _fitted(mask: Mask, size: tuple[int, int], number: int) -> Mask:
 @cache
 def _say_letterboxed(mask: tuple[int, int], image: tuple[int, int]) -> None:
     LOG.warning(
-        "masks are %dx%d but the image is %dx%d: they are taken for letterboxed ones of the "
-        "network's size and scaled; borders are sharper at the image's size (retina_masks of "
-        "ultralytics)",
+        "masks are %dx%d but the image is %dx%d: they are treated as letterboxed masks of the "
+        "network's size and scaled back; publish them at the image's size for sharper borders "
+        "(retina_masks of ultralytics)",
         *mask,
         *image,
     )

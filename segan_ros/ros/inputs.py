@@ -42,11 +42,11 @@ HINTS = {
     "images and masks are paired",
     "duplicate_stamp": "{stream} arrives several times with the same stamp; its publisher must set "
     "header.stamp to the time of each image",
-    "queue_full": "more messages of {stream} are waiting than sync_queue holds, as their partners "
-    "come late; set sync_queue to messages per second times seconds of delay, and sync_timeout "
-    "above that delay",
-    "clock_jump": "stamps jumped back (a bag that restarts, or another clock): the messages that "
-    "waited were dropped",
+    "queue_full": "more messages of {stream} are waiting than sync_queue holds, because their "
+    "partners come late; set sync_queue to messages per second times seconds of delay, and "
+    "sync_timeout above that delay",
+    "clock_jump": "stamps jumped back (a restarted bag or another clock): waiting messages were "
+    "dropped",
 }
 
 

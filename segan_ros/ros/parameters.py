@@ -73,7 +73,7 @@ PARAMETERS = (
     Parameter(
         "ignore_ids",
         [0],
-        "Label values that are no object, such as 255 for void; 0 never is one.",
+        "Label values that are not objects, such as 255 for void; 0 never is an object.",
         limits=(0, 65535),
     ),
     Parameter(
@@ -213,7 +213,7 @@ PARAMETERS = (
     Parameter(
         "ignored_classes",
         "none",
-        "Classes that are no objects, such as dining table, separated by commas; none = no class. "
+        "Classes to leave out, such as dining table, separated by commas; none = leave out none. "
         "For segmenters that name classes.",
     ),
     Parameter(
@@ -226,34 +226,34 @@ PARAMETERS = (
         "occluder_classes",
         "none",
         "Classes that only hide others, such as hand or robot arm, separated by commas; none = no "
-        "class. They get no whole mask and no place in removal_order. For segmenters that name "
+        "such class. They get no whole mask and no place in removal_order. For segmenters that name "
         "classes.",
     ),
     Parameter(
         "occluder_ids",
         [0],
-        "The same by id: label values of what only hides others; 0 never is one.",
+        "Ids that only hide others, as occluder_classes; 0 never is an object.",
         limits=(0, 2**31 - 1),
     ),
     Parameter(
         "image_transport",
         "raw",
-        "raw = sensor_msgs/Image; compressed = jpeg or png on image/compressed, png on "
-        "instance_mask/compressed, png or rvl on depth/compressedDepth.",
+        "Transport of the inputs: raw = sensor_msgs/Image; compressed = jpeg or png on "
+        "image/compressed, png on instance_mask/compressed, png or rvl on depth/compressedDepth.",
         choices=("raw", "compressed"),
         changes=INACTIVE,
     ),
     Parameter(
         "mask_transport",
         "same",
-        "The same for instance_mask; same = as image_transport.",
+        "Transport of instance_mask; same = as image_transport.",
         choices=("same", "raw", "compressed"),
         changes=INACTIVE,
     ),
     Parameter(
         "depth_transport",
         "same",
-        "The same for depth; same = as image_transport.",
+        "Transport of depth; same = as image_transport.",
         choices=("same", "raw", "compressed"),
         changes=INACTIVE,
     ),
@@ -276,9 +276,8 @@ PARAMETERS = (
     Parameter(
         "latched",
         False,
-        "Whether subscribers that come late get the last answer (durability transient_local), as a "
-        "camera that is triggered needs it; then every output is computed for every frame, "
-        "subscribed or not.",
+        "Whether subscribers that join late get the last answer (durability transient_local), for "
+        "triggered cameras; every output is then computed for every frame, subscribed or not.",
         changes=UNCONFIGURED,
     ),
     Parameter(

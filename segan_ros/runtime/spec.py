@@ -145,8 +145,8 @@ class _Keys:
         value = self(key, float)
         if not 0 <= value < 1:
             raise ModelError(
-                f"{self._path}: {key} is {value}; it must lie between 0 and 1, or be 0 for the one "
-                "of highest expected IoU"
+                f"{self._path}: {key} is {value}; it must lie between 0 and 1, or be 0 for the "
+                "mask of highest expected IoU"
             )
         return value
 

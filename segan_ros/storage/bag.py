@@ -256,7 +256,7 @@ class Bag:
         except Exception as error:  # of every kind, as its bytes mean nothing
             raise MessageError(
                 "truncated",
-                f"{name}: its {len(data)} recorded bytes are no {connection.msgtype}: {error!r}",
+                f"{name}: its {len(data)} recorded bytes are not a {connection.msgtype}: {error!r}",
             ) from None
         return decode_compressed(message, name) if self._is_compressed(name) else message
 

@@ -151,7 +151,7 @@ def check(
         raise Rejected("visible pixels outside the whole mask")
     hidden = whole & ~seen
     if (labels[hidden] == 0).any():
-        raise Rejected("hidden by something that is no object and no screen")
+        raise Rejected("hidden by something that is neither object nor screen")
     if (depth[hidden] > own_depth[hidden] + 1e-4).any():
         raise Rejected("an occluder is farther than what it hides")
 

@@ -249,7 +249,7 @@ def test_message_that_is_cut_short_costs_its_own_frame_alone(tmp_path, messages,
         frames = list(bag.frames())
     assert [f.index for f in frames if f.frame is not None] == usable
     if topic != "/camera/camera_info":
-        assert "its 40 recorded bytes are no sensor_msgs/msg/Image: " in frames[1].problem
+        assert "its 40 recorded bytes are not a sensor_msgs/msg/Image: " in frames[1].problem
 
 
 def test_message_without_valid_stamp_is_left_out_and_told(tmp_path, messages):

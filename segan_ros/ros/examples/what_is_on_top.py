@@ -25,7 +25,7 @@ def main() -> int:
         "--min-score", type=float, default=0.0, help="ignore edges below this score, 0..1"
     )
     parser.add_argument(
-        "--max-age", type=int, default=0, help="use frames up to so many seconds old"
+        "--max-age", type=int, default=0, help="use only frames up to this many seconds old"
     )
     args = parser.parse_args(remove_ros_args(sys.argv)[1:])
     rclpy.init()

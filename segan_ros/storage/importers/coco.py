@@ -11,7 +11,7 @@ import numpy as np
 
 from segan_ros.frame import Mask
 
-CROWD = "crowd regions (iscrowd), which are no single object"
+CROWD = "crowd regions (iscrowd), which are not single objects"
 """What is left out where `is_crowd`."""
 
 CORNERS = 3

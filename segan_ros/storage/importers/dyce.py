@@ -70,7 +70,7 @@ def parse(text: str, number: int) -> Line:
             f"box {' '.join(words[3:7])!r}; columns 4 to 7 are numbers: x1 y1 x2 y2"
         ) from None
     if not (0 <= x1 <= x2 <= GRID and 0 <= y1 <= y2 <= GRID):
-        raise ValueError(f"box {box}; it lies in 0..{GRID} with x1 <= x2 and y1 <= y2")
+        raise ValueError(f"box {box}; it must lie in 0..{GRID} with x1 <= x2 and y1 <= y2")
     return Line(number, image, visible, whole, box, " ".join(words[7:-1]), words[-1])
 
 
