@@ -226,8 +226,8 @@ PARAMETERS = (
         "occluder_classes",
         "none",
         "Classes that only hide others, such as hand or robot arm, separated by commas; none = no "
-        "such class. They get no whole mask and no place in removal_order. For segmenters that name "
-        "classes.",
+        "such class. They get no whole mask and no place in removal_order. For segmenters that "
+        "name classes.",
     ),
     Parameter(
         "occluder_ids",
