@@ -14,6 +14,7 @@ PACKAGES = {
     "ultralytics_ros": "build ultralytics_ros (github.com/Alpaca-zip/ultralytics_ros) in a sourced "
     "workspace",
     "vision_msgs": "sudo apt install ros-$ROS_DISTRO-vision-msgs",
+    "tf2_msgs": "sudo apt install ros-$ROS_DISTRO-tf2-msgs",
 }
 """Where message packages come from."""
 

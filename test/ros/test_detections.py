@@ -7,8 +7,9 @@ import pytest
 pytest.importorskip("rclpy")
 vision_msgs = pytest.importorskip("vision_msgs.msg", reason="tools/build_interfaces.py makes it")
 
-from ros_harness import image_and_mask  # noqa: E402
-from test_space import request  # noqa: E402
+import numpy as np  # noqa: E402
+from ros_harness import image_and_mask, image_message  # noqa: E402
+from sensor_msgs.msg import CameraInfo  # noqa: E402
 
 pytestmark = [
     pytest.mark.ros,
@@ -29,13 +30,14 @@ def hear(robot, node):
 def test_whole_masks_and_boxes_come_as_vision_msgs(start_node, robot):
     node = start_node(publish_detections=True, use_depth="always")
     flat, solid = hear(robot, node)
-    asked = request()
-    robot.publish("camera_info", asked.camera_info)
+    image, mask = image_and_mask()
+    k = [100.0, 0.0, 40.0, 0.0, 100.0, 30.0, 0.0, 0.0, 1.0]
+    robot.publish("camera_info", CameraInfo(width=80, height=60, k=k))
     robot.wait(lambda: node.tally("camera_info").received, "camera_info")
-    robot.publish("depth", asked.depth)
-    robot.send(asked.image, asked.labels)
+    robot.publish("depth", image_message(np.full((60, 80), 900, np.uint16), "16UC1"))
+    robot.send(image, mask)
     robot.wait(lambda: flat and solid, "detections")
-    assert flat[0].header == solid[0].header == asked.image.header
+    assert flat[0].header == solid[0].header == image.header
     assert [d.id for d in flat[0].detections] == [d.id for d in solid[0].detections] == ["3", "7"]
     seven = flat[0].detections[1]
     # Columns 30 to 69 and rows 30 to 54 are seen of it; the dummy model adds what 3 covers.

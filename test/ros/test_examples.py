@@ -1,6 +1,7 @@
 """The example programs, as they are installed, beside a real node."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,11 @@ import pytest
 pytestmark = pytest.mark.ros
 pytest.importorskip("rclpy")
 
-from ros_harness import image_and_mask  # noqa: E402
+import numpy as np  # noqa: E402
+from geometry_msgs.msg import Quaternion, TransformStamped  # noqa: E402
+from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
+from ros_harness import SECOND, START, image_and_mask, image_message  # noqa: E402
+from sensor_msgs.msg import CameraInfo  # noqa: E402
 
 from segan_ros.msg import OcclusionGraph  # noqa: E402
 
@@ -46,15 +51,58 @@ def run_program(ros):
         process.stdout.close()
 
 
-def test_pick_next_says_what_is_free(start_node, robot, run_program):
+HEARD = {"objects", "occlusion_graph", "points"}
+
+
+def test_pick_next_says_what_is_free_and_what_that_rests_on(start_node, robot, run_program):
     node = start_node()
     program = run_program("pick_next")
-    robot.wait(lambda: "occlusion_graph" in node.subscribed, "pick_next")
+    robot.wait(lambda: set(node.subscribed) >= HEARD, "pick_next")
     robot.send(*image_and_mask())
     # The dummy model lets 3 hide 7 as well, with less certainty.
-    assert "1 of 2 objects can be picked now: 7 (partly occluded)" in program.stdout.readline()
+    assert "0 of 2 objects can be picked now\n" in program.stdout.readline()
+    said = program.stdout.readline()
+    assert re.search(
+        r"next: 7, partly occluded; .* disturbs nothing with probability 0\.\d\d; ", said
+    )
+    assert said.endswith("where it is, is not known without depth and camera_info\n")
+    assert "this rests on the image alone: every occlusion counts" in program.stdout.readline()
     program.send_signal(signal.SIGINT)
     assert program.wait(TIMEOUT) == 0
+
+
+def test_pick_next_says_where_in_the_frame_asked_for(start_node, robot, run_program):
+    tf2_msgs = pytest.importorskip("tf2_msgs.msg", reason="tools/build_interfaces.py makes it")
+    mount = TransformStamped(child_frame_id="camera")
+    mount.header.frame_id = "base_link"
+    mount.transform.translation.z = 2.0
+    mount.transform.rotation = Quaternion(x=1.0, w=0.0)  # looks down
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    frames = robot.node.create_publisher(tf2_msgs.TFMessage, "/tf_static", latched)
+    frames.publish(tf2_msgs.TFMessage(transforms=[mount]))
+    node = start_node(use_depth="always")
+    program = run_program("pick_next", "--ros-args", "-p", "frame:=base_link")
+    robot.wait(lambda: set(node.subscribed) >= HEARD, "pick_next")
+    robot.wait(frames.get_subscription_count, "pick_next, for frames")
+    k = [100.0, 0.0, 40.0, 0.0, 100.0, 30.0, 0.0, 0.0, 1.0]
+    robot.publish("camera_info", CameraInfo(width=80, height=60, k=k))
+    robot.wait(lambda: node.tally("camera_info").received, "camera_info")
+    depth = np.full((60, 80), 1000, np.uint16)
+    depth[30:55, 30:70] = 900  # object 7, columns 30 to 69 and rows 30 to 54
+    for second in range(20):  # the first may come before the transform
+        robot.publish("depth", image_message(depth, "16UC1", START + second * SECOND))
+        robot.send(*image_and_mask(START + second * SECOND))
+        assert "1 of 2 objects can be picked now: 7\n" in program.stdout.readline()
+        said = program.stdout.readline()
+        basis = program.stdout.readline()
+        if "no transform" not in said:
+            break
+    # 0.9 m ahead, and (49.5 - 40, 42 - 30) pixels from the middle at 100 pixels a metre
+    place = f"take it at ({0.095 * 0.9:.3f}, {-0.12 * 0.9:.3f}, 1.100) m in base_link, "
+    assert "next: 7; " in said and place in said
+    normal = np.array(re.findall(r"surface normal \((.*)\)", said)[0].split(", "), float)
+    np.testing.assert_allclose(normal, [0, 0, 1], atol=1e-3)
+    assert "this rests on depth and gravity (confidence " in basis
 
 
 def test_what_is_on_top_asks_the_service(start_node, robot, run_program):
@@ -66,11 +114,16 @@ def test_what_is_on_top_asks_the_service(start_node, robot, run_program):
 
     said, _ = run_program("what_is_on_top", "3", *ANY_AGE).communicate(timeout=TIMEOUT)
     assert said.startswith("lift before 3, in this order: 7\n  7 occludes ")
+    assert "\n  left aside: 3 occludes " in said
+    assert re.search(r"\nprobability that nothing else is disturbed: 0\.\d\d\n$", said)
     sure = run_program("what_is_on_top", "7", *ANY_AGE, "--min-score", "0.94")
     said, _ = sure.communicate(timeout=TIMEOUT)
-    assert said == "7 can be lifted first\n"
+    assert said.startswith("7 can be lifted first\n")
     old, _ = run_program("what_is_on_top", "3").communicate(timeout=TIMEOUT)
     assert "request_max_age is 2 s" in old and "or set max_age in the request" in old
+    named = run_program("what_is_on_top", "cup", *ANY_AGE)
+    said, _ = named.communicate(timeout=TIMEOUT)
+    assert said == "target is 'cup', but the frame has 3, 7\n" and named.returncode == 1
     unknown = run_program("what_is_on_top", "5", *ANY_AGE)
     said, _ = unknown.communicate(timeout=TIMEOUT)
     assert said == "target_id is 5, but the frame has 3, 7\n"

@@ -1,55 +1,108 @@
-"""Logs, for every image, what can be picked next and where: `ros2 run segan_ros pick_next`.
+"""Logs, for every image, what to pick next and where: `ros2 run segan_ros pick_next`.
 
-The graph and the boxes of one image carry the same header: they are matched by its stamp.
+`-p frame:=base_link` gives places in that frame, by TF; else they are in the image's optical frame.
+Answers to one image carry the same header: they are matched by it.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
+import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from sensor_msgs.msg import PointCloud2
 
-from segan_ros.msg import OcclusionGraph, OrientedBoxArray
+from segan_ros.geometry.surfaces import visible_surface
+from segan_ros.messages.answers import to_scene
+from segan_ros.messages.stamps import stamp_of
+from segan_ros.msg import AmodalObjectArray, OcclusionGraph
+from segan_ros.ros.space import RECORD
+from segan_ros.ros.transforms import TransformError, Transforms
+
+KINDS = {"objects": AmodalObjectArray, "occlusion_graph": OcclusionGraph, "points": PointCloud2}
+
+WAITING = 10
+"""Images whose answers are not complete yet, at most."""
 
 
 class PickNext(Node):
-    """Subscribes to ``/segan/occlusion_graph`` and ``/segan/boxes``, which needs depth."""
+    """Subscribes to ``/segan/objects``, ``/segan/occlusion_graph`` and ``/segan/points``."""
 
     def __init__(self) -> None:
         super().__init__("pick_next")
-        self._graph, self._boxes = OcclusionGraph(), OrientedBoxArray()
-        self.create_subscription(OcclusionGraph, "segan/occlusion_graph", self._on_graph, 5)
-        self.create_subscription(OrientedBoxArray, "segan/boxes", self._on_boxes, 5)
+        self._frame = self.declare_parameter("frame", "").value
+        self._transforms = Transforms(self) if self._frame else None
+        self._answers: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        for name, kind in KINDS.items():
+            self.create_subscription(kind, f"segan/{name}", partial(self._hear, name), 5)
 
-    def _on_graph(self, graph: OcclusionGraph) -> None:
-        self._graph = graph
-        # removal_order takes the safest first. An occludee of layer 0 is part of a cycle.
-        layer = dict(zip(graph.object_ids, graph.layers, strict=True))
-        front = [i for i in graph.removal_order if layer[i] == 0]
-        occluded = {edge.occludee_id for edge in graph.edges}
-        ids = ", ".join(f"{i} (partly occluded)" if i in occluded else str(i) for i in front)
-        count = f"{len(front)} of {len(graph.object_ids)} objects can be picked now"
-        self.get_logger().info(f"{count}: {ids}" if ids else count)
-        self._log_where()
+    def _hear(self, name: str, message: Any) -> None:
+        answer = self._answers.setdefault(stamp_of(message.header), {})
+        answer[name] = message
+        if answer.keys() == KINDS.keys():
+            del self._answers[stamp_of(message.header)]
+            self._say(**answer)
+        while len(self._answers) > WAITING:
+            self._answers.popitem(last=False)
 
-    def _on_boxes(self, boxes: OrientedBoxArray) -> None:
-        self._boxes = boxes
-        self._log_where()
-
-    def _log_where(self) -> None:
-        # Either may come first.
-        if self._boxes.header != self._graph.header or not self._graph.removal_order:
+    def _say(
+        self, objects: AmodalObjectArray, occlusion_graph: OcclusionGraph, points: PointCloud2
+    ) -> None:
+        log, scene = self.get_logger(), to_scene(objects, occlusion_graph)
+        order = scene.graph.removal_order
+        free = ", ".join(scene.object(i).label for i in order if i in scene.graph.free)
+        log.info(
+            f"{len(scene.graph.free)} of {len(order)} objects can be picked now"
+            + (f": {free}" if free else "")
+        )
+        if not order:
             return
-        best = self._graph.removal_order[0]
-        for box in self._boxes.boxes:
-            if box.id == best:
-                p, s = box.pose.position, box.size
-                self.get_logger().info(
-                    f"next: {best} at ({p.x:.3f}, {p.y:.3f}, {p.z:.3f}) m in "
-                    f"{self._boxes.header.frame_id}, {s.x:.3f} x {s.y:.3f} x {s.z:.3f} m"
-                )
+        best = scene.object(order[0])
+        partly = "" if best.id in scene.graph.free else ", partly occluded"
+        log.info(
+            f"next: {best.label}{partly}; lifting it disturbs nothing with probability "
+            f"{best.lift_probability:.2f}; {_where(self._transforms, self._frame, best.id, points)}"
+        )
+        log.info(_basis(occlusion_graph, best.depth_median))
+
+
+def _where(transforms: Transforms | None, frame: str, object_id: int, cloud: PointCloud2) -> str:
+    """Where to take the object: centroid and normal of what is seen of it."""
+    records = np.frombuffer(cloud.data, RECORD)
+    seen = records[records["id"] == object_id]
+    surface = visible_surface(np.stack([seen[axis] for axis in "xyz"], axis=1))
+    if surface is None:
+        return "where it is, is not known without depth and camera_info"
+    place, normal = surface.centroid, surface.normal
+    if transforms is None:
+        frame = cloud.header.frame_id
+    else:
+        try:
+            way = transforms.between(frame, cloud.header.frame_id, stamp_of(cloud.header))
+        except TransformError as error:
+            return str(error)
+        place, normal = way.rotation @ place + way.translation, way.rotation @ normal
+    return f"take it at ({_numbers(place)}) m in {frame}, surface normal ({_numbers(normal)})"
+
+
+def _numbers(vector: np.ndarray) -> str:
+    return ", ".join(f"{x:.3f}" for x in vector)
+
+
+def _basis(graph: OcclusionGraph, depth: float) -> str:
+    """What these numbers rest on."""
+    if np.isnan(depth):
+        return "this rests on the image alone: every occlusion counts as if it blocked the lift"
+    if graph.up == type(graph.up)():
+        return (
+            "this rests on depth without gravity: every occlusion counts as if it blocked the lift"
+        )
+    return f"this rests on depth and gravity (confidence {graph.up_confidence:.2f})"
 
 
 def main() -> None:

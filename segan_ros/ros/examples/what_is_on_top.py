@@ -1,4 +1,4 @@
-"""Asks what to lift before one object can be lifted: `ros2 run segan_ros what_is_on_top 7`."""
+"""Asks what to lift before one object: `ros2 run segan_ros what_is_on_top 7`, or `... cup`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
+from segan_ros.msg import OcclusionEdge
 from segan_ros.srv import GetRemovalOrder
 
 PATIENCE = 10.0
@@ -20,7 +21,9 @@ PATIENCE = 10.0
 def main() -> int:
     """Ask once; returns 0 if there was an answer."""
     parser = argparse.ArgumentParser(description="What to lift before an object can be lifted.")
-    parser.add_argument("id", type=int, help="id of the object in the instance mask")
+    parser.add_argument(
+        "target", help="the object: its id in the instance mask, its track id or its class"
+    )
     parser.add_argument(
         "--min-score", type=float, default=0.0, help="ignore edges below this score, 0..1"
     )
@@ -34,7 +37,10 @@ def main() -> int:
         return ask(
             node,
             GetRemovalOrder.Request(
-                target_id=args.id, min_score=args.min_score, max_age=Duration(sec=args.max_age)
+                target_id=int(args.target) if args.target.isdecimal() else 0,
+                target=args.target,
+                min_score=args.min_score,
+                max_age=Duration(sec=args.max_age),
             ),
         )
     finally:
@@ -54,14 +60,24 @@ def ask(node: Node, request: GetRemovalOrder.Request) -> int:
     if answer is None or not answer.success:
         print(answer.message if answer else f"no answer within {PATIENCE:g} s", file=sys.stderr)
         return 1
+    if answer.message:
+        print(answer.message)
     *before, target = answer.removal_order
     if before:
         print(f"lift before {target}, in this order:", *before)
     else:
         print(f"{target} can be lifted first")
     for edge in answer.edges:
-        print(
-            f"  {edge.occluder_id} occludes {edge.overlap_ratio:.0%} of {edge.occludee_id}"
-            f" (score {edge.score:.2f})"
-        )
+        print(f"  {_said(edge)}")
+    for edge in answer.set_aside:
+        print(f"  left aside: {_said(edge)}")
+    print(f"probability that nothing else is disturbed: {answer.lift_probability:.2f}")
     return 0
+
+
+def _said(edge: OcclusionEdge) -> str:
+    """An edge in words."""
+    if edge.evidence == OcclusionEdge.EVIDENCE_SUPPORT:
+        return f"{edge.occluder_id} lies on {edge.occludee_id} (score {edge.score:.2f})"
+    share = f"{edge.overlap_ratio:.0%} of {edge.occludee_id} (score {edge.score:.2f})"
+    return f"{edge.occluder_id} occludes {share}"
