@@ -63,10 +63,10 @@ class Settings:
         gap_width: pixels; gaps up to this width that the segmenter leaves between masks that touch
             are closed before everything else (`segan_ros.masks.fitting`), and something without a
             mask may hide an object in any gap up to this width.
-        ignore_ids: label values that are no object (void): unlabelled.
+        ignore_ids: label values that are not objects, such as void: their pixels are unlabelled.
         min_hidden_ratio: hidden parts below this share of the visible area count as noise of the
             border.
-        max_objects: more in one frame are refused: a label image with so many ids is none.
+        max_objects: frames with more are refused: their labels are probably no label image.
         edges: see `EdgeRule`.
 
     Raises:
@@ -181,14 +181,14 @@ class SceneCompleter:
     ) -> CompletedScene:
         """Whole masks -> Eq. 1 canvases -> painter -> appearances.
 
-        Visible pixels keep their colours, hidden ones are painted. An object of which nothing is
-        hidden costs no run of the painter.
+        Visible pixels keep their colours, hidden ones are painted. The painter does not run for
+        objects without a hidden part.
 
         Args:
             frame: the picture.
             scene: its objects with whole masks, wherever these came from.
-            paint: whether to paint at all; or the ids of the objects to paint, the others come
-                back as they are.
+            paint: whether to paint at all; or the ids of the objects to paint, the others are
+                returned unchanged.
 
         Returns:
             `scene` with appearances.

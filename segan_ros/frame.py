@@ -47,7 +47,7 @@ UNIT_TOLERANCE = 1e-3
 class Frame(ShortRepr):
     """One picture with the visible instance masks of its objects: the input of the method.
 
-    The arrays must have these very dtypes; `Frame.from_arrays` converts others.
+    The arrays must have exactly these dtypes; `Frame.from_arrays` converts others.
 
     Args:
         rgb: ``(H, W, 3)`` uint8.
@@ -62,8 +62,8 @@ class Frame(ShortRepr):
             y down, z ahead), ``[0, -1, 0]`` for a level camera; or None where it is not known.
         names: by id, what an object is; ids may be missing. None where nothing is known.
         track_ids: by id, the segmenter's name for the same object over frames; likewise.
-        occluder_only: ids of what hides others but is not to be lifted, such as a hand: it gets no
-            whole mask of its own, and no place in the removal order. Ids may be missing in
+        occluder_only: ids of things that occlude others but are not to be lifted, such as a hand:
+            they get no whole mask and no place in the removal order. Ids may be missing in
             `labels`.
 
     Raises:
@@ -100,8 +100,8 @@ class Frame(ShortRepr):
         """A frame from arrays of any dtype, or lists: labels of any integer type, K as a list.
 
         The arguments are those of `Frame`. `rgb` must be uint8, depth must be metres in floats;
-        what in it is not above 0, infinite, or written for "nothing measured" becomes unknown (see
-        `segan_ros.depth.to_metres`). A log message warns of depth that is hard to believe.
+        values that are not above 0, infinite, or stand for "nothing measured" become unknown (see
+        `segan_ros.depth.to_metres`). Implausible depth is logged as a warning.
 
         Raises:
             ValueError: as of `Frame`; depth is integers; or an id does not fit into 31 bits.
@@ -187,7 +187,7 @@ class AmodalObject(ShortRepr):
         truncated: the amodal mask touches the image border.
         depth_median: median depth of the visible pixels in metres, NaN when unknown.
         in_front: by id, how likely an object seen around this one hides a part of it, 0..1; None
-            where no edge rule asks for it, and from a model that does not tell.
+            if no edge rule uses it, or the model has no order head.
         name: what it is, as the segmenter says; empty where it does not.
         track_id: the segmenter's name for the same object over frames; empty without tracking.
         filled: ``(h, w)`` bool, what can be seen of the object but is not in the given mask: pixels
@@ -219,7 +219,7 @@ class AmodalObject(ShortRepr):
 
     @property
     def label(self) -> str:
-        """What people call it: its id, with its name and its track where they are known."""
+        """For messages: its id, with its name and its track where they are known."""
         known = [self.name, self.track_id and f"track {self.track_id}"]
         said = ", ".join(filter(None, known))
         return f"{self.id} ({said})" if said else str(self.id)
@@ -297,7 +297,7 @@ class OcclusionGraph(ShortRepr):
     Args:
         object_ids: every object once, ascending.
         layers: layer of each of `object_ids`; 0 has nothing in front.
-        edges: all edges, those that were set aside for layers or for the order too.
+        edges: all edges, including those set aside for layers or for the order.
         is_acyclic: False when objects occlude each other; the order then ignores the weakest edge
             of each cycle.
         removal_order: every id once, without those that are occluder-only: nothing before what
@@ -308,7 +308,7 @@ class OcclusionGraph(ShortRepr):
             something, are occluder-only or occluded by something unlabelled, or their occluders
             were set aside.
         up: unit vector against gravity in the camera's optical frame that the lifts were judged
-            with; None where the picture alone told.
+            with; None if they were judged from the image alone.
         up_confidence: 1 where up was given; else the share of the background that lies on the plane
             that it was estimated from, also where that was too small to be used.
         safety: ``(n, n)`` for the objects of `removal_order` by ascending id, see
@@ -329,7 +329,7 @@ class OcclusionGraph(ShortRepr):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CompletedScene(ShortRepr):
-    """Everything said about one frame.
+    """The answer for one frame.
 
     Args:
         size: height and width of the image.

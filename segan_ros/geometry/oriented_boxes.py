@@ -50,7 +50,7 @@ class OrientedBox:
         size: ``(3,)`` metres along these axes.
         measured: ``(3,)`` share of `size` along each axis that visible points span, 0..1; the rest
             is inferred from the whole mask.
-        truncated: the whole mask touches the image border: the object may go on outside the box.
+        truncated: the whole mask touches the image border: the object may extend beyond the box.
     """
 
     centre: NDArray[np.float64]
@@ -63,9 +63,8 @@ class OrientedBox:
 def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
     """The smallest box around one object's camera-side surface, its hidden part included.
 
-    Its directions are those of the visible part. A hidden pixel has no depth of its own: those on
-    the rim of the whole mask are taken to be where their rays leave the box of the visible part
-    least.
+    It has the orientation of the visible part. A hidden pixel has no depth: each one on the rim of
+    the whole mask is placed along its ray where it lies least outside the box of the visible part.
 
     Args:
         frame: must hold depth and a camera matrix for a result.

@@ -61,7 +61,7 @@ class FitSettings:
     Args:
         gap_width: pixels; the widest gap between neighbours that may be the segmenter's; 0 closes
             none.
-        ignore_ids: label values that are no object (void, "do not know"): unlabelled.
+        ignore_ids: label values that are not objects (void, "unknown"): unlabelled.
 
     Raises:
         ValueError: `gap_width` is negative.
@@ -102,7 +102,7 @@ def fit(
     depth: NDArray[np.float32] | None = None,
     settings: FitSettings | None = None,
 ) -> FittedMasks:
-    """`labels` fitted to the method by the rules above; no object but void comes or goes.
+    """`labels` fitted to the method by the rules above; except void, no object is added or lost.
 
     Args:
         labels: ``(H, W)`` visible ids; values <= 0 are unlabelled.

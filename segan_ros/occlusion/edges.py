@@ -46,9 +46,9 @@ class EdgeRule:
         min_in_front: probability, 0..1; for ``learned``.
         min_overlap_ratio: share of p's whole mask, 0..1; for ``coverage``.
         min_overlap_area: pixels that must overlap, for ``coverage`` and ``paper``.
-        depth_step: metres; with depth, it matters along how much of the border of q and p q is
-            nearer by more than this. Most of it confirms an edge, or makes one; none of it rejects
-            the edge if q is farther.
+        depth_step: metres. With depth, an edge is confirmed, or added, if q is nearer than p by
+            more than this along most of their border; it is rejected if q is so along hardly any
+            of it, and farther.
 
     Raises:
         ValueError: a value is unknown or out of range.

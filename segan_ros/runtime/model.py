@@ -75,7 +75,7 @@ def load_model(
     threads: int = 0,
     precision: str = "auto",
 ) -> Model:
-    """Networks ready to run.
+    """Load a model: its networks, checked and ready to run.
 
     Args:
         model: name of a shipped model, or the path of a model folder.
@@ -109,7 +109,7 @@ class Model:
 
     Args:
         folder: holds ``model.yaml`` and the ONNX files it names.
-        provider: ``auto`` or a key of `PROVIDERS`. ``auto`` takes the first that really runs and
+        provider: ``auto`` or a key of `PROVIDERS`. ``auto`` takes the first that works here and
             logs what it skipped.
         threads: CPU threads per network, 0 for all cores that this process may use.
         precision: one of `PRECISIONS`; where a provider lacks it, it runs fp32.
@@ -159,13 +159,12 @@ class Model:
 
     @property
     def digest(self) -> str:
-        """Twelve digits that tell what runs now from others of the same name: of ``model.yaml`` and
-        both networks' files."""
+        """Twelve hexadecimal digits of ``model.yaml`` and both networks' files, which tell models
+        of the same name apart."""
         return self._running.digest
 
     def require(self, precision: str) -> None:
-        """Raise `ModelError` if `precision` was asked for and the provider lacks it: where another
-        one will not do."""
+        """Raise `ModelError` unless the provider runs `precision`, for when no other will do."""
         if precision not in ("auto", self.precision):
             raise ModelError(
                 f"precision is {precision} but {self.provider} would run {self.precision} here; "
@@ -174,16 +173,16 @@ class Model:
 
     @property
     def engine(self) -> str:
-        """How the engines are getting on, in words; empty where none is being built."""
+        """State of the TensorRT engines, in words; empty if none is being built."""
         return "" if self._build is None else self._build.status(self.provider)
 
     def close(self) -> None:
-        """End what still works in the background. The model goes on with what it has."""
+        """Stop building engines in the background. The model stays on its current provider."""
         if self._build is not None:
             self._build.stop()
 
     def segment(self, planes: Planes, boxes: Planes) -> Planes:
-        """Probability that a pixel of the widened box belongs to the object, hidden or seen.
+        """Probability that a pixel of the widened box belongs to the object, visible or hidden.
 
         Args:
             planes: ``(N, C, h, w)`` float32 in 0..1, see `crops.input_planes`.

@@ -17,7 +17,7 @@ from segan_ros.truth import LabelledScene
 
 
 def write_scene(folder: str | Path, scene: LabelledScene) -> None:
-    """Write a scene folder in one step: it is there whole or not at all. An old one is replaced."""
+    """Write a scene folder atomically: it is there as a whole or not at all. Replaces an old one."""
     write_scene_files(Path(folder), scene_files(scene))
 
 
