@@ -38,7 +38,7 @@ ARGUMENTS = {
     "segmenter_type": ("", "Message type, for segmenter masks. Empty: as the parameters say."),
     "ignored_classes": (
         "",
-        "Classes that are no objects, separated by commas. Empty: as the parameters say.",
+        "Classes to leave out, separated by commas. Empty: as the parameters say.",
     ),
     "occluder_classes": (
         "",
@@ -48,7 +48,7 @@ ARGUMENTS = {
     "min_score": ("", "Masks with a lower score are left out. Empty: as the parameters say."),
     "latched": (
         "",
-        "true: subscribers that come late get the last answer. Empty: as the parameters say.",
+        "true: subscribers that join late get the last answer. Empty: as the parameters say.",
     ),
     "image_topic": ("image", "Colour image."),
     "mask_topic": ("instance_mask", "Masks of the segmenter; by default a label image."),

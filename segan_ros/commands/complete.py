@@ -60,20 +60,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_depth_scale(what, "--depth")
     add_scenes(what, "labelled pictures")
-    roles = parser.add_argument_group("what the masks are, by class (of --masks) or by id")
+    roles = parser.add_argument_group("roles of the masks, by class (of --masks) or by id")
     roles.add_argument(
         "--ignore",
         nargs="+",
         default=[],
         metavar="NAME_OR_ID",
-        help="these are no objects, such as a dining table",
+        help="masks to leave out, such as a dining table",
     )
     roles.add_argument(
         "--occluder-only",
         nargs="+",
         default=[],
         metavar="NAME_OR_ID",
-        help="these only hide others, such as a hand: no whole mask, not in the removal order",
+        help="masks that only occlude others, such as a hand: not completed, not in the removal order",
     )
     roles.add_argument(
         "--min-score",

@@ -62,27 +62,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bags.add_argument(
         "--stream",
         action="store_true",
-        help="as a robot's camera sees it: it sways, objects leave the picture and come back, and "
-        "are taken away one after another; also which way is up, on /camera/imu and /tf",
+        help="record a moving camera: objects leave the picture and come back, and are taken away "
+        "one after another; also which way is up, on /camera/imu and /tf",
     )
-    bags.add_argument("--frames", type=int, metavar="N", help="how many (15; --stream: 90)")
-    bags.add_argument("--rate", type=float, metavar="HZ", help="of frames (2; --stream: 10)")
+    bags.add_argument("--frames", type=int, metavar="N", help="number of frames (15; --stream: 90)")
+    bags.add_argument(
+        "--rate", type=float, metavar="HZ", help="frames per second (2; --stream: 10)"
+    )
     bags.add_argument(
         "--mask-style",
         default=PERFECT,
         choices=[PERFECT, *STYLES],
-        help="masks as a kind of segmenter draws them, anew in each frame (%(default)s)",
+        help="draw the masks as this kind of segmenter would, frame by frame (%(default)s)",
     )
     bags.add_argument(
         "--permute-ids",
         action="store_true",
-        help="the segmenter numbers anew in each frame; ground truth keeps its ids",
+        help="shuffle the ids of the masks in each frame; ground truth keeps its ids",
     )
     bags.add_argument(
         "--segmenter",
         default=LABEL_IMAGE,
         choices=list(WRITERS),
-        help="what the segmenter's messages are (%(default)s)",
+        help="message format of the masks, see docs/segmenters.md (%(default)s)",
     )
 
 

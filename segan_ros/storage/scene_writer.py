@@ -17,7 +17,7 @@ from segan_ros.truth import LabelledScene
 
 
 def write_scene(folder: str | Path, scene: LabelledScene) -> None:
-    """Write a scene folder atomically: it is there as a whole or not at all. Replaces an old one."""
+    """Write a scene folder as a whole or not at all; an old one is replaced."""
     write_scene_files(Path(folder), scene_files(scene))
 
 

@@ -75,9 +75,9 @@ class Segmenter:
     def __post_init__(self) -> None:
         if self.style not in (PERFECT, *STYLES):
             known = ", ".join((PERFECT, *STYLES))
-            raise ValueError(f"--mask-style is {self.style!r}; known are {known}")
+            raise ValueError(f"--mask-style is {self.style!r}; choose from {known}")
         if self.output not in WRITERS:
-            raise ValueError(f"--segmenter is {self.output!r}; known are {', '.join(WRITERS)}")
+            raise ValueError(f"--segmenter is {self.output!r}; choose from {', '.join(WRITERS)}")
 
     def message(self, labels: Labels, classes: Mapping[int, int], number: int, header: Any) -> Any:
         """What it publishes about a frame.
