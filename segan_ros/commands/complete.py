@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME_OR_ID",
-        help="masks that only occlude others, such as a hand: not completed, not in the removal order",
+        help="masks that only occlude others, such as a hand: neither completed nor lifted",
     )
     roles.add_argument(
         "--min-score",

@@ -66,9 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "one after another; also which way is up, on /camera/imu and /tf",
     )
     bags.add_argument("--frames", type=int, metavar="N", help="number of frames (15; --stream: 90)")
-    bags.add_argument(
-        "--rate", type=float, metavar="HZ", help="frames per second (2; --stream: 10)"
-    )
+    bags.add_argument("--rate", type=float, metavar="HZ", help="frames a second (2; --stream: 10)")
     bags.add_argument(
         "--mask-style",
         default=PERFECT,

@@ -61,5 +61,5 @@ def test_style_is_drawn_anew_in_each_frame():
     ("arguments", "said"), [({"style": "x"}, "--mask-style"), ({"output": "x"}, "--segmenter")]
 )
 def test_unknown_names_are_refused(arguments, said):
-    with pytest.raises(ValueError, match=f"{said} is 'x'; known are"):
+    with pytest.raises(ValueError, match=f"{said} is 'x'; choose from"):
         Segmenter(**arguments)
