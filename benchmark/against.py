@@ -28,8 +28,8 @@ START, WARM_UP, REST = 90.0, 5, 0.03
 """Seconds that a node may take to load its model; frames before the measured ones; seconds between
 two turns, in which the networks' threads come to rest."""
 
-CAMERA_RATE, CAMERA_SECONDS = 30.0, 5.0
-"""Of the camera that both nodes then listen to, one after the other."""
+CAMERA_RATE = 30.0
+"""Frames per second of the camera that both nodes then listen to, one after the other."""
 
 
 RUN = """
@@ -93,7 +93,9 @@ def checkout(revision: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def compared(frame: Frame, parameters: dict[str, str], tree: Path, frames: int) -> Pair:
+def compared(
+    frame: Frame, parameters: dict[str, str], tree: Path, frames: int, seconds: float
+) -> Pair:
     """Ask both nodes in turns, one frame at a time; then at the rate of a camera, one by one.
 
     Args:
@@ -101,6 +103,7 @@ def compared(frame: Frame, parameters: dict[str, str], tree: Path, frames: int) 
         parameters: of both nodes.
         tree: files of the earlier revision.
         frames: of each node, one at a time.
+        seconds: of the camera.
     """
     with ExitStack() as stack:
         os.environ.update(stack.enter_context(live_environment()))
@@ -121,14 +124,16 @@ def compared(frame: Frame, parameters: dict[str, str], tree: Path, frames: int) 
                         delays.clear()
                     cpu[name] = 0.0
                 before = cost_of(pids[name]).cpu
-                robot.wait(robot.send(), GRAPH, OBJECTS)
+                robot.wait_for(robot.send(), GRAPH, OBJECTS)
                 cpu[name] += cost_of(pids[name]).cpu - before
-                robot.spin(REST)
+                robot.wait(REST)
         sides = {}
         for name, robot in robots.items():
             graph, objects = (_median(robot, kind) for kind in (GRAPH, OBJECTS))
             memory = cost_of(pids[name]).memory
-            sides[name] = Side(graph, objects, 1e3 * cpu[name] / frames, memory, _rate(robot))
+            sides[name] = Side(
+                graph, objects, 1e3 * cpu[name] / frames, memory, _rate(robot, seconds)
+            )
     return Pair(**sides)
 
 
@@ -158,12 +163,12 @@ def _median(robot: Robot, kind: str) -> float:
     return float(1e3 * np.median(list(delays.values())))
 
 
-def _rate(robot: Robot) -> float:
+def _rate(robot: Robot, seconds: float) -> float:
     """Frames per second that are answered with objects, of a camera faster than that."""
     robot.delays[OBJECTS].clear()
     begin = time.monotonic()
-    for number in range(int(CAMERA_SECONDS * CAMERA_RATE)):
-        robot.spin(begin + number / CAMERA_RATE - time.monotonic())
+    for number in range(int(seconds * CAMERA_RATE)):
+        robot.wait(begin + number / CAMERA_RATE - time.monotonic())
         robot.send()
     answered = len(robot.delays[OBJECTS])
     return answered / (time.monotonic() - begin)

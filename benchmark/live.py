@@ -121,7 +121,8 @@ def main() -> int:
             "diagnostics_period": "0.5",
         }
         if args.against is not None:
-            return _compare(cases, parameters, args.against, frames, args.json)
+            seconds = 1.0 if args.quick else 5.0
+            return _compare(cases, parameters, args.against, (frames, seconds), args.json)
         for case in _told(cases):
             with _scene(case, parameters) as (robot, pid):
                 results.append(measured(case, robot, pid, frames))
@@ -143,16 +144,20 @@ def main() -> int:
 
 
 def _compare(
-    cases: list[Case], parameters: dict[str, str], revision: str, frames: int, file: Path | None
+    cases: list[Case],
+    parameters: dict[str, str],
+    revision: str,
+    length: tuple[int, float],
+    file: Path | None,
 ) -> int:
-    """Print, and write to `file`, how both nodes did."""
+    """Print, and write to `file`, how both nodes did; `length`: see `compared`."""
     with checkout(revision) as tree:
         pairs = []
         for case in _told(cases):
             frame = pile(resource_path("demo/tabletop.mcap"), SIZES[case.size], case.objects)
             wanted = parameters | {"publish_appearance": str(case.appearance).lower()}
-            pairs.append((_name(case), compared(frame, wanted, tree, frames)))
-    print(f"{processor()}; {frames} frames of each case, in turns with {revision}\n")
+            pairs.append((_name(case), compared(frame, wanted, tree, *length)))
+    print(f"{processor()}; {length[0]} frames of each case, in turns with {revision}\n")
     print(comparison(pairs))
     if file:
         document = [{"case": name, **asdict(pair)} for name, pair in pairs]
@@ -165,19 +170,19 @@ def measured(case: Case, robot: Robot, pid: int, frames: int) -> Result:
     """Ask segan and the echo in turns, one frame at a time, so that nothing waits in a queue."""
     wanted = (GRAPH, OBJECTS)
     for _ in range(WARM_UP):
-        robot.wait(robot.send(), *wanted)
-        robot.wait(robot.send_to_echo(), ECHO)
+        robot.wait_for(robot.send(), *wanted)
+        robot.wait_for(robot.send_to_echo(), ECHO)
     for delays in robot.delays.values():
         delays.clear()
     cpu = 0.0
     for _ in range(frames):
         before = cost_of(pid).cpu
-        robot.wait(robot.send(), *wanted)
+        robot.wait_for(robot.send(), *wanted)
         cpu += cost_of(pid).cpu - before
-        robot.spin(REST)
-        robot.wait(robot.send_to_echo(), ECHO)
-        robot.spin(REST)
-    robot.spin(1.0)
+        robot.wait(REST)
+        robot.wait_for(robot.send_to_echo(), ECHO)
+        robot.wait(REST)
+    robot.wait(1.0)
     return Result(
         case,
         *(_spread(robot.delays[k]) for k in (GRAPH, OBJECTS, ECHO)),
@@ -195,12 +200,12 @@ def flooded(robot: Robot, pid: int, seconds: float) -> dict[str, Any]:
     costs: list[Cost] = []
     begin = time.monotonic()
     for number in range(int(seconds * FLOOD_RATE)):
-        robot.spin(begin + number / FLOOD_RATE - time.monotonic())
+        robot.wait(begin + number / FLOOD_RATE - time.monotonic())
         robot.send()
         if number % int(FLOOD_RATE) == 0:
             costs.append(cost_of(pid))
     duration, used = time.monotonic() - begin, cost_of(pid).cpu - costs[0].cpu
-    robot.spin(2.0)
+    robot.wait(2.0)
     values = robot.values
     return {
         "rate": FLOOD_RATE,

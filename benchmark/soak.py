@@ -28,8 +28,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 
+from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.replay.node_process import NodeProcess, live_environment
+from segan_ros.ros.peer import Peer
 from segan_ros.runtime.model import model_folder
 
 SECOND = 1_000_000_000
@@ -95,7 +99,6 @@ def camera(rate: float, seed: int, start: int, sent: Any) -> None:
     """A process: publishes images and masks, some of them wrong, until SIGTERM."""
     import rclpy
     from builtin_interfaces.msg import Time
-    from rclpy.qos import QoSProfile, ReliabilityPolicy
     from rclpy.signals import SignalHandlerOptions
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header
@@ -157,71 +160,24 @@ class Cameras:
             self._process.join()
 
 
-class Monitor:
+class Monitor(Peer):
     """Hears what the node says, and asks it for things."""
 
     def __init__(self) -> None:
-        import rclpy
-        from diagnostic_msgs.msg import DiagnosticArray
-        from rclpy.executors import SingleThreadedExecutor
-        from rclpy.qos import QoSProfile, ReliabilityPolicy
-
-        from segan_ros.msg import AmodalObjectArray, OcclusionGraph
-
-        rclpy.init()
-        self._node = rclpy.create_node("soak_monitor")
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self._node)
-        self._clients: dict[str, Any] = {}
-        self.graphs, self.values = 0, dict[str, str]()
+        super().__init__("soak_monitor")
+        self.graphs = 0
         self.errors: list[str] = []
         qos = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
-        self._subscriptions = [
-            self._node.create_subscription(kind, f"/segan/{topic}", heard, qos, raw=True)
-            for kind, topic, heard in (
-                (OcclusionGraph, "occlusion_graph", self._on_graph),
-                (AmodalObjectArray, "objects", lambda _: None),
-            )
-        ]
-        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-
-    def spin(self, seconds: float, until: Callable[[], Any] = lambda: False) -> bool:
-        """Take in messages for so long; whether `until` came true, which ends it."""
-        end = time.monotonic() + seconds
-        while not (reached := bool(until())) and time.monotonic() < end:
-            self._executor.spin_once(timeout_sec=0.05)
-        return reached
-
-    def hears(self) -> bool:
-        """Whether the node's outputs are there."""
-        return all(s.get_publisher_count() for s in self._subscriptions)
-
-    def ask(self, kind: Any, name: str, request: Any) -> Any:
-        """The answer of a service of the node; None if none came in a minute."""
-        if name not in self._clients:
-            self._clients[name] = self._node.create_client(kind, f"/segan/{name}")
-        client = self._clients[name]
-        if not self.spin(60, client.service_is_ready):
-            return None
-        future = client.call_async(request)
-        return future.result() if self.spin(60, future.done) else None
-
-    def close(self) -> None:
-        """Leave the network."""
-        import rclpy
-
-        self._executor.shutdown()
-        self._node.destroy_node()
-        rclpy.shutdown()
+        self.listen(OcclusionGraph, "/segan/occlusion_graph", self._on_graph, qos, raw=True)
+        self.listen(AmodalObjectArray, "/segan/objects", lambda _: None, qos, raw=True)
+        self.follow("segan", self._on_status)
 
     def _on_graph(self, _: bytes) -> None:
         self.graphs += 1
 
-    def _on_diagnostics(self, message: Any) -> None:
-        status = message.status[0]
-        if status.level == b"\x02":
+    def _on_status(self, status: DiagnosticStatus) -> None:
+        if status.level == DiagnosticStatus.ERROR:
             self.errors.append(status.message)
-        self.values = {v.key: v.value for v in status.values}
 
 
 class Faults:
@@ -257,13 +213,13 @@ class Faults:
         """While frames come in."""
         from std_srvs.srv import Trigger
 
-        self._expect(self._monitor.ask(Trigger, "reload", Trigger.Request()), "reload")
+        self._expect(self._monitor.ask(Trigger, "/segan/reload", Trigger.Request()), "reload")
 
     def clock_jumps_back(self) -> None:
         """By more than fifty years, and then to now."""
         self._cameras.stop()
         self._cameras.start(SECOND)
-        self._monitor.spin(2)
+        self._monitor.wait(2)
         self.camera_is_killed()
 
     def node_is_disabled(self) -> None:
@@ -272,8 +228,8 @@ class Faults:
 
         for enabled in (False, True):
             request = SetBool.Request(data=enabled)
-            self._expect(self._monitor.ask(SetBool, "enable", request), "enable")
-            self._monitor.spin(0.5)
+            self._expect(self._monitor.ask(SetBool, "/segan/enable", request), "enable")
+            self._monitor.wait(0.5)
 
     def requests_make_no_sense(self) -> None:
         """They get an answer all the same."""
@@ -283,7 +239,7 @@ class Faults:
             (CompleteObjects, "complete", CompleteObjects.Request()),
             (GetRemovalOrder, "removal_order", GetRemovalOrder.Request(target_id=99)),
         ):
-            answer = self._monitor.ask(kind, name, request)
+            answer = self._monitor.ask(kind, f"/segan/{name}", request)
             if answer is None or answer.success or "internal" in answer.message:
                 self._surprises.append(f"{name} of nonsense: {answer}")
 
@@ -298,7 +254,7 @@ class Faults:
         for label in labels:
             request = ChangeState.Request()
             request.transition.label = label
-            self._expect(self._monitor.ask(ChangeState, "change_state", request), label)
+            self._expect(self._monitor.ask(ChangeState, "/segan/change_state", request), label)
 
     def _set(self, name: str, value: int) -> str:
         """Why the parameter was refused."""
@@ -307,7 +263,7 @@ class Faults:
 
         number = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=value)
         request = SetParameters.Request(parameters=[Parameter(name=name, value=number)])
-        answer = self._monitor.ask(SetParameters, "set_parameters", request)
+        answer = self._monitor.ask(SetParameters, "/segan/set_parameters", request)
         if answer is None:
             return "no answer"
         (result,) = answer.results
@@ -342,12 +298,12 @@ def run(seconds: float, rate: float, parameters: dict[str, str], log: Path) -> S
         faults = Faults(monitor, cameras, soak.surprises)
         for clean in (True, False):
             faults.change("configure", "activate")
-            if not monitor.spin(60, monitor.hears):
+            if not monitor.wait(60, lambda: not monitor.unmatched()):
                 raise node.error("the node offers no graphs")
-            monitor.spin(1)  # that the node knows of us, too, cannot be asked
+            monitor.wait(1)  # that the node knows of us, too, cannot be asked
             before = monitor.graphs
             cameras.start()
-            if not monitor.spin(60, lambda b=before: monitor.graphs > b + 5):
+            if not monitor.wait(60, lambda b=before: monitor.graphs > b + 5):
                 raise node.error("no frame was answered in a minute")
             if clean:
                 # What libraries keep once they were used is no leak.
@@ -357,7 +313,7 @@ def run(seconds: float, rate: float, parameters: dict[str, str], log: Path) -> S
         begin, order = time.monotonic(), itertools.cycle(faults.all)
         next_fault = begin + pause
         while time.monotonic() < begin + seconds:
-            monitor.spin(min(1.0, seconds / 100))
+            monitor.wait(min(1.0, seconds / 100))
             node.check()
             soak.samples.append(sample(node.pid))
             if time.monotonic() > next_fault:
@@ -366,7 +322,7 @@ def run(seconds: float, rate: float, parameters: dict[str, str], log: Path) -> S
                 soak.faults[fault.__name__] += 1
                 next_fault = time.monotonic() + pause
         cameras.stop()
-        monitor.spin(3)  # the last diagnostics are to be younger than the last frame
+        monitor.wait(3)  # the last diagnostics are to be younger than the last frame
         soak.sent, soak.graphs = (cameras.sent[0], cameras.sent[1]), monitor.graphs
         soak.counts, soak.errors = monitor.values, monitor.errors
         faults.change("deactivate", "cleanup")

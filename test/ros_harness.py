@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 import weakref
 from array import array
 from collections.abc import Callable, Mapping
@@ -13,9 +12,9 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.utilities import get_default_context
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -23,10 +22,11 @@ from segan_ros.ros.diagnostics import Diagnostics
 from segan_ros.ros.interface import OUTPUTS
 from segan_ros.ros.loader import LoadModel, load_model
 from segan_ros.ros.node import SeganNode
+from segan_ros.ros.peer import Peer
 from segan_ros.ros.synchronizer import IMAGE
 
 BEST_EFFORT, RELIABLE = QoSReliabilityPolicy.BEST_EFFORT, QoSReliabilityPolicy.RELIABLE
-TIMEOUT = 15.0
+TIMEOUT = 30.0
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 
@@ -125,28 +125,25 @@ class NodeUnderTest:
 
 
 class Robot:
-    """Publishes inputs, hears outputs, asks services."""
+    """Publishes inputs, hears outputs, asks services; fails the test that waits in vain."""
 
     def __init__(self) -> None:
-        self.node = Node("robot")
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self.node)
-        self._publishers: dict[str, Any] = {}
+        # In one context, and so one DDS participant, with the node under test.
+        self.peer = Peer("robot", context=get_default_context())
+        self.node = self.peer.node
+        self._cameras: dict[str, Any] = {}
 
     def camera(self, topic: str, kind: Any = Image, reliability: Any = BEST_EFFORT) -> Any:
         """A publisher, once somebody listens to it."""
-        publisher = self.node.create_publisher(
-            kind, topic, QoSProfile(depth=5, reliability=reliability)
-        )
+        qos = QoSProfile(depth=5, reliability=reliability)
+        publisher = self._cameras[topic] = self.peer.advertise(kind, topic, qos)
         self.wait(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
-        self._publishers[topic] = publisher
         return publisher
 
     def hear(self, topic: str, kind: Any, reliability: Any = RELIABLE) -> list[Any]:
         """A list that grows with every message on `topic`."""
         heard: list[Any] = []
-        qos = QoSProfile(depth=20, reliability=reliability)
-        self.node.create_subscription(kind, topic, heard.append, qos)
+        self.peer.listen(kind, topic, heard.append, QoSProfile(depth=20, reliability=reliability))
         return heard
 
     def send(self, image: Image | None, mask: Image | None) -> None:
@@ -157,46 +154,29 @@ class Robot:
 
     def publish(self, topic: str, message: Any) -> None:
         """Publish through the camera of `topic`, which is made if there is none."""
-        (self._publishers.get(topic) or self.camera(topic, type(message))).publish(message)
+        (self._cameras.get(topic) or self.camera(topic, type(message))).publish(message)
 
     def unplug(self) -> None:
         """Take all cameras away."""
-        for publisher in self._publishers.values():
+        for publisher in self._cameras.values():
             self.node.destroy_publisher(publisher)
-        self._publishers.clear()
+        self._cameras.clear()
 
     def ask(self, kind: Any, name: str, request: Any, every: float = TIMEOUT) -> Any:
-        """The answer of a service.
-
-        A server that has not discovered this client yet loses its answer, although the client has
-        discovered the server: a question that changes nothing may be put again `every` few seconds.
-        """
-        client = self.node.create_client(kind, name)
-        self.wait(client.service_is_ready, f"the service {name}")
-        asked: list[Any] = []
-        begun = time.monotonic()
-
-        def answered() -> Any:
-            if time.monotonic() >= begun + every * len(asked):
-                asked.append(client.call_async(request))
-            return next((future for future in asked if future.done()), None)
-
-        answer = self.wait(answered, f"an answer of {name}").result()
-        self.node.destroy_client(client)
+        """The answer of a service; see `Peer.ask`."""
+        answer = self.peer.ask(kind, name, request, TIMEOUT, every)
+        assert answer is not None, f"waited in vain for an answer of {name}"
         return answer
 
     def wait(self, condition: Callable[[], Any], what: str) -> Any:
         """Let messages come until `condition`; return what it gives."""
-        end = time.monotonic() + TIMEOUT
-        while not (result := condition()):
-            assert time.monotonic() < end, f"waited in vain for {what}"
-            self._executor.spin_once(timeout_sec=0.02)
+        result = self.peer.wait(TIMEOUT, condition, pause=0.02)
+        assert result, f"waited in vain for {what}"
         return result
 
     def close(self) -> None:
         """Destroy the node."""
-        self._executor.shutdown()
-        self.node.destroy_node()
+        self.peer.close()
 
 
 def listen(

@@ -50,9 +50,9 @@ def test_cores_are_those_of_affinity_and_quota(machine, affinity, files, expecte
 
 def test_whole_machines_leave_the_choice_to_the_library(machine, monkeypatch):
     machine(16)
-    monkeypatch.setattr(cores, "_quota", lambda *_: float("inf"))
+    monkeypatch.setattr(cores, "usable_cores", lambda: 16)
     assert cores.thread_limit() == 0
-    monkeypatch.setattr(cores, "_quota", lambda *_: 4.0)
+    monkeypatch.setattr(cores, "usable_cores", lambda: 4)
     assert cores.thread_limit() == 4
 
 

@@ -30,7 +30,8 @@ from segan_ros.messages.stamps import stamp_of
 
 LOG = logging.getLogger(__name__)
 
-_told: set[tuple[str, str]] = set()
+told: set[tuple[str, str]] = set()
+"""Problems that were logged in this process: of what, and the text without its numbers."""
 
 Tell = Callable[[str, str], None]
 """Takes an optional input, ``depth`` or ``camera_info``, and what is wrong with it; or nothing."""
@@ -72,9 +73,9 @@ def warn_once(of_what: str, problem: str) -> None:
     """Log a problem, once for all that differ in their numbers alone."""
     if problem:
         kind = of_what, re.sub(r"\d+", "#", problem)
-        if kind not in _told:
+        if kind not in told:
             LOG.warning("%s", problem)
-        _told.add(kind)
+        told.add(kind)
 
 
 def to_frame(

@@ -111,7 +111,7 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
             NodeProcess(parameters, {"__node": NODE[1:], **topics}, log) as node,
             player_class(topics, NODE, node.check, parameters) as player,
         ):
-            if problem := player.wait_for_node(live.start_timeout):
+            if problem := player.wait_for_others(live.start_timeout):
                 raise node.error(problem)
             with Progress(total=len(depths), desc="playing", unit="frame") as bar:
                 player.play(bag.inputs(topics), set(depths), live.rate, live.patience, bar.update)

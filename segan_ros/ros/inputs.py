@@ -144,7 +144,7 @@ class Inputs:
 
     def waiting(self, stream: str) -> int:
         """Messages of `stream` that wait for a partner."""
-        return self._synchronizer.waiting(stream)
+        return len(self._synchronizer.waiting(stream))
 
     def update(self) -> None:
         """Take over parameters that may change at any time."""

@@ -91,14 +91,10 @@ class Loader:
         self._retired = weakref.ref(completion)
 
     def tidy(self) -> None:
-        """Give the memory of retired networks back to the system once they are no longer used.
-
-        The C library would keep it, in pieces that the next networks do not fit into.
-        """
+        """Give the memory of retired networks back to the system once they are no longer used."""
         if self._retired is not None and self._retired() is None:
             self._retired = None
-            if hasattr(_LIBC, "malloc_trim"):
-                _LIBC.malloc_trim(0)
+            trim_memory()
 
     def wait(self) -> None:
         """Return when no model is being loaded."""
@@ -111,3 +107,12 @@ def _fulfil(load: Callable[[], Completion], future: Future[Completion]) -> None:
         future.set_result(load())
     except Exception as error:
         future.set_exception(error)
+
+
+def trim_memory() -> None:
+    """Give memory that was freed back to the system.
+
+    The C library would keep it, in pieces that the next networks do not fit into.
+    """
+    if hasattr(_LIBC, "malloc_trim"):
+        _LIBC.malloc_trim(0)

@@ -93,9 +93,9 @@ class Synchronizer:
         self.jumps = 0
         self.depth_is_published = False
 
-    def waiting(self, stream: str) -> int:
-        """Messages of `stream` that are neither matched nor dropped yet."""
-        return len(self._streams[stream].queue)
+    def waiting(self, stream: str) -> list[int]:
+        """Stamps of the messages of `stream` that are neither matched nor dropped yet."""
+        return list(self._streams[stream].queue)
 
     def add(self, stream: str, stamp: int, message: Any, now: float) -> list[Match]:
         """Take in one message that arrived at `now`; return the frames that became complete."""

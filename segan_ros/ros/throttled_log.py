@@ -33,6 +33,11 @@ class ThrottledLog:
         if line := self._due(kind, text):
             self._logger.error(line)
 
+    def held_back(self, kind: str) -> int:
+        """How many lines of `kind` were not logged since the last one that was."""
+        with self._lock:
+            return self._logged.get(kind, (0.0, 0))[1]
+
     def remind(self, kind: str, text: str, error: bool = False) -> bool:
         """Log a lasting condition now and then; whether it was logged now."""
         line = self._due(kind, text, REMINDER, counts=False)

@@ -60,7 +60,7 @@ class Engines:
 
     def find(self, network: Network, precision: str) -> Path | None:
         """Folder of the engine; None if there is none, or if its files are not what they were."""
-        key = self._key(network, precision)
+        key = self.key(network, precision)
         for place in self._places():
             folder = place / _name(network, key)
             if not folder.is_dir():
@@ -89,7 +89,7 @@ class Engines:
         Raises:
             EngineError: it failed; the message says why.
         """
-        key = self._key(network, precision)
+        key = self.key(network, precision)
         room = network.path.stat().st_size * ROOM_PER_NETWORK
         place = self._writable(room, key, _name(network, key))
         unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=place))
@@ -110,7 +110,7 @@ class Engines:
     def renew(self, network: Network, precision: str) -> None:
         """Accept an engine as it is now, after it was seen to work: ONNX Runtime may rebuild an
         engine that it considers stale while it loads it."""
-        key = self._key(network, precision)
+        key = self.key(network, precision)
         for place in self._places():
             folder = place / _name(network, key)
             if folder.is_dir() and _problem(folder, key) is not None:
@@ -119,10 +119,10 @@ class Engines:
     def forget(self, network: Network, precision: str) -> None:
         """Delete an engine that does not work."""
         for place in self._places():
-            name = _name(network, self._key(network, precision))
+            name = _name(network, self.key(network, precision))
             shutil.rmtree(place / name, ignore_errors=True)
 
-    def _key(self, network: Network, precision: str) -> dict[str, Any]:
+    def key(self, network: Network, precision: str) -> dict[str, Any]:
         """All that an engine depends on."""
         key = {
             "provider": self.provider,

@@ -176,6 +176,10 @@ class Model:
         """State of the TensorRT engines, in words; empty if none is being built."""
         return "" if self._build is None else self._build.status(self.provider)
 
+    def wait_for_engines(self, seconds: float) -> bool:
+        """Whether the engines are ready, or have failed, within `seconds`; see `engine`."""
+        return self._build is None or self._build.wait(seconds)
+
     def close(self) -> None:
         """Stop building engines in the background. The model stays on its current provider."""
         if self._build is not None:

@@ -219,14 +219,14 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.config.seed, self.number, step))
-        chosen = self._chosen(rng)
+        chosen = self.chosen(rng)
         drawn = list(zip(chosen, rng.spawn(len(chosen)), strict=True))
         mine = drawn[self.processes.rank :: self.processes.count]
-        samples = [self._sample(i, own) for i, own in mine]
+        samples = [self.sample(i, own) for i, own in mine]
         parts = zip(*samples, strict=True)
         return Batch(*(torch.from_numpy(np.stack(p).astype(self.dtype, copy=False)) for p in parts))
 
-    def _chosen(self, rng: np.random.Generator) -> list[int]:
+    def chosen(self, rng: np.random.Generator) -> list[int]:
         """Occluded and clear objects as wanted; the painter learns from occluded ones alone."""
         share = 1.0 if self.stage.trains == "painter" else self.config.data.occluded
         if not self._occluded or not self.library.clear:
@@ -236,12 +236,12 @@ class Batches(Dataset[Batch]):
         chosen = [int(i) for i in rng.choice(self._occluded, hidden)] if hidden else []
         return chosen + ([int(i) for i in rng.choice(self._clear, clear)] if clear else [])
 
-    def _sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
-        true, view, roi = self._drawn(index, rng)
+    def sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
+        true, view, roi = self.drawn(index, rng)
         seen = self._seen(view, roi)
         return self._segmentors_side(true, view, roi, seen) + self._painters_side(seen)
 
-    def _drawn(self, index: int, rng: np.random.Generator) -> tuple[View, View, Box]:
+    def drawn(self, index: int, rng: np.random.Generator) -> tuple[View, View, Box]:
         """The object with its true visible masks, with those that a segmenter sees, and the part of
         both that is looked at."""
         library, spec = self.library, self.spec.segmentor

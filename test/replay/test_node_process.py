@@ -111,8 +111,7 @@ def test_signal_while_the_node_stops_kills_it(process, hangup, number):
     before = signal.getsignal(number)
     with pytest.raises(SystemExit) as end, process(STANDING_IN) as node:
         wait_for(node, "ready")
-        assert node._process is not None
-        pid = node._process.pid
+        pid = node.pid
         asked = partial(wait_for, node, "asked to stop")
         threading.Thread(target=lambda: asked() or os.kill(os.getpid(), number)).start()
         begin = time.monotonic()

@@ -254,7 +254,7 @@ def test_heading_says_in_how_many_frames_depth_was_used(tmp_path, model, capsys,
 
 
 def test_depth_that_cannot_be_used_is_none_in_the_heading(tmp_path, model, capsys, caplog):
-    messages_frames._told.clear()
+    messages_frames.told.clear()
     path = write_bag(tmp_path / "bag", Contents(depth="16UC1"))
     assert replay(path, "--model", model, "--depth-scale", "0.1") == 0
     assert "the median depth of the objects is 50 m" in caplog.text
@@ -373,7 +373,8 @@ def test_bad_arguments_are_one_line(bag, model, capsys, arguments, message):
 
 def test_live_replay_without_ros_says_where_to_get_it(bag, model, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "rclpy", None)
-    monkeypatch.delitem(sys.modules, "segan_ros.ros.player", raising=False)
+    for name in ("player", "peer"):
+        monkeypatch.delitem(sys.modules, f"segan_ros.ros.{name}", raising=False)
     assert replay(bag, "--model", model, "--live") == 2
     assert "--live needs ROS 2 and the built messages" in capsys.readouterr().err
 

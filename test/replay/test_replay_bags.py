@@ -119,7 +119,7 @@ def test_depth_that_cannot_be_used_is_left_out_as_at_the_node(tmp_path, caplog, 
         ("/camera/instance_mask", image(scene.frame.labels.astype(np.uint16), "16UC1", HEADER)),
         ("/camera/depth", sent[depth]),
     )
-    reading._told.clear()
+    reading.told.clear()
     with caplog.at_level(logging.WARNING):
         (found,) = frames_of(path)
     assert found.frame is not None and found.frame.depth is None

@@ -159,7 +159,6 @@ class Sender:
     def __init__(self, robot, mutator, transport):
         self.robot, self.mutator = robot, mutator
         self.sent, self.answers = Counter(), []
-        self.clients = {}
         compressed = transport == "compressed"
         self.make = mutator.compressed if compressed else mutator.image
         kinds = dict.fromkeys(STREAMS, CompressedImage if compressed else Image)
@@ -178,7 +177,8 @@ class Sender:
         chance = self.mutator.chance
         kind = chance.random()
         if kind < 0.15:
-            self.answers.append(self.ask(*self.mutator.request()))
+            kind, name, request = self.mutator.request()
+            self.answers.append(self.robot.ask(kind, f"/segan/{name}", request))
         elif kind < 0.2:
             self.publish("camera_info", self.mutator.camera())
         else:
@@ -195,15 +195,6 @@ class Sender:
         """To an input."""
         self.publishers[stream].publish(message)
         self.sent[stream] += 1
-
-    def ask(self, kind, name, request):
-        """The answer; clients are kept, as finding a service takes longer than asking it."""
-        if name not in self.clients:
-            self.clients[name] = self.robot.node.create_client(kind, f"/segan/{name}")
-            self.robot.wait(self.clients[name].service_is_ready, f"the service {name}")
-        future = self.clients[name].call_async(request)
-        self.robot.wait(future.done, f"an answer of {name}")
-        return future.result()
 
 
 @pytest.mark.slow
@@ -224,7 +215,7 @@ def test_no_message_stops_the_node_or_gets_lost(start_node, robot, transport):
         robot.wait(arrived, "the messages")
         if count < COUNT // 4:
             memory = resident()
-    assert sender.ask(SetBool, "enable", SetBool.Request(data=True)).success
+    assert robot.ask(SetBool, "/segan/enable", SetBool.Request(data=True)).success
     for n in range(3):
         for stream, message in zip(
             STREAMS, image_and_mask(START + (1000 + n) * SECOND), strict=False

@@ -128,7 +128,7 @@ def test_order_tells_of_each_object_around_whether_it_hides_the_subject(scenes):
     """The bar hides the disc, nothing hides the bar; each weighs one, however large."""
     dataset = batches(scenes)
     for i, subject in enumerate(dataset.library.subjects):
-        sample = Batch(*dataset._sample(i, np.random.default_rng(0)))
+        sample = Batch(*dataset.sample(i, np.random.default_rng(0)))
         over, other = sample.order[sample.order > 0], sample.order[sample.order < 0]
         assert subject.occluders == ({2} if subject.id == 1 else set())
         if subject.id == 1:
@@ -210,7 +210,7 @@ def test_what_an_unlabelled_occluder_hid_goes_when_a_photograph_takes_its_place(
 def test_order_is_not_taught_where_masks_do_not_lie_as_the_truth_has_them(scenes):
     dataset = batches(scenes)
     (index,) = [i for i, s in enumerate(dataset.library.subjects) if s.id == 1][:1]
-    _, view, _ = dataset._drawn(index, np.random.default_rng(0))
+    _, view, _ = dataset.drawn(index, np.random.default_rng(0))
     taught = order(view, {1, 2, 3}, (96, 96))
     assert taught.max() > 0
     # A segmenter gives the occluder's pixels to the disc far away.
