@@ -1,5 +1,6 @@
 """What tests share: a ROS domain, a model without weights, nodes that go away, a bag."""
 
+import gc
 import os
 import pwd
 import signal
@@ -12,6 +13,18 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 # Ctrl-C as a terminal has it, also where the tests run in the background, which ignores it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Tests run beside each other: threads of several would wait for one core.
+if processes := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    threads = max(1, (os.cpu_count() or 1) // int(processes))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
+def pytest_collection_finish():
+    """What was imported stays: `gc.collect()` after each node need not go through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

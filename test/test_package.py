@@ -97,6 +97,7 @@ def test_unknown_resource_is_named():
         resource_path("models/none")
 
 
+@pytest.mark.slow
 def test_pip_install_finds_its_models(tmp_path: Path):
     """Not from this folder: what is installed must stand on its own."""
     source = tmp_path / "source"

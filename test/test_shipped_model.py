@@ -28,6 +28,7 @@ def card():
     return (FOLDER / "MODEL_CARD.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.render
 def test_it_beats_the_hull_on_ten_scenes_of_objects_it_never_saw(tmp_path):
     pytest.importorskip("segan_ros.synthesis.gl")

@@ -29,6 +29,7 @@ def answer(path, feed):
     return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, feed)[0]
 
 
+@pytest.mark.slow
 def test_shipped_networks_in_8_bits_answer_nearly_the_same(tmp_path):
     model = tmp_path / "model"
     shutil.copytree(model_folder("tabletop"), model)

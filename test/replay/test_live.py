@@ -31,6 +31,7 @@ def wait_until(condition) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the node in /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_live_replay_that_is_ended_leaves_no_node(bag, dummy_model, tmp_path, hangup, number):
@@ -54,6 +55,7 @@ def test_live_replay_that_is_ended_leaves_no_node(bag, dummy_model, tmp_path, ha
     wait_until(lambda: not runs(nodes[0]))
 
 
+@pytest.mark.slow
 def test_live_replay_needs_no_home(bag, dummy_model, tmp_path, monkeypatch):
     for name in ("HOME", "ROS_LOG_DIR", "ROS_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -85,6 +87,7 @@ def test_live_replay_answers_as_the_method_does(bag, dummy_model, tmp_path):
         assert np.array_equal(*pictures)
 
 
+@pytest.mark.slow
 def test_answers_of_the_node_are_unpacked_one_by_one(bag, dummy_model, monkeypatch, tmp_path):
     """Those of a long bag would not fit into memory."""
     unpacked = []
@@ -107,6 +110,7 @@ def test_answers_of_the_node_are_unpacked_one_by_one(bag, dummy_model, monkeypat
             assert answers.to(frame)[0] is None, "kept"
 
 
+@pytest.mark.slow
 def test_live_replay_of_compressed_images_writes_a_report(dummy_model, tmp_path):
     path = write_bag(tmp_path / "bag", Contents(compressed=True))
     report = tmp_path / "report.html"
@@ -116,6 +120,7 @@ def test_live_replay_of_compressed_images_writes_a_report(dummy_model, tmp_path)
     assert report.read_text().count("data:image/jpeg") == 3
 
 
+@pytest.mark.slow
 def test_live_replay_fails_when_a_frame_goes_unanswered(tmp_path, dummy_model):
     path = write_bag(tmp_path / "bag", Contents(skip_masks=(0,)))
     done = replay_live(path, "--model", dummy_model, "--provider", "cpu", "--patience", 2)
@@ -124,6 +129,7 @@ def test_live_replay_fails_when_a_frame_goes_unanswered(tmp_path, dummy_model):
     assert "2 of 3 frames answered" in done.stdout
 
 
+@pytest.mark.slow
 def test_live_replay_shows_why_the_node_is_not_ready(bag, dummy_model, monkeypatch, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()

@@ -165,6 +165,7 @@ def test_every_stage_is_timed(start_node, robot):
     assert 0 < sum(times[s][0] for s in stages) <= times["total"][0]
 
 
+@pytest.mark.slow
 def test_two_cameras_have_a_node_each_by_namespace(ros, robot, dummy_model, tmp_path):
     sides = ("left", "right")
     graphs = {s: robot.hear(f"/{s}/segan/occlusion_graph", OcclusionGraph) for s in sides}

@@ -159,7 +159,7 @@ def test_bad_override_fails_configure_with_value_limit_and_remedy(
     start_node, robot, policies, text, where
 ):
     heard = robot.hear("/diagnostics", DiagnosticArray)
-    node = start_node(**on(*where, **policies))
+    node = start_node(diagnostics_period=0.1, **on(*where, **policies))
     assert node.node.state == "unconfigured"
     problem = node.node.report().problem
     assert f"qos_overrides.{where[0]}.{where[1]}." in problem and text in problem

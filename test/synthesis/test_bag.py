@@ -12,7 +12,7 @@ from segan_ros.storage.bags import open_bag
 from segan_ros.synthesis.bag import FRAME_ID, START, BagJob, write_bag
 from segan_ros.synthesis.unpiling import CAST
 
-pytestmark = pytest.mark.render
+pytestmark = [pytest.mark.render, pytest.mark.slow]
 
 FRAMES, RATE, SIZE = 12, 4.0, (96, 128)
 

@@ -25,7 +25,7 @@ from segan_ros.synthesis.workforce import Workforce
 pytestmark = pytest.mark.render
 
 ROOT = Path(__file__).parents[2]
-JOB = Job("train", 3, (72, 96), 5)
+JOB = Job("train", 3, (72, 96), 3)
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,13 @@ def start(folder, scenes):
     return process, [c for c, text in commands.items() if b"spawn_main" in text]
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes_with_one_and_with_two_workers(made, tmp_path):
     generate(JOB, tmp_path / "again", Workforce(1))
     assert contents(tmp_path / "again") == contents(made)
 
 
+@pytest.mark.slow
 def test_shards_hold_the_same_files(made, tmp_path):
     generate(JOB, tmp_path / "packed", Workforce(2), per_shard=2)
     found = {}
@@ -114,25 +116,28 @@ def test_resumes_with_what_is_missing_and_clears_what_is_half_written(made, tmp_
     assert not list(folder.glob(".*.part"))
 
 
+@pytest.mark.slow
 def test_more_scenes_of_the_same_seed_keep_those_there(made, tmp_path):
     shutil.copytree(made, tmp_path / "scenes")
-    generate(Job("train", 3, (72, 96), 6), tmp_path / "scenes", Workforce(1))
+    generate(Job("train", 3, (72, 96), 4), tmp_path / "scenes", Workforce(1))
     old, new = contents(made), contents(tmp_path / "scenes")
     assert {k: new[k] for k in old} == old
-    assert (tmp_path / "scenes" / "000005" / "rgb.png").exists()
+    assert (tmp_path / "scenes" / "000003" / "rgb.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds children through /proc")
 def test_killed_worker_costs_no_scene(made, tmp_path):
-    process, workers = start(tmp_path / "scenes", 8)
+    process, workers = start(tmp_path / "scenes", 6)
     os.kill(workers[0], signal.SIGKILL)
     output, _ = process.communicate(timeout=90)
     assert process.returncode == 0, output.decode()
     after = contents(tmp_path / "scenes")
-    assert len(list((tmp_path / "scenes").glob("0*"))) == 8
+    assert len(list((tmp_path / "scenes").glob("0*"))) == 6
     assert {k: after[k] for k in contents(made)} == contents(made)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds children through /proc")
 def test_workers_end_with_their_parent(tmp_path):
     process, workers = start(tmp_path / "scenes", 500)
@@ -168,7 +173,7 @@ def test_bad_option_is_named(tmp_path, capsys, options, complaint):
 def test_folder_of_another_seed_is_left_alone(made, capsys):
     before = contents(made)
     arguments = ["generate", "--out", str(made), "--seed", "4", "--size", "96x72"]
-    assert cli.main([*arguments, "--scenes", "5"]) == 2
+    assert cli.main([*arguments, "--scenes", "3"]) == 2
     assert "choose another --out" in capsys.readouterr().err
     assert contents(made) == before
 
@@ -189,7 +194,7 @@ def test_statistics_are_printed_of_what_is_there(made, capsys, monkeypatch):
     assert capsys.readouterr().out == printed
     assert cli.main(["generate", "--stats", str(made)]) == 0
     assert capsys.readouterr().out == printed
-    assert "scenes: 5\n" in printed and "hidden share of objects" in printed
+    assert "scenes: 3\n" in printed and "hidden share of objects" in printed
 
 
 def test_what_to_make_must_be_said(tmp_path, capsys):

@@ -70,6 +70,7 @@ def test_a_pile_that_creeps_is_not_at_rest():
     assert not physics.rest(made)
 
 
+@pytest.mark.slow
 def test_scenes_with_lifts_say_up_and_harm_the_same_with_any_number_of_workers(tmp_path):
     folders = [tmp_path / "one" / "scenes", tmp_path / "two" / "scenes"]
     for workers, folder in enumerate(folders, 1):
