@@ -168,7 +168,7 @@ class SceneCompleter:
             ]
         with timed(timings, "graph"):
             edges = find_edges(frame.labels, objects, self.settings.edges, frame.depth)
-            scene = ordered(frame, objects, edges)
+            scene = ordered(frame, objects, edges, self.settings.edges.depth_step)
         if fitted.labels is not given:
             with timed(timings, "fit"):
                 shown = boxes_of(given)

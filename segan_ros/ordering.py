@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
-from segan_ros.geometry.upright import find_up, set_upright
+from segan_ros.geometry.upright import find_up, raised, set_upright
+from segan_ros.occlusion.edges import EdgeRule
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.occlusion.lifts import judge_lifts
+from segan_ros.occlusion.unlabelled import occluded_by_unlabelled
 
 SURE_OF_UP = 0.3
 """Share of the background that must lie on one plane for its normal to count as up."""
 
 
 def ordered(
-    frame: Frame, objects: Sequence[AmodalObject], edges: Sequence[OcclusionEdge]
+    frame: Frame,
+    objects: Sequence[AmodalObject],
+    edges: Sequence[OcclusionEdge],
+    depth_step: float = EdgeRule.depth_step,
 ) -> CompletedScene:
     """Edges -> layers, and an order to lift in: what lies on what, where depth and up tell it.
 
@@ -23,6 +28,7 @@ def ordered(
         frame: with its depth, camera and up, as far as they are known.
         objects: completed, ascending by id.
         edges: of their occlusion.
+        depth_step: see `EdgeRule`; for what has no mask.
     """
     up = find_up(frame)
     lifted = [o for o in objects if not o.occluder_only]
@@ -30,13 +36,15 @@ def ordered(
     screens = [e for e in edges if e.occluder_id in occluder_only]
     among = [e for e in edges if e.occluder_id not in occluder_only]
     if up is None or up.confidence < SURE_OF_UP or frame.depth is None:
-        direction = None
+        direction, hidden = None, frozenset[int]()
         lifts = judge_lifts(frame.labels, lifted, among)
     else:
         x, y, z = up.direction.tolist()
         direction = x, y, z
         upright = set_upright(frame, lifted, up)
         lifts = judge_lifts(frame.labels, lifted, among, upright.points, upright.ground)
+        nearby = raised(frame, up, upright.ground)
+        hidden = occluded_by_unlabelled(frame.labels, lifted, frame.depth, nearby, depth_step)
     graph = build_graph(
         [o.id for o in objects],
         (*lifts.edges, *screens),
@@ -44,14 +52,18 @@ def ordered(
         lifts.safety,
         occluder_only,
     )
-    hidden = {o.id for o in objects if o.occluded_by_unlabelled}
     confidence = 0.0 if up is None else up.confidence
     layers = dict(zip(graph.object_ids, graph.layers, strict=True))
     safe = dict(zip([o.id for o in lifted], lifts.probabilities.tolist(), strict=True))
     return CompletedScene(
         frame.size,
         tuple(
-            replace(o, layer=layers[o.id], lift_probability=safe.get(o.id, float("nan")))
+            replace(
+                o,
+                layer=layers[o.id],
+                lift_probability=safe.get(o.id, float("nan")),
+                occluded_by_unlabelled=o.id in hidden,
+            )
             for o in objects
         ),
         replace(graph, free=graph.free - hidden, up=direction, up_confidence=confidence),

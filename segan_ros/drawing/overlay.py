@@ -27,8 +27,9 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
 
     A label holds the id, the name where there is one, and the layer. Green ones are free to grasp:
     nothing occludes them, nothing lies on them. The one that says NEXT comes first in the removal
-    order, and its outline is thick. Red arrows were set aside for the order (objects that occlude
-    each other). What is no object is darkened.
+    order, and its outline is thick. COVERED ones are occluded by something without a mask. Red
+    arrows were set aside for the order (objects that occlude each other). What is no object is
+    darkened.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB, the size of the frame.
@@ -58,7 +59,8 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
     # The front-most find room where they are, the others give way.
     for item in sorted(scene.objects, key=lambda o: (o.id != first, o.layer)):
         place = "NEXT" if item.id == first else f"L{item.layer}"
-        text = " ".join(filter(None, (str(item.id), item.name[:MOST_LETTERS], place)))
+        under = "COVERED" if item.occluded_by_unlabelled else ""
+        text = " ".join(filter(None, (str(item.id), item.name[:MOST_LETTERS], place, under)))
         colour = FREE if item.id in free else DARK
         label(picture, middles[item.id], text, colour, taken)
     return picture

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.frame import AmodalObject, Frame
+from segan_ros.frame import AmodalObject, Frame, Mask
 from segan_ros.geometry.rays import pixel_rays
 
 SAMPLES, TRIED, PLANES, ROUNDS = 1200, 3, 60, 2
@@ -24,6 +25,13 @@ NEAR = 0.004, 0.01
 FEWEST_SAMPLES = 40
 """Background pixels of known depth that a plane needs."""
 
+
+AROUND, THIN = 8, 5
+"""Pixels around the objects in which the background is looked at, and up to which what rises there
+may be a rim of an object or a mixture of two depths."""
+
+RAISED = 0.01
+"""Metres, and share of its depth, by which something must lie above the ground not to be it."""
 
 POINTS, FEWEST_POINTS = 48, 8
 """Points of an object that are looked at, and those of known depth that it needs."""
@@ -117,6 +125,30 @@ def set_upright(frame: Frame, objects: Iterable[AmodalObject], up: Up) -> Uprigh
     else:
         ground = min((float(np.percentile(p[:, 2], 5)) for p in points.values()), default=0.0)
     return Upright(points, ground)
+
+
+def raised(frame: Frame, up: Up, ground: float) -> Mask:
+    """``(H, W)`` bool: what is unlabelled, near an object, and no part of the ground: a hand, a
+    rim of the bin, an object that the segmenter missed.
+
+    Args:
+        frame: with depth and a camera matrix, or nothing is found.
+        up: which way is up.
+        ground: see `Upright`.
+    """
+    found = np.zeros(frame.size, bool)
+    if frame.depth is None or frame.camera_matrix is None:
+        return found
+    labelled = (frame.labels > 0).view(np.uint8)
+    around = cv2.dilate(labelled, np.ones((2 * AROUND + 1,) * 2, np.uint8)) > labelled
+    rows, columns = np.nonzero(around)
+    metres = frame.depth[rows, columns]
+    heights = metres * (pixel_rays(frame, rows, columns) @ up.direction)
+    found[rows, columns] = heights > ground + RAISED * np.maximum(metres, 1)
+    # Edges of things often have no depth: that makes nothing thin.
+    thick = found | (around & ~(frame.depth > 0))
+    opened = cv2.morphologyEx(thick.view(np.uint8), cv2.MORPH_OPEN, np.ones((THIN,) * 2, np.uint8))
+    return np.asarray(found & (opened > 0))
 
 
 def _spread(count: int, wanted: int) -> NDArray[np.intp]:

@@ -75,6 +75,28 @@ def find_borders(
     return found
 
 
+def borders_of(
+    a: int, labels: NDArray[np.int32], depth: NDArray[np.float32], boxes: Mapping[int, Box]
+) -> dict[int, Border]:
+    """By id, the border of `a` and each object that it meets.
+
+    Args:
+        a: a value of `labels`; may be below 0.
+        labels: ``(H, W)`` visible ids.
+        depth: ``(H, W)`` float32 metres, NaN unknown.
+        boxes: by id, a box that holds the object's visible pixels.
+    """
+    size = labels.shape[0], labels.shape[1]
+    met = np.unique(labels[_grown(labels == a)]).tolist()
+    near = {
+        (a, b): _near(labels, (a, b), clip(dilate(boxes[b], REACH), size))
+        for b in met
+        if b in boxes
+    }
+    borders = zip(near, _borders(labels, depth, near), strict=True)
+    return {b: border for (_, b), border in borders}
+
+
 def _near(labels: NDArray[np.int32], pair: tuple[int, int], box: Box) -> NDArray[np.intp]:
     """``(n, 2)`` rows and columns of the pixels of each object that are near the other."""
     ids = crop(labels, box)

@@ -49,7 +49,10 @@ def layers(
     """The shapes of all objects, the edges with where their arrows end, and the graph as SVG."""
     known = {} if truth is None else {o.id: o.amodal for o in truth.trusted}
     labels = frame.labels if truth is None else truth.frame.labels
-    objects = [_object(o, known.get(o.id), labels) for o in scene.objects]
+    objects = [
+        {**_object(o, known.get(o.id), labels), "free": o.id in scene.graph.free}
+        for o in scene.objects
+    ]
     edges = [
         {
             "occluder": e.occluder_id,
@@ -70,6 +73,7 @@ def _object(item: AmodalObject, whole: Mask | None, labels: NDArray[np.int32]) -
     shapes: dict[str, Any] = {
         "id": item.id,
         "layer": item.layer,
+        "unlabelled": item.occluded_by_unlabelled,
         "colour": "#{:02x}{:02x}{:02x}".format(*colour_of(item.id)),
         "box": item.box,
         "centre": _inner_point(item.visible if item.visible.any() else item.amodal, item.box),

@@ -63,7 +63,9 @@ function describe(item, scene) {
   const over = scene.edges.filter((e) => e.occludee === item.id).map((e) => e.occluder);
   const under = scene.edges.filter((e) => e.occluder === item.id).map((e) => e.occludee);
   return `object ${item.id}, layer ${item.layer}`
-    + (over.length ? `\nunder ${over.join(", ")}` : "\nfree to grasp")
+    + (over.length ? `\nunder ${over.join(", ")}` : "")
+    + (item.unlabelled ? "\nunder something without a mask" : "")
+    + (item.free ? "\nfree to grasp" : "")
     + (under.length ? `\nhides ${under.join(", ")}` : "");
 }
 
@@ -97,11 +99,10 @@ function drawOrder(group, scene, drawn, unit) {
     const from = at[edge.occluder];
     if (from) group.append(...arrow(from.centre, edge.end, unit));
   }
-  const covered = new Set(scene.edges.map((e) => e.occludee));
   for (const item of drawn) {
     const text = item.id === scene.next ? `${item.id} next` : `${item.id} L${item.layer}`;
     const [x, y] = item.centre, wide = (text.length * 6.4 + 10) * unit, high = 17 * unit;
-    group.append(make("g", {class: item.layer === 0 && !covered.has(item.id) ? "free" : "under"},
+    group.append(make("g", {class: item.free ? "free" : "under"},
       make("rect", {
         class: "tag", x: x - wide / 2, y: y - high / 2, width: wide, height: high, rx: 5 * unit}),
       make("text", {x, y: y + unit / 2, "font-size": 11 * unit}, text)));
