@@ -57,6 +57,16 @@ def mask_images(header):
     return found
 
 
+def detectron(header):
+    package = pytest.importorskip("detectron2_ros.msg")
+    found = package.Result(header=header, class_names=["box", "box"], scores=[0.5, 0.5])
+    for x0, y0, x1, y1 in RECTANGLES.values():
+        mask = np.zeros((60, 80), np.uint8)
+        mask[y0 : y1 + 1, x0 : x1 + 1] = 255
+        found.masks.append(image_message(mask, "mono8"))
+    return found
+
+
 def colours(header):
     pixels = np.zeros((60, 80, 3), np.uint8)
     labels = two_boxes()[1]
@@ -88,6 +98,12 @@ def test_detections_become_objects_with_names_and_tracks(start_node, robot, segm
     # The smaller visible mask lies in front: both are 25 x 30 here, but 7 is 40 wide.
     assert {o.id: o.visible_area for o in objects} == {3: 750, 7: 40 * 25 - 10 * 15}
     assert list(graph.object_ids) == [3, 7]
+
+
+def test_masks_without_tracks_are_numbered_and_have_names(start_node, robot):
+    type_ = {"segmenter": "masks", "segmenter_type": "detectron2_ros/msg/Result"}
+    _, objects, _ = answer(start_node, robot, detectron(picture().header), **type_)
+    assert [(o.id, o.track_id, o.class_id) for o in objects] == [(1, "", "box"), (2, "", "box")]
 
 
 @pytest.mark.parametrize(
