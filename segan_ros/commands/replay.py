@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--against", type=Path, help="earlier run to compare with: its --out")
     parser.add_argument(
-        "--pictures", type=int, default=60, help="frames with pictures in the report: %(default)s"
+        "--pictures", type=int, default=60, help="frames with pictures in the report (%(default)s)"
     )
     parser.add_argument(
         "--rrd", type=Path, help="recording to write for the Rerun viewer (needs rerun-sdk)"
