@@ -14,6 +14,7 @@ from segan_ros.messages.images import MessageError
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.runtime.model import Model
 from segan_ros.timing import timed
+from segan_ros.tracks.follower import Follower
 
 Paint = bool | Collection[int]
 """All objects, none, or those of these ids."""
@@ -30,6 +31,7 @@ class Answer:
     """The `scene` of a `snapshot`, painted as far as `painted` says.
 
     `source` is the frame that the networks saw: `frame`, or an earlier one that looked the same.
+    `follower` has seen the scene, if it is one of a stream.
     """
 
     snapshot: Snapshot
@@ -38,6 +40,7 @@ class Answer:
     source: Frame
     scene: CompletedScene
     painted: Paint = False
+    follower: Follower | None = None
 
 
 class Completion:
@@ -58,6 +61,7 @@ class Completion:
         settings: Settings,
         reuse_change: float = 0.0,
         look: Look = _look_away,
+        follower: Follower | None = None,
     ) -> Answer:
         """Whole masks and graph of `snapshot`.
 
@@ -69,13 +73,15 @@ class Completion:
                 networks saw, and its picture differs by no more than this in the mean over all
                 labelled pixels, its scene is given again. 0 = never.
             look: called with the decoded frame before the networks run.
+            follower: of the stream that the snapshot is the next frame of; None for one by itself.
 
         Raises:
             MessageError: the messages do not hold what they should.
         """
         last = self._last
         if last is None or last.snapshot is not snapshot or last.settings != settings:
-            last = self._last = self._segmented(snapshot, settings, reuse_change, look)
+            last = self._segmented(snapshot, settings, reuse_change, look, follower)
+            self._last = last
         return last
 
     def paint(self, answer: Answer, paint: Paint = True) -> Answer:
@@ -89,7 +95,12 @@ class Completion:
         return answer
 
     def _segmented(
-        self, snapshot: Snapshot, settings: Settings, reuse_change: float, look: Look
+        self,
+        snapshot: Snapshot,
+        settings: Settings,
+        reuse_change: float,
+        look: Look,
+        follower: Follower | None,
     ) -> Answer:
         timings: dict[str, float] = {}
         with timed(timings, "decode"):
@@ -100,6 +111,7 @@ class Completion:
             reuses = (
                 last is not None
                 and last.settings == settings
+                and last.follower is follower
                 and _looks_like(frame, last.source, reuse_change)
             )
         if last is not None and reuses:
@@ -110,8 +122,12 @@ class Completion:
             scene = SceneCompleter(self.model, settings).segment(frame)
         except TooManyObjectsError as error:
             raise MessageError("too_many_objects", str(error)) from None
-        scene = replace(scene, timings={**timings, **scene.timings})
-        return Answer(snapshot, settings, frame, frame, scene)
+        timings |= scene.timings
+        if follower is not None:
+            with timed(timings, "follow"):
+                scene = follower(frame, scene)
+        scene = replace(scene, timings=timings)
+        return Answer(snapshot, settings, frame, frame, scene, follower=follower)
 
 
 def _looks_like(frame: Frame, known: Frame, change: float) -> bool:

@@ -8,8 +8,9 @@ from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.occlusion.edges import RULES
 from segan_ros.ros.parameter import INACTIVE, START, UNCONFIGURED, Parameter
 from segan_ros.runtime.model import PRECISIONS, PROVIDERS
+from segan_ros.tracks.follower import STEADY, FollowSettings
 
-_SETTINGS = Settings()
+_SETTINGS, _FOLLOW = Settings(), FollowSettings()
 
 PARAMETERS = (
     Parameter(
@@ -234,6 +235,27 @@ PARAMETERS = (
         [0],
         "Ids that only hide others, as occluder_classes; 0 never is an object.",
         limits=(0, 2**31 - 1),
+    ),
+    Parameter(
+        "track",
+        _FOLLOW.track,
+        "Whether every object gets a track_id that lasts from frame to frame, whatever its id; "
+        "those that the segmenter gives are kept.",
+    ),
+    Parameter(
+        "track_memory",
+        _FOLLOW.memory,
+        "How long an object may be out of sight and still keep its track; for track.",
+        limits=(0.0, 3600.0),
+        unit="s",
+    ),
+    Parameter(
+        "steady",
+        _FOLLOW.steady,
+        "Hysteresis over frames: none = each frame by itself, graph = edges and removal order "
+        "change only when several frames in a row say so, masks = whole masks too. Needs ids or "
+        "track ids that last.",
+        choices=STEADY,
     ),
     Parameter(
         "image_transport",

@@ -17,10 +17,11 @@ from segan_ros.ros.answers import Completion, Paint
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.outputs import BEFORE_PAINTING, Outputs
-from segan_ros.ros.settings import to_settings
+from segan_ros.ros.settings import to_follow_settings, to_settings
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.synchronizer import IMAGE
 from segan_ros.ros.worker import Worker
+from segan_ros.tracks.follower import Follower
 
 AHEAD = 0.1
 """Seconds that a stamp may lie ahead of the clock, in any case: clocks of hosts differ a little."""
@@ -73,6 +74,7 @@ class Pipeline:
         self._counters, self._completion, self._outputs = counters, completion, outputs
         self._latest: Snapshot | None = None
         self._mask_problem, self._inspected = "", -INSPECTION_PERIOD
+        self._follower = Follower()
         self.update()
         self._worker: Worker[Snapshot] = Worker(self._handle, self._fail, "segan worker")
 
@@ -99,6 +101,9 @@ class Pipeline:
     def update(self) -> None:
         """Take over parameters; they hold from the next frame on."""
         self._settings = to_settings(self._parameters.values)
+        follow = to_follow_settings(self._parameters.values)
+        if follow != self._follower.settings:
+            self._follower = Follower(follow)
         self._max_age = self._parameters["max_age"]
         self._paints = self._parameters["publish_appearance"]
         self._reuse_change = self._parameters["reuse_change"]
@@ -120,15 +125,18 @@ class Pipeline:
     def ask(
         self, snapshot: Snapshot, paint: Paint, answer: Callable[[Frame, CompletedScene], Any]
     ) -> Future[Any]:
-        """`answer` of the completed `snapshot`, worked out in the worker's thread.
+        """`answer` of the completed `snapshot`, worked out in the worker's thread: as the next
+        frame of the stream if it is `latest`, else by itself.
 
         Raises:
             WorkerStopped, OverflowError: see `Worker.call`.
         """
+        follower = self._follower if snapshot is self._latest else None
 
         def work() -> Any:
             completion = self._completion
-            found = completion.paint(completion.segment(snapshot, self._settings), paint)
+            found = completion.segment(snapshot, self._settings, follower=follower)
+            found = completion.paint(found, paint)
             return answer(found.frame, found.scene)
 
         return self._worker.call(work)
@@ -155,7 +163,9 @@ class Pipeline:
         started = time.monotonic()
         published: dict[str, float] = {}
         completion = self._completion  # the same for both halves, whatever is loaded meanwhile
-        answer = completion.segment(snapshot, self._settings, self._reuse_change, self._inspect)
+        answer = completion.segment(
+            snapshot, self._settings, self._reuse_change, self._inspect, self._follower
+        )
         early = wanted & BEFORE_PAINTING
         self._outputs.publish(early, answer.frame, answer.scene, snapshot.header, published)
         self._counters.time("graph_age", self.age(snapshot))

@@ -10,6 +10,7 @@ from segan_ros.messages.bridge import to_array
 from segan_ros.messages.frames import Reading
 from segan_ros.occlusion.edges import EdgeRule
 from segan_ros.ros.segmenters import choice_of
+from segan_ros.tracks.follower import FollowSettings
 
 
 def to_settings(values: dict[str, Any]) -> Settings:
@@ -29,6 +30,11 @@ def to_settings(values: dict[str, Any]) -> Settings:
             depth_step=values["depth_step"],
         ),
     )
+
+
+def to_follow_settings(values: dict[str, Any]) -> FollowSettings:
+    """What is made of answers over frames."""
+    return FollowSettings(values["track"], values["track_memory"], values["steady"])
 
 
 def to_reading(values: Any, note: Note = ignore) -> Reading:

@@ -1,0 +1,175 @@
+"""Answers that do not flicker: what changes for a frame or two has not changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+
+import numpy as np
+
+from segan_ros.boxes import Box, intersection, size_of
+from segan_ros.frame import CompletedScene, OcclusionEdge, OcclusionGraph
+from segan_ros.messages.stamps import SECOND
+from segan_ros.occlusion.graph import build_graph
+from segan_ros.tracks.latch import Key, Latch
+from segan_ros.tracks.steady_masks import SteadyMasks
+
+APPEARS, VANISHES, TURNS = 2, 4, 3
+"""Frames in a row, the first one included, that make an edge appear or vanish, or turn the order of
+two objects."""
+
+PLAIN_RATIO, PLAIN_SCORE = 0.0125, 0.7
+"""Overlap ratio and score of an edge that needs no second frame."""
+
+LONGEST_PAUSE = 1.0
+"""Seconds between two frames, either way, after which nothing said before counts; and seconds for
+which it is remembered what was said of an object that is not there."""
+
+SAME_SCENE = 1 / 3
+"""Share of the objects, in two frames of at least three, that stay about where they were."""
+
+
+class Steady:
+    """Takes completed scenes in the order of their frames and gives them back without flicker.
+
+    Occlusion and support edges, whether they block a lift, and the removal order change only when
+    some frames in a row say so; layers follow. At once believed is what concerns an object that is
+    new, or beside one that has gone. Objects are known by their `track_id`, or by their id where
+    they have none.
+
+    Args:
+        masks: whether whole masks are steadied, too.
+    """
+
+    def __init__(self, masks: bool = False) -> None:
+        self.masks = masks
+        self._stamp = 0
+        self._boxes: dict[str, Box] = {}
+        self._forget()
+
+    def __call__(self, scene: CompletedScene, stamp: int) -> CompletedScene:
+        """`scene` without flicker.
+
+        Args:
+            scene: of the next frame.
+            stamp: of that frame, nanoseconds.
+        """
+        names = {o.id: o.track_id or f"id {o.id}" for o in scene.objects}
+        boxes = {names[o.id]: o.box for o in scene.objects}
+        if abs(stamp - self._stamp) > LONGEST_PAUSE * SECOND or self._is_new_scene(boxes):
+            self._forget()
+        fresh = set(self._fresh(boxes))
+        self._stamp, self._boxes = stamp, boxes
+        self._seen |= dict.fromkeys(boxes, stamp)
+        if self.masks:
+            scene = self._steady_masks(scene, names)
+        graph = self._steady_graph(scene, names, fresh)
+        self._forget_gone()
+        layers = dict(zip(graph.object_ids, graph.layers, strict=True))
+        objects = (
+            o if o.layer == layers[o.id] else replace(o, layer=layers[o.id]) for o in scene.objects
+        )
+        return replace(scene, objects=tuple(objects), graph=graph)
+
+    def _forget(self) -> None:
+        self._boxes = {}
+        self._seen: dict[str, int] = {}
+        self._edges: dict[Key, OcclusionEdge] = {}
+        self._latch = Latch()
+        self._steady_masks = SteadyMasks()
+
+    def _forget_gone(self) -> None:
+        least = self._stamp - LONGEST_PAUSE * SECOND
+        if gone := {name for name, seen in self._seen.items() if seen < least}:
+            self._latch.forget(gone)
+            self._seen = {n: seen for n, seen in self._seen.items() if n not in gone}
+            self._edges = {k: e for k, e in self._edges.items() if gone.isdisjoint(k[1:])}
+
+    def _is_new_scene(self, boxes: Mapping[str, Box]) -> bool:
+        stayed = sum(_meet(boxes[n], self._boxes[n]) for n in boxes.keys() & self._boxes.keys())
+        least = min(len(boxes), len(self._boxes))
+        return least >= 3 and stayed < SAME_SCENE * least
+
+    def _fresh(self, boxes: Mapping[str, Box]) -> Iterator[str]:
+        """Names of objects that are new, or beside one that was there in the last frame."""
+        gone = [box for name, box in self._boxes.items() if name not in boxes]
+        for name, box in boxes.items():
+            if name not in self._seen or any(_meet(box, other) for other in gone):
+                yield name
+
+    def _steady_graph(
+        self, scene: CompletedScene, names: Mapping[int, str], fresh: Set[str]
+    ) -> OcclusionGraph:
+        raw = scene.graph
+        edges = self._held("edge", raw.edges, names, fresh)
+        said = {(e.occluder_id, e.occludee_id) for e in edges}
+        supports = [
+            e
+            for e in self._held("support", raw.supports, names, fresh)
+            if (e.occluder_id, e.occludee_id) not in said
+        ]
+        wins = self._wins([names[i] for i in raw.removal_order])
+        rank = np.diag([float(wins[names[i]]) for i in sorted(raw.removal_order)])
+        occluder_only = {o.id for o in scene.objects if o.occluder_only}
+        graph = build_graph(raw.object_ids, edges, supports, rank, occluder_only)
+        hidden = {o.id for o in scene.objects if o.occluded_by_unlabelled}
+        return replace(
+            graph,
+            free=graph.free - hidden,
+            up=raw.up,
+            up_confidence=raw.up_confidence,
+            safety=raw.safety,
+        )
+
+    def _held(
+        self,
+        kind: str,
+        edges: Sequence[OcclusionEdge],
+        names: Mapping[int, str],
+        fresh: Set[str],
+    ) -> list[OcclusionEdge]:
+        """The edges that stand, each as it was last found."""
+        ids = {name: i for i, name in names.items()}
+        found = {(kind, names[e.occluder_id], names[e.occludee_id]): e for e in edges}
+        asked = {k: e for k, e in self._edges.items() if k[0] == kind} | found
+        held = []
+        for key, edge in asked.items():
+            _, occluder, occludee = key
+            if occluder not in ids or occludee not in ids:
+                continue
+            now = key in found
+            at_once = not fresh.isdisjoint((occluder, occludee)) or (now and _is_plain(edge))
+            frames = 1 if at_once else APPEARS if now else VANISHES
+            if now:
+                self._edges[key] = edge
+            if self._latch(key, now, frames, False):
+                blocks = self._latch(
+                    (f"{kind} blocks", occluder, occludee),
+                    edge.blocks_lift,
+                    1 if at_once else TURNS,
+                    edge.blocks_lift,
+                )
+                q, p = ids[occluder], ids[occludee]
+                held.append(replace(edge, occluder_id=q, occludee_id=p, blocks_lift=blocks))
+            elif not now:
+                del self._edges[key]
+        return held
+
+    def _wins(self, order: Sequence[str]) -> Counter[str]:
+        """How many others each object goes before, pair by pair."""
+        wins: Counter[str] = Counter()
+        for n, first in enumerate(order):
+            for second in order[n + 1 :]:
+                a, b = (first, second) if first < second else (second, first)
+                before = self._latch(("before", a, b), a == first, TURNS, a == first)
+                wins[a if before else b] += 1
+        return wins
+
+
+def _is_plain(edge: OcclusionEdge) -> bool:
+    return edge.overlap_ratio >= PLAIN_RATIO and edge.score >= PLAIN_SCORE
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return min(size_of(intersection(a, b))) > 0

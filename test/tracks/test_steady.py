@@ -1,0 +1,149 @@
+"""What flickers is held; what really changes is shown."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from streams import moment, moved
+
+from segan_ros.frame import OcclusionEdge
+from segan_ros.tracks.steady import APPEARS, VANISHES, Steady
+
+PILE = {
+    1: (20, 40, 90, 110),
+    2: (70, 60, 150, 140),
+    3: (130, 50, 260, 120),
+    4: (200, 150, 280, 220),
+}
+WEAK = OcclusionEdge(2, 1, score=0.6, overlap_area=20, overlap_ratio=0.01)
+PLAIN = OcclusionEdge(2, 1, score=0.9, overlap_area=400, overlap_ratio=0.1)
+
+
+def edges(steady, found, seconds, boxes=None, names=None):
+    """Edges after a frame, as pairs of ids."""
+    _, scene = moment(boxes or PILE, seconds, found)
+    objects = (replace(o, track_id=(names or {}).get(o.id, "")) for o in scene.objects)
+    answer = steady(replace(scene, objects=tuple(objects)), round((1000 + seconds) * 1e9))
+    assert {o.id: o.layer for o in answer.objects} == dict(
+        zip(answer.graph.object_ids, answer.graph.layers, strict=True)
+    )
+    assert sorted(answer.graph.removal_order) == list(answer.graph.object_ids)
+    return [(e.occluder_id, e.occludee_id) for e in answer.graph.edges]
+
+
+def test_edge_that_is_missed_for_a_moment_stays():
+    steady = Steady()
+    said = [edges(steady, [] if k in (3, 4, 8) else [WEAK], k / 10) for k in range(12)]
+    assert said == [[(2, 1)]] * 12
+
+
+def test_weak_edge_of_a_single_frame_is_not_shown():
+    steady = Steady()
+    said = [edges(steady, [WEAK] if k in (3, 6, 9) else [], k / 10) for k in range(12)]
+    assert said == [[]] * 12
+
+
+def test_real_changes_are_shown_within_three_frames():
+    for edge, wait in ((WEAK, APPEARS - 1), (PLAIN, 0)):
+        steady = Steady()
+        said = [edges(steady, [edge] if 5 <= k < 15 else [], k / 10) for k in range(25)]
+        shown = [k for k, e in enumerate(said) if e]
+        assert shown == list(range(5 + wait, 15 + VANISHES - 1))
+        assert wait <= 3 and VANISHES - 1 <= 3
+
+
+def test_what_an_object_leaves_behind_is_believed_at_once():
+    steady = Steady()
+    with_3 = OcclusionEdge(3, 2, score=0.9)
+    for k in range(5):
+        assert edges(steady, [with_3], k / 10) == [(3, 2)]
+    rest = {i: box for i, box in PILE.items() if i != 3}
+    assert edges(steady, [WEAK], 0.5, rest) == [(2, 1)]
+    apart = OcclusionEdge(4, 1, score=0.6)
+    assert edges(steady, [WEAK, apart], 0.6, {**rest, 5: (250, 5, 300, 30)}) == [(2, 1)]
+
+
+def test_edges_follow_tracks_not_ids():
+    steady = Steady()
+    names = {1: "a", 2: "b", 3: "c", 4: "d"}
+    assert edges(steady, [WEAK], 0, PILE, names) == [(2, 1)]
+    turned = {12: PILE[1], 11: PILE[2], 3: PILE[3], 4: PILE[4]}
+    assert edges(steady, [], 0.1, turned, {12: "a", 11: "b", 3: "c", 4: "d"}) == [(11, 12)]
+
+
+@pytest.mark.parametrize("pause", [-20.0, -2.0, 1.5, 3600.0])
+def test_another_clock_or_a_pause_starts_anew(pause):
+    steady = Steady()
+    for k in range(5):
+        edges(steady, [WEAK], 30 + k / 10)
+    assert edges(steady, [], 30.4 + pause) == []
+    assert edges(steady, [WEAK], 30.5 + pause) == []
+
+
+def test_another_scene_starts_anew():
+    steady = Steady()
+    for k in range(5):
+        edges(steady, [WEAK], k / 10)
+    other = {
+        1: (250, 10, 310, 60),
+        2: (240, 160, 300, 235),
+        3: (5, 150, 60, 230),
+        4: (90, 5, 130, 40),
+    }
+    assert edges(steady, [], 0.5, other) == []
+
+
+def test_object_that_blinks_keeps_its_edges():
+    steady = Steady()
+    apart = {**PILE, 2: (75, 115, 120, 180)}
+    for k in range(5):
+        edges(steady, [WEAK], k / 10, apart)
+    edges(steady, [], 0.5, {i: b for i, b in apart.items() if i != 2})
+    assert edges(steady, [WEAK], 0.6, apart) == [(2, 1)]
+
+
+def test_order_of_two_turns_only_when_it_lasts():
+    steady, orders = Steady(), []
+    for k in range(12):
+        _, scene = moment(PILE, k / 10)
+        flipped = k in (3, 5) or k >= 8
+        order = (2, 1, 3, 4) if flipped else (1, 2, 3, 4)
+        scene = replace(scene, graph=replace(scene.graph, removal_order=order))
+        orders.append(steady(scene, round(k * 1e8)).graph.removal_order)
+    assert orders == [(1, 2, 3, 4)] * 10 + [(2, 1, 3, 4)] * 2
+
+
+def test_order_never_goes_against_an_edge_that_is_held():
+    steady = Steady()
+    for k, found in enumerate([[PLAIN]] * 3 + [[]]):
+        _, scene = moment(PILE, k / 10, found)
+        graph = steady(scene, round(k * 1e8)).graph
+        order = graph.removal_order
+        assert order.index(2) < order.index(1)
+        assert [(e.occluder_id, e.occludee_id) for e in graph.edges] == [(2, 1)]
+        assert graph.free == {2, 3, 4}
+
+
+def test_whole_masks_are_steadied_where_nothing_is_seen():
+    steady, areas = Steady(masks=True), []
+    for k in range(12):
+        boxes = {i: moved(box, 2 * k) for i, box in PILE.items()}
+        _, scene = moment(boxes, k / 10)
+        flickers = k in (4, 8)
+        objects = tuple(
+            replace(o, amodal=o.visible) if o.id == 1 and flickers else o for o in scene.objects
+        )
+        answer = steady(replace(scene, objects=objects), round(k * 1e8))
+        for raw, item in zip(scene.objects, answer.objects, strict=True):
+            np.testing.assert_array_equal(_seen(item, scene.size), _seen(raw, scene.size))
+            assert not (item.visible & ~item.amodal).any()
+            assert item.amodal.shape == item.probability.shape == item.visible.shape
+        areas.append(answer.object(1).amodal_area)
+    assert min(areas) > 0.97 * 70 * 70 and max(areas) <= 1.03 * 70 * 70
+
+
+def _seen(item, size):
+    full = np.zeros(size, bool)
+    x0, y0, x1, y1 = item.box
+    full[y0:y1, x0:x1] = item.visible
+    return full
