@@ -69,12 +69,14 @@ class Layered:
         left_out: how many masks were left out, by reason; those of `Instances` included.
         occluder_only: ids of what only hides others, see `Frame.occluder_only`; they need not be in
             `labels`.
+        repeated: track ids that several masks have; the ids are then numbers of this picture alone.
     """
 
     labels: NDArray[np.int32]
     instances: Mapping[int, Instance] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     occluder_only: frozenset[int] = frozenset()
+    repeated: frozenset[str] = frozenset()
 
     @property
     def names(self) -> dict[int, str]:

@@ -14,10 +14,11 @@ from typing import Any
 
 from segan_ros.commands.options import add_depth_scale, add_model, at_least, open_model
 from segan_ros.completion import SceneCompleter
+from segan_ros.instances import Layered
 from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.frames import Reading
 from segan_ros.messages.kinds import IMAGE
-from segan_ros.messages.segmenters import LABEL_IMAGE, REMEDIES, SEGMENTERS
+from segan_ros.messages.segmenters import LABEL_IMAGE, REMEDIES, REPEATED, SEGMENTERS
 from segan_ros.replay.earlier import EarlierRun, comparison
 from segan_ros.replay.live import Answers, Live, play
 from segan_ros.replay.replayed import timings_to_json, to_json
@@ -157,13 +158,22 @@ def _write_tables(out: Path, text: str, content: Any, timings: Any) -> None:
 
 def _reading(args: argparse.Namespace, left_out: Counter[str]) -> Reading:
     """How to read the bag; `left_out` counts masks of the segmenter that are no objects."""
+
+    def note(found: Layered) -> None:
+        left_out.update(found.left_out)
+        if found.repeated:
+            left_out[REPEATED] += 1
+
     kind = IMAGE if args.segmenter == LABEL_IMAGE else SEGMENTERS[args.segmenter].type
-    masks = mask_reader(args.segmenter, note=lambda found: left_out.update(found.left_out))
+    masks = mask_reader(args.segmenter, note=note)
     return Reading(depth_scale=args.depth_scale, masks=masks, mask_type=kind)
 
 
 def _left_out(counts: Mapping[str, int]) -> Iterator[str]:
     for reason, count in sorted(counts.items()):
+        if reason == REPEATED:
+            yield f"In {count} of the segmenter's messages {REPEATED}."
+            continue
         remedy = f": {REMEDIES[reason]}" if reason in REMEDIES else ""
         yield f"skipped {count} of the segmenter's masks ({reason}){remedy}."
 

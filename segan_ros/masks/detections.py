@@ -5,6 +5,7 @@ Nothing of the library is imported: anything with its fields will do.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.instances import Instance, Instances, Layered
 from segan_ros.masks.layering import Choice, to_labels
+from segan_ros.messages.segmenters import REPEATED
+
+LOG = logging.getLogger(__name__)
 
 
 def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Layered:
@@ -46,7 +50,10 @@ def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None
         if (box := tight_box(mask)) != (0, 0, 0, 0):
             items.append(Instance(box, crop(mask, box), float(score), str(name), str(track)))
     empty = {"empty": count - len(items)} if count > len(items) else {}
-    return to_labels(Instances(size, tuple(items), empty), choice)
+    found = to_labels(Instances(size, tuple(items), empty), choice)
+    if found.repeated:
+        LOG.warning("tracker_id has %s: %s", ", ".join(sorted(found.repeated)), REPEATED)
+    return found
 
 
 def frame_from_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Frame:

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segan_ros.boxes import crop, intersection, relative
+from segan_ros.boxes import Box, crop, intersection, relative
 from segan_ros.instances import Instance, Instances, Layered
 
 DUPLICATE, INSIDE = 0.85, 0.9
@@ -59,21 +61,22 @@ def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
     """The label image of `found` by the rule above.
 
     The ids are the segmenter's track ids where all masks have one and these are different positive
-    numbers; else 1, 2, ... in the segmenter's order.
+    numbers; else 1, 2, ... in the segmenter's order. A score that is NaN counts as 0.
     """
     choice = choice or Choice()
     left_out = Counter(found.left_out)
     kept: list[Instance] = []
     for item in found.items:
         reason = ""
+        score = 0.0 if isnan(item.score) else item.score
         if item.name in choice.ignored:
             reason = IGNORED
-        elif item.score < choice.min_score:
+        elif score < choice.min_score:
             reason = UNSURE
         if reason:
             left_out[reason] += 1
         else:
-            kept.append(item)
+            kept.append(item if score == item.score else replace(item, score=score))
     areas = [int(np.count_nonzero(item.mask)) for item in kept]
     dropped = _twice_or_inside(kept, areas)
     left_out.update(dropped.values())
@@ -82,7 +85,8 @@ def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
     for i in order:
         crop(numbers, kept[i].box)[kept[i].mask] = i + 1
     remaining = np.bincount(numbers.ravel(), minlength=len(kept) + 1)[1:]
-    ids = _ids([kept[i] for i in sorted(order)])
+    tracks = [kept[i].track_id for i in sorted(order)]
+    ids, repeated = _ids(tracks)
     id_of = np.zeros(len(kept) + 1, np.int32)
     instances = {}
     for i, object_id in zip(sorted(order), ids, strict=True):
@@ -93,42 +97,52 @@ def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
         instances[object_id] = kept[i]
     by_name = {i for i, item in instances.items() if item.name in choice.occluders}
     occluders = frozenset(by_name.union(choice.occluder_ids))
-    return Layered(id_of[numbers], instances, left_out, occluders)
+    return Layered(id_of[numbers], instances, left_out, occluders, repeated)
 
 
 def _twice_or_inside(kept: Sequence[Instance], areas: Sequence[int]) -> dict[int, str]:
     """Places in `kept` of duplicates and parts, with the reason."""
     dropped: dict[int, str] = {}
+    area, meet = np.array(areas, float), _meeting([item.box for item in kept])
+    alike = np.minimum.outer(area, area) >= DUPLICATE * np.maximum.outer(area, area)
     # The surest first, the larger of equals: what is nearly the same as one of them goes.
     order = sorted(range(len(kept)), key=lambda i: (-kept[i].score, -areas[i], i))
-    for place, i in enumerate(order):
-        for j in order[:place]:
-            if j in dropped:
-                continue
-            shared = _shared(kept[i], kept[j])
+    rank = np.argsort(order)
+    for i in order:
+        for j in np.flatnonzero(meet[i] & alike[i] & (rank < rank[i])).tolist():
+            shared = 0 if j in dropped else _shared(kept[i], kept[j])
             if shared and shared >= DUPLICATE * (areas[i] + areas[j] - shared):
                 dropped[i] = TWICE
                 break
     for i, part in enumerate(kept):
-        for j, whole in enumerate(kept):
-            if i == j or i in dropped or j in dropped or areas[i] >= areas[j]:
+        for j in np.flatnonzero(meet[i] & (area > area[i])).tolist():
+            if i in dropped or j in dropped:
                 continue
-            differ = part.name and whole.name and part.name != whole.name
-            if not differ and _shared(part, whole) >= INSIDE * areas[i]:
+            differ = part.name and kept[j].name and part.name != kept[j].name
+            if not differ and _shared(part, kept[j]) >= INSIDE * areas[i]:
                 dropped[i] = PART
     return dropped
 
 
+def _meeting(boxes: Sequence[Box]) -> NDArray[np.bool_]:
+    """``(n, n)``: which two boxes have a pixel in common."""
+    x0, y0, x1, y1 = np.array(boxes, int).reshape(-1, 4).T
+    across = np.maximum.outer(x0, x0) < np.minimum.outer(x1, x1)
+    found: NDArray[np.bool_] = across & (np.maximum.outer(y0, y0) < np.minimum.outer(y1, y1))
+    return found
+
+
 def _shared(a: Instance, b: Instance) -> int:
-    """Pixels of both masks."""
+    """Pixels of both masks, whose boxes meet."""
     common = intersection(a.box, b.box)
-    if common[0] >= common[2] or common[1] >= common[3]:
-        return 0
     first, second = (crop(item.mask, relative(common, item.box)) for item in (a, b))
     return int(np.count_nonzero(first & second))
 
 
-def _ids(items: Sequence[Instance]) -> list[int]:
-    tracks = [item.track_id for item in items]
-    numbers = [int(t) for t in tracks if t.isdecimal() and 0 < int(t) < 2**31]
-    return numbers if len(set(numbers)) == len(items) else list(range(1, len(items) + 1))
+def _ids(tracks: Sequence[str]) -> tuple[list[int], frozenset[str]]:
+    """An id for each track, and those tracks that are not the only ones of their number."""
+    numbers = [int(t) for t in tracks if t.isdecimal() and len(t) < 11 and 0 < int(t) < 2**31]
+    if len(set(numbers)) == len(tracks):
+        return numbers, frozenset()
+    counts = Counter(t for t in tracks if t)
+    return list(range(1, len(tracks) + 1)), frozenset(t for t, n in counts.items() if n > 1)

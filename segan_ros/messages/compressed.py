@@ -49,7 +49,7 @@ class CompressedPicture:
         self._check_size()
         # A frame may do without depth, but not if it is found to be damaged only then.
         damaged = topic == "depth" and not self._is_sound
-        if damaged or _END[self._kind] not in self._bytes[-_TAIL:]:
+        if damaged or not _ends_with(self._bytes, _END[self._kind]):
             raise self._truncated()
         self.encoding = self._encoding(form)
         dtype, channels = layout(self.encoding)
@@ -221,4 +221,9 @@ def is_whole(content: bytes) -> bool:
     """False for a jpeg or png that is cut short or, as far as can be told, damaged."""
     if content.startswith(png.SIGNATURE):
         return png.is_sound(content)
-    return not content.startswith(jpeg.SIGNATURE) or jpeg.END in content[-_TAIL:]
+    return not content.startswith(jpeg.SIGNATURE) or _ends_with(content, jpeg.END)
+
+
+def _ends_with(content: bytes, mark: bytes) -> bool:
+    """Whether `mark` stands near the end of `content`, or of what cameras fill up with zeros."""
+    return mark in content[-_TAIL:] or mark in content.rstrip(b"\0")[-_TAIL:]

@@ -36,6 +36,9 @@ LOG = logging.getLogger(__name__)
 MOST_DETECTIONS = 1000
 """In one message; more are no segmenter's."""
 
+MOST_POINTS = 2000
+"""Of a polygon; of more, some are left out: OpenCV takes minutes to fill tangled ones."""
+
 STRIDE = 32
 """Networks see pictures whose sides are multiples of this, whatever the camera's size."""
 
@@ -49,6 +52,12 @@ REMEDIES = {
     EMPTY: "let the segmenter send a mask for every detection, above 0 inside",
 }
 """What to do about it."""
+
+REPEATED = (
+    "several masks have the same track id, so ids are counted from 1 there: correct the tracker, "
+    "or let the segmenter send no ids"
+)
+"""What is said where `Layered.repeated` is not empty."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +182,7 @@ def _scale(mask: Any, image: Any) -> float:
 
 def _polygon(points: NDArray[np.float64], size: tuple[int, int]) -> tuple[Box, Mask] | None:
     """Box and mask of a polygon in an image of `size` (height, width); None if it lies outside."""
-    points = points.clip(-MAX_SIDE, 2 * MAX_SIDE)
+    points = points[:: -(-len(points) // MOST_POINTS)].clip(-MAX_SIDE, 2 * MAX_SIDE)
     low = np.floor(points.min(axis=0)).astype(int)
     high = np.ceil(points.max(axis=0)).astype(int) + 1
     x0, y0 = max(low[0], 0), max(low[1], 0)

@@ -62,7 +62,7 @@ class Counters:
         self._dropped: dict[str, Counter[str]] = {}
         self._times: dict[str, deque[float]] = {}
         self._left_out: Counter[str] = Counter()
-        self._masks = 0
+        self._masks = self._repeated = 0
 
     def receive(self, stream: str) -> None:
         """One message came in."""
@@ -79,13 +79,20 @@ class Counters:
         with self._lock:
             self._dropped.setdefault(stream, Counter())[reason] += 1
         if why:
-            self.throttled.warn(reason, why)
+            self.throttled.warn(f"{stream}.{reason}", why)
 
     def read_masks(self, found: Layered) -> None:
         """A segmenter's message was read; some of its masks may be no objects."""
         with self._lock:
             self._left_out.update(found.left_out)
             self._masks += len(found.instances)
+            self._repeated += bool(found.repeated)
+
+    @property
+    def repeated(self) -> int:
+        """Messages so far in which several masks had the same track id."""
+        with self._lock:
+            return self._repeated
 
     @property
     def masks(self) -> int:

@@ -75,6 +75,7 @@ class Inputs:
         self._latched = False
         self._size: Image | None = None
         self._problems: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
         self.loss = Loss()
         self.enabled = True
         self._synchronizer = Synchronizer(
@@ -233,6 +234,9 @@ class Inputs:
             self._counters.drop(stream, "disabled")
             self.loss.interrupt()
             return []
+        stamp = stamp_of(message.header)
+        if stream == IMAGE:
+            self.loss.add(stamp)  # what is refused has not been lost on the way
         try:
             if isinstance(message, CompressedImage):
                 message = decode_compressed(message, stream)
@@ -241,9 +245,6 @@ class Inputs:
         except MessageError as error:
             self._counters.drop(stream, error.reason, str(error))
             return []
-        stamp = stamp_of(message.header)
-        if stream == IMAGE:
-            self.loss.add(stamp)
         return self._synchronizer.add(stream, stamp, message, now)
 
     def _match(self, match: Match) -> None:
@@ -320,13 +321,15 @@ class Inputs:
         self._tell(CAMERA, to_camera(camera, self._size, self._parameters["rectified"]).remark)
 
     def _tell(self, of_what: str, problem: str) -> None:
-        """Note a problem, or that there is none any more; log it when it changes.
+        """Note a problem, or that there is none any more; log it once while it stays the same.
 
         May be called from the worker's thread, too.
         """
-        if problem and self._problems.get(of_what) != problem:
-            self._counters.throttled.warn(f"bad_{of_what}", problem)
         self._problems[of_what] = problem
+        # What the log holds back now is due again with the next frame.
+        new = problem and self._logged.get(of_what) != problem
+        if not new or self._counters.throttled.warn(f"bad_{of_what}", problem):
+            self._logged[of_what] = problem
 
     def _drop(self, stream: str, reason: str) -> None:
         self._counters.drop(stream, reason, HINTS.get(reason, "").format(stream=stream))

@@ -291,6 +291,7 @@ class SeganNode(LifecycleNode):
             jumps=self._jumps + (inputs.jumps if inputs else 0),
             masks=self.counters.masks,
             left_out=self.counters.left_out,
+            repeated=self.counters.repeated,
             texts=dict(self.counters.throttled.last),
             at=time.monotonic(),
         )

@@ -33,13 +33,14 @@ class Report:
         reused: frames that got the result of an earlier one.
         masks: of a segmenter's messages that became objects; 0 for label images.
         left_out: other masks of these messages, by reason.
+        repeated: messages in which several masks had the same track id.
         subscribed: outputs that have subscribers.
         calibrated: whether a camera_info with a calibration came in.
         lost_share: estimated share of images that never came.
         mask_problem: why the masks seem to be no instance masks; empty = they are.
         camera_problem: why camera_info is not used; empty = it is, or there is none.
         jumps: how often stamps jumped back.
-        texts: last log line by reason.
+        texts: last log line by kind, for drops `<input>.<reason>`.
         at: seconds of a monotonic clock.
     """
 
@@ -64,6 +65,7 @@ class Report:
     reused: int = 0
     masks: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    repeated: int = 0
     subscribed: Collection[str] = ()
     calibrated: bool = False
     lost_share: float = 0.0

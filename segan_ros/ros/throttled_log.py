@@ -22,11 +22,13 @@ class ThrottledLog:
         self._logged: dict[str, tuple[float, int]] = {}
         self.last: dict[str, str] = {}
 
-    def warn(self, kind: str, text: str) -> None:
-        """Log `text` as a warning unless another of its kind was logged a moment ago."""
+    def warn(self, kind: str, text: str) -> bool:
+        """Log `text` as a warning unless another of its kind was logged a moment ago; whether it
+        was."""
         # ROS knows a caller by its line, and refuses two severities from the same one.
         if line := self._due(kind, text):
             self._logger.warning(line)
+        return bool(line)
 
     def error(self, kind: str, text: str) -> None:
         """The same as an error; the last line of `text` is the one that matters."""

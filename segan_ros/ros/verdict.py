@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from segan_ros.messages.segmenters import REMEDIES
+from segan_ros.messages.segmenters import REMEDIES, REPEATED
 from segan_ros.ros.counters import Tally
 from segan_ros.ros.outputs import SPATIAL
 from segan_ros.ros.report import Report
@@ -96,10 +96,11 @@ def _unexpected(tally: Tally) -> int:
 
 def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Iterator[Verdict]:
     yield from _about_the_model(report)
-    for tally in recent.values():
+    for stream, tally in recent.items():
         for reason, count in sorted(tally.dropped.items()):
             if reason not in EXPECTED:
-                yield Verdict(WARN, f"{count} dropped: {report.texts.get(reason, reason)}")
+                why = report.texts.get(f"{stream}.{reason}", reason)
+                yield Verdict(WARN, f"{count} dropped: {why}")
     if silent := [s for s in (IMAGE, MASK) if s in report.silent]:
         yield _silence(report, silent)
     if report.mask_problem:
@@ -113,9 +114,10 @@ def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Itera
             f"clocks differ; ros2 topic info -v {report.topics.get(IMAGE, IMAGE)}"
         )
         yield Verdict(WARN, text, "jumps")
-    for tally in recent.values():
+    for stream, tally in recent.items():
         if full := tally.dropped.get("queue_full"):
-            yield Verdict(WARN, f"{full} dropped: {report.texts.get('queue_full', 'queue_full')}")
+            why = report.texts.get(f"{stream}.queue_full", "queue_full")
+            yield Verdict(WARN, f"{full} dropped: {why}")
     yield from _about_partners(report, recent)
     if report.lost_share > LOSSY:
         text = (
@@ -141,6 +143,9 @@ def _left_out(report: Report, before: Report) -> Iterator[Verdict]:
                 f"({reason}): {remedy}"
             )
             yield Verdict(WARN, text, f"left_out_{reason}")
+    if count := report.repeated - before.repeated:
+        topic = report.topics.get(MASK, MASK)
+        yield Verdict(WARN, f"{topic}: in {count} messages {REPEATED}", "repeated_tracks")
 
 
 def _about_the_camera(report: Report, recent: dict[str, Tally]) -> Iterator[Verdict]:

@@ -53,6 +53,12 @@ def test_detections_without_names_scores_and_tracks_will_do():
     assert frame_from_detections(RGB, Detections(np.zeros((0, 4)))).object_ids == []
 
 
+def test_two_detections_of_one_track_are_a_warning(caplog):
+    found = Detections(np.zeros((2, 4)), two_masks(), tracker_id=np.array([5, 5]))
+    assert frame_from_detections(RGB, found).object_ids == [1, 2]
+    assert "tracker_id has 5: several masks have the same track id" in caplog.text
+
+
 def test_detections_without_masks_or_of_another_size_are_refused():
     with pytest.raises(ValueError, match="2 detections without masks; use a segmentation model"):
         frame_from_detections(RGB, Detections(np.zeros((2, 4))))

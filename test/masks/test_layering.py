@@ -1,5 +1,7 @@
 """Overlapping masks become one label image by the stated rule; what is left out is counted."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -81,7 +83,7 @@ def test_mask_that_others_cover_is_left_out():
 def test_track_ids_are_the_ids_where_they_can_be():
     items = rectangle(0, 0, 10, 10, track_id="12"), rectangle(20, 0, 30, 10, track_id="7")
     assert set(layered(*items).instances) == {12, 7}
-    for other in ("12", "", "cup", "0", str(2**31)):
+    for other in ("12", "", "cup", "0", str(2**31), "9" * 5000):
         mixed = items[0], rectangle(20, 0, 30, 10, track_id=other)
         assert set(layered(*mixed).instances) == {1, 2}
 
@@ -89,3 +91,26 @@ def test_track_ids_are_the_ids_where_they_can_be():
 def test_nothing_found_is_an_empty_label_image():
     found = to_labels(Instances(SIZE, left_out={"no mask": 3}))
     assert not found.labels.any() and found.left_out == {"no mask": 3} and not found.instances
+
+
+def test_two_masks_of_one_track_are_two_objects_and_told():
+    found = layered(*(rectangle(x, 0, x + 9, 9, track_id=t) for x, t in ((0, "3"), (20, "3"))))
+    assert set(found.instances) == {1, 2} and found.repeated == {"3"}
+    assert not layered(*(rectangle(x, 0, x + 9, 9) for x in (0, 20))).repeated
+
+
+def test_score_that_is_no_number_is_the_lowest():
+    nan = float("nan")
+    found = layered(rectangle(0, 0, 20, 20, score=nan), rectangle(0, 0, 20, 21, score=0.1))
+    assert boxes(found) == {1: (0, 0, 20, 21)} and found.left_out == {TWICE: 1}
+    assert layered(rectangle(0, 0, 9, 9, score=nan), min_score=0.1).left_out == {UNSURE: 1}
+
+
+def test_a_thousand_masks_take_no_time():
+    rng = np.random.default_rng(0)
+    corners = rng.integers(0, 900, (1000, 2))
+    items = tuple(rectangle(x, y, x + 60, y + 50, name=f"{x}") for x, y in corners.tolist())
+    begin = time.process_time()
+    found = to_labels(Instances((1000, 1000), items))
+    assert len(found.instances) + found.left_out.total() == 1000
+    assert time.process_time() - begin < 2.5

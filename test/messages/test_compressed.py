@@ -9,7 +9,7 @@ import pytest
 import rvl_stream
 from png_files import chunk, label_files
 
-from segan_ros.messages.compressed import decode_compressed
+from segan_ros.messages.compressed import decode_compressed, is_whole
 from segan_ros.messages.images import (
     MessageError,
     check,
@@ -51,6 +51,14 @@ def test_jpeg_is_nearly_the_image():
     check(picture, "image")
     assert (picture.width, picture.height) == (80, 60)
     assert np.abs(to_rgb(picture).astype(int) - RGB).mean() < 6
+
+
+def test_jpeg_that_its_camera_fills_up_with_zeros_is_whole():
+    sent = damaged(lambda data: data + bytes(9000), "jpg")
+    assert to_rgb(decode_compressed(sent)).shape == (60, 80, 3) and is_whole(sent.data)
+    sent.data = sent.data[:500] + bytes(9000)
+    with pytest.raises(MessageError, match="damaged or truncated"):
+        decode_compressed(sent)
 
 
 @pytest.mark.parametrize("pixels", [RGB[:, :, 0], np.dstack([RGB, RGB[:, :, :1]])])

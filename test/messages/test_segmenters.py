@@ -1,5 +1,6 @@
 """Messages of segmenters become masks, names and scores; bad ones are refused or counted."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,20 @@ def test_polygons_of_a_smaller_picture_are_scaled_and_of_another_shape_refused()
     with pytest.raises(MessageError, match="polygons are for 50x50 but the image is 80x60") as e:
         KINDS["yolo_msgs"].instances(yolo(BOX, size=(50, 50)), PICTURE)
     assert e.value.reason == "size_mismatch"
+
+
+def test_tangled_outline_of_many_points_is_filled_at_once():
+    points = np.random.default_rng(0).integers(0, 60, (100_000, 2)).tolist()
+    begin = time.process_time()
+    (item,) = KINDS["yolo_msgs"].instances(yolo(points), PICTURE).items
+    assert item.box[2] > 50 and time.process_time() - begin < 5
+
+
+def test_outline_that_is_thinned_keeps_its_shape():
+    turns = np.linspace(0, 2 * np.pi, 9000, endpoint=False)
+    circle = np.stack([40 + 25 * np.cos(turns), 30 + 25 * np.sin(turns)], 1).tolist()
+    (item,) = KINDS["yolo_msgs"].instances(yolo(circle), PICTURE).items
+    assert item.mask.sum() == pytest.approx(np.pi * 25.5**2, rel=0.02)
 
 
 def test_thousands_of_detections_are_refused():

@@ -8,6 +8,7 @@ import yaml
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from ros_harness import (
+    RELIABLE,
     SECOND,
     START,
     Gate,
@@ -93,6 +94,18 @@ def test_bad_message_is_counted_and_explained(start_node, robot, sent, reason, t
     robot.wait(lambda: node.tally().in_flight == 0, "the counters")
 
 
+def test_images_that_are_refused_are_not_called_lost(start_node, robot):
+    node = start_node(input_reliability="reliable")
+    camera = robot.camera("image", reliability=RELIABLE)
+    for n in range(24):
+        message = image_and_mask(START + n * SECOND // 10)[0]
+        message.step = 1 if n % 3 == 0 else message.step
+        camera.publish(message)
+        robot.wait(lambda n=n: node.tally().received > n, "the image")
+    assert node.tally().dropped["truncated"] == 8
+    assert node.node.report().lost_share == 0
+
+
 def test_row_padding_and_big_endian_work(start_node, robot):
     node = start_node()
     (labels,) = listen(robot, node, "amodal_labels")
@@ -120,7 +133,7 @@ def test_depth_image_taken_for_labels_is_dropped_and_the_next_frame_answered(sta
     depth = np.arange(60 * 80, dtype=np.uint16).reshape(60, 80)
     robot.send(image(), image_message(depth, "16UC1", START))
     robot.wait(lambda: node.tally().dropped.get("too_many_objects"), "the frame to be dropped")
-    text = node.node.report().texts["too_many_objects"]
+    text = node.node.report().texts["image.too_many_objects"]
     assert "4799 objects, max_objects is 255; is this a depth image" in text
     robot.send(*image_and_mask(START + SECOND))
     robot.wait(lambda: graphs, "the graph of the next frame")

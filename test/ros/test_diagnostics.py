@@ -108,7 +108,7 @@ def verdict(image=None, mask=None, depth=None, **report):
         (
             {
                 "image": Tally(300, 0, {"superseded": 200, "too_many_objects": 100}),
-                "texts": {"too_many_objects": "400 objects, max_objects is 255"},
+                "texts": {"image.too_many_objects": "400 objects, max_objects is 255"},
             },
             WARN,
             "100 dropped: 400 objects, max_objects is 255",
@@ -116,7 +116,7 @@ def verdict(image=None, mask=None, depth=None, **report):
         (
             {
                 "image": Tally(9, 0, {"too_many_objects": 9}),
-                "texts": {"too_many_objects": "400 objects, max_objects is 255"},
+                "texts": {"image.too_many_objects": "400 objects, max_objects is 255"},
             },
             WARN,
             "9 dropped: 400 objects, max_objects is 255",
@@ -144,7 +144,7 @@ def verdict(image=None, mask=None, depth=None, **report):
             {
                 "image": Tally(90, 0, {"queue_full": 60}),
                 "mask": Tally(60, 0, {"no_partner": 60}),
-                "texts": {"queue_full": "more image messages wait than sync_queue holds"},
+                "texts": {"image.queue_full": "more image messages wait than sync_queue holds"},
             },
             WARN,
             "60 dropped: more image messages wait than sync_queue holds",
@@ -363,5 +363,14 @@ def test_same_warning_is_not_logged_for_each_frame():
     for n in range(100):
         counters.drop("image", "truncated", f"frame {n} is cut short")
     assert lines == ["frame 0 is cut short"]
-    assert counters.throttled.last["truncated"] == "frame 99 is cut short"
+    assert counters.throttled.last["image.truncated"] == "frame 99 is cut short"
     assert counters.tally("image").dropped == {"truncated": 100}
+
+
+def test_inputs_that_fail_alike_are_both_logged():
+    lines = []
+    counters = Counters(ThrottledLog(SimpleNamespace(warning=lines.append)))
+    for _ in range(9):
+        counters.drop("image", "bad_encoding", "image is odd")
+        counters.drop("depth", "bad_encoding", "depth is odd")
+    assert lines == ["image is odd", "depth is odd"]

@@ -32,6 +32,7 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import MarkerArray
 
 from segan_ros.messages.encodings import layout
+from segan_ros.ros import throttled_log
 from segan_ros.ros.loader import load_model
 
 pytestmark = pytest.mark.ros
@@ -184,6 +185,24 @@ class TestDepth:
             assert ("the median depth of the objects is 150 m" in said) == (n == 0)
         assert "publish 32FC1 in metres" in node.node.counters.throttled.last["bad_depth"]
 
+    def test_problem_that_follows_another_is_logged_as_well(
+        self, start_node, robot, monkeypatch, capfd
+    ):
+        """Though it comes while the log still holds back lines of its kind."""
+        now = 0
+        monkeypatch.setattr(throttled_log, "time", SimpleNamespace(monotonic=lambda: now))
+        node = start_node(use_depth="always")
+        (objects,) = listen(robot, node, "objects")
+        depth = robot.camera("depth")
+        for n, metres in enumerate((150.0, 700.0, 700.0)):
+            now = 6 * n
+            stamp = START + n * SECOND
+            depth.publish(image_message(np.full((60, 80), metres, np.float32), "32FC1", stamp))
+            robot.send(*image_and_mask(stamp))
+            robot.wait(lambda n=n: len(objects) == n + 1, "objects")
+        said = capfd.readouterr().err
+        assert said.count("objects is 150 m") == said.count("objects is 700 m") == 1
+
 
 class TestMasks:
     """Masks come late, early, twice, in another order, or not at all."""
@@ -264,7 +283,7 @@ class TestMasks:
             camera.publish(image_and_mask(START + n * FRAME)[0])
             robot.wait(lambda n=n: node.tally().received > n, "the message")
         robot.wait(lambda: node.tally().dropped == {"queue_full": 1}, "the oldest to be dropped")
-        text = node.node.counters.throttled.last["queue_full"]
+        text = node.node.counters.throttled.last["image.queue_full"]
         assert "more messages of image are waiting than sync_queue holds" in text
 
 

@@ -178,6 +178,16 @@ def test_class_name_or_track_is_a_target(start_node, robot):
     assert not found.success and found.message == expected
 
 
+def test_two_masks_of_one_track_are_a_warning(start_node, robot):
+    message = polygons(picture().header)
+    for found in message.detections:
+        found.id = "4"
+    node, objects, _ = answer(start_node, robot, message, segmenter="yolo_msgs")
+    level, text = level_and_text(node)
+    assert [o.id for o in objects] == [1, 2] and level == b"\x01"
+    assert "/instance_mask: in 1 messages several masks have the same track id" in text
+
+
 def test_detections_without_a_mask_are_a_warning_with_the_remedy(start_node, robot):
     """As of a model that gives boxes alone."""
     message = polygons(picture().header)
