@@ -3,6 +3,7 @@
 import threading
 import weakref
 from array import array
+from types import SimpleNamespace
 
 import pytest
 
