@@ -160,7 +160,7 @@ def test_bad_strength_names_itself(item):
 
 
 def test_chances_above_one_are_refused_and_scaling_stops_there():
-    with pytest.raises(ValueError, match=r"split is 1\.5; a probability"):
+    with pytest.raises(ValueError, match=r"split is 1\.5; it must lie in"):
         MaskNoise(split=1.5)
     assert CALIBRATED.scaled(1e9).missing == 1
 
