@@ -63,10 +63,10 @@ function describe(item, scene) {
   const over = scene.edges.filter((e) => e.occludee === item.id).map((e) => e.occluder);
   const under = scene.edges.filter((e) => e.occluder === item.id).map((e) => e.occludee);
   return `object ${item.id}, layer ${item.layer}`
-    + (over.length ? `\nunder ${over.join(", ")}` : "")
-    + (item.unlabelled ? "\nunder something without a mask" : "")
+    + (over.length ? `\noccluded by ${over.join(", ")}` : "")
+    + (item.unlabelled ? "\noccluded by something without a mask" : "")
     + (item.free ? "\nfree to grasp" : "")
-    + (under.length ? `\nhides ${under.join(", ")}` : "");
+    + (under.length ? `\noccludes ${under.join(", ")}` : "");
 }
 
 function clip(pane, item) {
