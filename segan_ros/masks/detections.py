@@ -59,7 +59,13 @@ def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None
 def frame_from_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Frame:
     """The frame to complete: `rgb` with the label image of `layered_detections`."""
     found = layered_detections(rgb, detections, choice)
-    return Frame(rgb, found.labels, names=found.names, occluder_only=found.occluder_only)
+    return Frame(
+        rgb,
+        found.labels,
+        names=found.names,
+        track_ids=found.track_ids,
+        occluder_only=found.occluder_only,
+    )
 
 
 def to_detections(scene: CompletedScene) -> dict[str, Any]:
@@ -68,7 +74,8 @@ def to_detections(scene: CompletedScene) -> dict[str, Any]:
     Returns:
         ``xyxy`` ``(N, 4)`` float32, ``mask`` ``(N, H, W)`` bool, ``confidence`` ``(N,)`` float32,
         ``class_id`` ``(N,)`` zeros, ``tracker_id`` ``(N,)`` int32 ids, and ``data`` with
-        ``visible_mask`` ``(N, H, W)`` bool, ``layer`` and ``occlusion_ratio`` ``(N,)``.
+        ``visible_mask`` ``(N, H, W)`` bool, ``class_name``, ``layer`` and ``occlusion_ratio``
+        ``(N,)``.
     """
     count = len(scene.objects)
     whole, visible = (np.zeros((count, *scene.size), bool) for _ in range(2))
@@ -84,6 +91,7 @@ def to_detections(scene: CompletedScene) -> dict[str, Any]:
         "tracker_id": np.array([o.id for o in scene.objects], np.int32),
         "data": {
             "visible_mask": visible,
+            "class_name": np.array([o.name for o in scene.objects], str),
             "layer": np.array([o.layer for o in scene.objects], np.int32),
             "occlusion_ratio": np.array([o.occlusion_ratio for o in scene.objects], np.float32),
         },

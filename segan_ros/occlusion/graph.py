@@ -82,22 +82,6 @@ def build_graph(
     )
 
 
-def sequence_probability(graph: OcclusionGraph, sequence: Iterable[int]) -> float:
-    """How likely lifting the objects of `sequence` one after the other disturbs nothing that is
-    still there, 0..1; NaN where the graph does not know.
-
-    Each lift is judged as if the others, and the errors of judging them, were independent of it.
-    """
-    if graph.safety is None:
-        return float("nan")
-    place = {object_id: n for n, object_id in enumerate(sorted(graph.removal_order))}
-    clean, total = graph.safety.sum(axis=1), 0.0
-    for object_id in sequence:
-        total += min(float(clean[place[object_id]]), 0.0)
-        clean = _lifted(graph.safety, clean, place[object_id])
-    return float(np.exp(total))
-
-
 def reaches(edge: OcclusionEdge, min_score: float) -> bool:
     """Whether the edge's score is at least `min_score`, to the digits that messages carry: who
     sends back a published score means that very edge."""

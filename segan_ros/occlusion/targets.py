@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from segan_ros.frame import AmodalObject, CompletedScene
-from segan_ros.occlusion.graph import removal_order, sequence_probability
+from segan_ros.occlusion.graph import removal_order
+from segan_ros.occlusion.sequences import sequence_probability
 
 
 class UnknownTargetError(ValueError):

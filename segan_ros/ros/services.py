@@ -21,7 +21,8 @@ from segan_ros.messages.camera import to_camera
 from segan_ros.messages.frames import Reading, check_depth
 from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.messages.segmenters import LABEL_IMAGE
-from segan_ros.occlusion.graph import reaches, sequence_probability
+from segan_ros.occlusion.graph import reaches
+from segan_ros.occlusion.sequences import sequence_probability
 from segan_ros.occlusion.targets import UnknownTargetError, order_to
 from segan_ros.ros.answers import Paint
 from segan_ros.ros.interface import COMPLETE, ENABLE, RELOAD, REMOVAL_ORDER

@@ -93,6 +93,18 @@ def test_occluder_only_objects_are_not_lifted(tmp_path, model, masks, capsys, so
         assert "occluder only" in capsys.readouterr().out
 
 
+def test_indices_of_a_palette_are_ids_and_void_is_ignored(tmp_path, model):
+    """As VOC and DAVIS store masks."""
+    labels = np.zeros((24, 37), np.uint8)
+    labels[4:14, 5:20], labels[10:20, 12:30], labels[0:3] = 7, 9, 255
+    (tmp_path / "voc.png").write_bytes(png_file(labels, 8, palette=True))
+    write_image(tmp_path / "rgb.png", np.full((24, 37, 3), 90, np.uint8))
+    words = ["complete", "--rgb", tmp_path / "rgb.png", "--labels", tmp_path / "voc.png"]
+    words += ["--ignore", "255", "--model", model, "--provider", "cpu", "--out", tmp_path / "out"]
+    assert main([str(w) for w in words]) == 0
+    assert json.loads((tmp_path / "out/graph.json").read_text())["object_ids"] == [7, 9]
+
+
 @pytest.mark.parametrize("given", ["hand", "2"])
 def test_ignored_masks_are_no_objects(tmp_path, model, masks, given):
     words = ["complete", "--rgb", tmp_path / "scene/rgb.png", "--masks", masks, "--ignore", given]

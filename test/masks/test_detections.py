@@ -1,6 +1,6 @@
 """Supervision's detections become frames, and completed scenes such detections."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_masks_become_labels_with_names_and_scores():
     assert layered.names == {5: "bowl", 8: "cup"} and layered.instances[8].score == 0.4
     assert set(np.unique(layered.labels)) == {0, 5, 8}
     frame = frame_from_detections(RGB, found, Choice(min_score=0.5))
-    assert frame.object_ids == [5]
+    assert frame.object_ids == [5] and frame.track_ids == {5: "5"}
 
 
 def test_detections_without_names_scores_and_tracks_will_do():
@@ -69,9 +69,12 @@ def test_detections_without_masks_or_of_another_size_are_refused():
 def test_completed_scene_becomes_detections():
     frame = frame_of(overlapping())
     scene = convex_hulls(frame, EdgeRule())
+    first, second = scene.objects
+    scene = replace(scene, objects=(replace(first, name="cup"), second))
     found = Detections(**to_detections(scene))
     assert found.tracker_id.tolist() == [1, 7] and found.mask.shape == (2, 60, 90)
     np.testing.assert_array_equal(found.mask[0], scene.objects[0].full_mask(frame.size))
     np.testing.assert_array_equal(found.data["visible_mask"][1], frame.labels == 7)
+    assert found.data["class_name"].tolist() == ["cup", ""]
     x0, y0, x1, y1 = found.xyxy[1].astype(int)
     assert found.mask[1, y0:y1, x0:x1].any(axis=0).all() and found.mask[1].sum() > 0

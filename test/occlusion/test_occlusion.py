@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from segan_ros.boxes import crop
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph
 from segan_ros.occlusion.edges import EdgeRule, find_edges
-from segan_ros.occlusion.graph import build_graph, reaches, removal_order, sequence_probability
+from segan_ros.occlusion.graph import build_graph, reaches, removal_order
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -174,23 +174,6 @@ def test_occluder_only_objects_hide_but_are_not_lifted_and_block_no_lift():
     assert removal_order(graph, 1) == (2, 1)
     with pytest.raises(KeyError, match="no object 9 to lift; the scene has \\[1, 2\\]"):
         removal_order(graph, 9)
-
-
-def test_probability_of_a_sequence_counts_what_is_still_there():
-    """2 is safe as soon as 3 is gone, 1 and 3 whatever is there."""
-    safety = np.diag(np.log([0.5, 0.9, 0.8]))
-    safety[1, 2] = np.log(0.1)
-    graph = build_graph([1, 2, 3], [], safety=safety)
-    assert sequence_probability(graph, (2,)) == pytest.approx(0.09)
-    assert sequence_probability(graph, (3, 2)) == pytest.approx(0.8 * 0.9)
-    assert sequence_probability(graph, (2, 3)) == pytest.approx(0.09 * 0.8)
-    assert np.isnan(sequence_probability(build_graph([1], []), (1,)))
-
-
-def test_no_lift_of_a_sequence_counts_for_more_than_certain():
-    safety = np.array([[0.4, np.log(0.2)], [0.0, 0.0]])
-    graph = build_graph([1, 2], [], safety=safety)
-    assert sequence_probability(graph, (2, 1)) == 1
 
 
 def test_unknown_target_is_refused():

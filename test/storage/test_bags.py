@@ -25,10 +25,12 @@ from small_bag import (
 from segan_ros.messages.answers import to_scene, to_true_labels, to_truth
 from segan_ros.messages.frames import to_frame
 from segan_ros.messages.stamps import serialised_stamp
+from segan_ros.resources import resource_path
 from segan_ros.storage.bag import BagError
 from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import Topics
 from segan_ros.storage.bags import open_bag
+from segan_ros.storage.recordings import Salvaged
 
 HEADER = header_of(START)
 
@@ -298,6 +300,19 @@ def test_camera_that_does_not_fit_is_unknown(unknown):
     assert np.array_equal(to_frame(*pictures, None, camera).camera_matrix, frame.camera_matrix)
     vars(camera).update(unknown)
     assert to_frame(*pictures, None, camera).camera_matrix is None
+
+
+def test_bag_with_older_definitions_of_our_messages_is_read():
+    """The demo's was recorded before lifts were judged, and holds the definitions of then."""
+    bag_file = resource_path("demo/tabletop.mcap")
+    recorded = {c.msgtype: c.msgdef.data for c in Salvaged([bag_file]).connections}
+    assert "set_aside" not in recorded["segan_ros/msg/OcclusionGraph"]
+    with open_bag(bag_file) as bag:
+        first = next(iter(bag.frames()))
+    graph = first.true_graph
+    assert len(graph.edges) > 5 and not any(e.set_aside for e in graph.edges)
+    assert graph.free == frozenset(graph.object_ids) - {e.occludee_id for e in graph.edges}
+    assert len(first.truth.objects) == len(graph.object_ids)
 
 
 def test_unusable_frame_is_a_problem_of_that_frame_alone(tmp_path):
