@@ -36,6 +36,7 @@ from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.masks.fitting import FitSettings, as_given, fit
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.ordering import ordered
+from segan_ros.relighting import relit
 from segan_ros.runtime.model import MAX_BATCH, Model
 from segan_ros.runtime.spec import SegmentorSpec
 from segan_ros.thresholds import whole_mask
@@ -67,6 +68,8 @@ class Settings:
         min_hidden_ratio: hidden parts below this share of the visible area count as noise of the
             border.
         max_objects: frames with more are refused: their labels are probably no label image.
+        relight: bring the paint to the light of what is seen of the object (`relit`): it goes on
+            without a step. The paper does not.
         edges: see `EdgeRule`.
 
     Raises:
@@ -79,6 +82,7 @@ class Settings:
     ignore_ids: tuple[int, ...] = ()
     min_hidden_ratio: float = 0.01
     max_objects: int = 255
+    relight: bool = True
     edges: EdgeRule = field(default_factory=EdgeRule)
 
     def __post_init__(self) -> None:
@@ -214,11 +218,12 @@ class SceneCompleter:
                 for item, view, generated, cover in zip(
                     batch, views, painted, covered, strict=True
                 ):
-                    part = tight_box(item.invisible)
-                    place = relative(translate(part, *item.box[:2]), view)
+                    place = relative(item.box, view)
                     colours = uncovered(generated, cover, size_of(view), place)
-                    into = crop(appearances[item.id], part)
-                    cv2.copyTo(colours, crop(item.invisible, part).view(np.uint8), into)
+                    into, hidden_part = appearances[item.id], item.invisible
+                    if self.settings.relight:
+                        colours = relit(colours, into, item.amodal & ~hidden_part)
+                    cv2.copyTo(colours, hidden_part.view(np.uint8), into)
         objects = (
             replace(o, appearance=appearances.get(o.id, o.appearance)) for o in scene.objects
         )

@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     instead.add_argument(
         "--photographs", metavar="DIR", help="photographs, or '' for none (data.photographs)"
     )
+    instead.add_argument(
+        "--weights",
+        metavar="MODEL",
+        help="model folder, shipped model or checkpoint to start from (model.weights)",
+    )
     instead.add_argument("--out", metavar="DIR", help="folder for checkpoints (out)")
     instead.add_argument(
         "--workers", type=int, metavar="N", help="processes that load batches (workers)"
@@ -44,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         train=args.data,
         val=args.val,
         photographs=args.photographs,
+        weights=args.weights,
         out=args.out,
         workers=args.workers,
     )

@@ -52,6 +52,27 @@ class SubpixelUp(nn.Module):
         return F.pixel_shuffle(phases, 2)[..., 1:-1, 1:-1]
 
 
+def transposed_kernel(kernel: Tensor) -> Tensor:
+    """The kernel of the `ConvTranspose2d` that a `SubpixelUp` with `kernel` stands for.
+
+    Args:
+        kernel: ``(4 * outputs, inputs, 2, 2)``.
+
+    Returns:
+        ``(inputs, outputs, 4, 4)``.
+    """
+    outputs, inputs = kernel.shape[0] // 4, kernel.shape[1]
+    parts = kernel.reshape(outputs, 2, 2, inputs, 2, 2)
+    weight = kernel.new_empty(inputs, outputs, 4, 4)
+    for a, rows in enumerate(TAPS):
+        for b, columns in enumerate(TAPS):
+            picked = parts[:, 1 - a, 1 - b].transpose(0, 1)
+            for i, row in enumerate(rows):
+                for j, column in enumerate(columns):
+                    weight[:, :, row, column] = picked[..., i, j]
+    return weight
+
+
 def is_doubling(module: nn.Module) -> TypeGuard[nn.ConvTranspose2d]:
     """Whether `module` is a transposed convolution that `SubpixelUp` can stand for."""
     return isinstance(module, nn.ConvTranspose2d) and (

@@ -130,8 +130,8 @@ def fill_tables(
     }
     painters: dict[str, Painter] = {
         TELEA: painted_by_telea,
-        **{name: other.paint for name, other in others.painters.items()},
-        OURS: completer.paint,
+        **{name: _as_published(other).paint for name, other in others.painters.items()},
+        OURS: _as_published(completer).paint,
     }
     # By row, in the order in which they are met.
     masks: defaultdict[str, _Tally] = defaultdict(_Tally)
@@ -181,6 +181,11 @@ def fill_tables(
     if any(summarise(t.scenes).true_mask_objects for t in painted.values()):
         tables.insert(1, _table2(painted, title, others))
     return tables
+
+
+def _as_published(completer: SceneCompleter) -> SceneCompleter:
+    """Paints in the light of objects that were rendered alone, as Table 2 compares."""
+    return SceneCompleter(completer.model, replace(completer.settings, relight=False))
 
 
 def _mended(refiner: SceneCompleter | None, completer: SceneCompleter) -> dict[str, Method]:

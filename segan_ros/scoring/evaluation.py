@@ -162,12 +162,17 @@ def _painting(summaries: Mapping[str, Summary]) -> tuple[str, str]:
     legend = f"""\
 Colour difference in 0..1, mean over objects with 5-95 % occlusion. Predicted masks: true invisible
 pixels that are predicted too ({ours.painted_objects} objects). True masks: all invisible pixels
-({ours.true_mask_objects} objects)."""
+({ours.true_mask_objects} objects), against the object rendered alone, and in the light of the
+picture: there, step: difference of neighbouring pixels across the border of what is seen and what
+is painted, over that inside the lone render; detail: mean |Laplacian| of the paint over that of the
+truth."""
     rows = []
     for method in PAINT_METHODS:
         s = summaries[method]
-        rows.append([method, *map(number, (s.l1, s.l2, s.true_mask_l1, s.true_mask_l2))])
-    header = ("method", "L1, predicted masks", "L2", "L1, true masks", "L2")
+        alone = s.l1, s.l2, s.true_mask_l1, s.true_mask_l2
+        rows.append([method, *map(number, (*alone, s.light_l1, s.step, s.detail))])
+    both = ("L1, predicted masks", "L2", "L1, true masks", "L2")
+    header = ("method", *both, "L1 in its light", "step", "detail")
     return legend, markdown_table(header, rows)
 
 

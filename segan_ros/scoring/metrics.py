@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box, boxes_of
-from segan_ros.frame import AmodalObject, CompletedScene, Mask, OcclusionGraph
+from segan_ros.boxes import boxes_of
+from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask, OcclusionGraph
+from segan_ros.scoring.painting import InLight, in_light, painting_error
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
 NAN = float("nan")
@@ -57,6 +58,7 @@ class ObjectScore:
         l2: mean squared colour difference over those pixels.
         true_mask_l1: like `l1`, over all of the true invisible part, painted with the true mask.
         true_mask_l2: like `l2`, likewise.
+        in_light: the same paint beside the truth in the picture's light.
     """
 
     id: int
@@ -73,6 +75,7 @@ class ObjectScore:
     l2: float = NAN
     true_mask_l1: float = NAN
     true_mask_l2: float = NAN
+    in_light: InLight = field(default_factory=InLight)
 
     @property
     def partly_hidden(self) -> bool:
@@ -145,7 +148,7 @@ def score_scene(
     found = {o.id: o for o in answer.objects}
     repainted = {o.id: o for o in painted.objects} if painted else {}
     objects = tuple(
-        score_object(truth.frame.labels, o, found.get(o.id), repainted.get(o.id))
+        score_object(truth.frame, o, found.get(o.id), repainted.get(o.id))
         for o in shown
         if o.scored
     )
@@ -155,7 +158,7 @@ def score_scene(
 
 
 def score_object(
-    labels: NDArray[np.int32],
+    frame: Frame,
     truth: TrueObject,
     answer: AmodalObject | None,
     painted: AmodalObject | None = None,
@@ -163,12 +166,12 @@ def score_object(
     """Score one object; see `score_scene`.
 
     Args:
-        labels: ``(H, W)`` true visible ids.
+        frame: the picture with true visible masks.
         truth: the object.
         answer: its completion, or None.
         painted: its completion with the true whole mask, or None.
     """
-    visible = labels == truth.id
+    visible = frame.labels == truth.id
     predicted = np.zeros_like(visible) if answer is None else answer.full_mask(visible.shape)
     hidden, predicted_hidden = truth.amodal & ~visible, predicted & ~visible
     visible_area, amodal_area = _area(visible), _area(truth.amodal)
@@ -190,36 +193,13 @@ def score_object(
         l2=l2,
         true_mask_l1=true_mask_l1,
         true_mask_l2=true_mask_l2,
+        in_light=in_light(truth, painted, frame.rgb, visible),
     )
 
 
 def iou(a: Mask, b: Mask) -> float:
     """Intersection over union of two masks of one shape; NaN when both are empty."""
     return _ratio(_area(a & b), _area(a | b))
-
-
-def painting_error(
-    truth: TrueObject, answer: AmodalObject | None, where: Mask
-) -> tuple[float, float]:
-    """Mean absolute and mean squared colour difference, colours in 0..1, over channels and pixels.
-
-    Args:
-        truth: with its appearance.
-        answer: with its appearance.
-        where: ``(H, W)`` bool; pixels inside both whole masks.
-
-    Returns:
-        ``(l1, l2)``, both NaN when `where` is empty or an appearance is missing.
-    """
-    if answer is None or answer.appearance is None or truth.appearance is None or not where.any():
-        return NAN, NAN
-    rows, columns = np.nonzero(where)
-
-    def colours(picture: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
-        return picture[rows - box[1], columns - box[0]] / 255
-
-    difference = colours(answer.appearance, answer.box) - colours(truth.appearance, truth.box)
-    return float(np.abs(difference).mean()), float((difference**2).mean())
 
 
 def true_edges(labels: NDArray[np.int32], objects: Sequence[TrueObject]) -> dict[Edge, int]:

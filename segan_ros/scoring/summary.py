@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 from segan_ros.scoring.metrics import NAN, PARTLY_HIDDEN, EdgeScore, ObjectScore, SceneScore
+from segan_ros.scoring.painting import InLight
 
 OCCLUSION_BINS = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 """Bounds of the bins of true occlusion."""
@@ -19,7 +20,8 @@ class Summary:
 
     SF, SI, hallucination and painting are means over objects, order accuracy is a mean over the
     scenes that have a true edge, and precision, recall and F1 are of the edges of all scenes
-    together.
+    together. `light_l1` is the colour difference in the picture's light, `step` and `detail` are
+    ratios to the truth's (`InLight`), all three with true masks.
     """
 
     scenes: int
@@ -41,6 +43,9 @@ class Summary:
     true_mask_l1: float
     true_mask_l2: float
     true_mask_objects: int
+    light_l1: float
+    step: float
+    detail: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ def summarise(scenes: Sequence[SceneScore]) -> Summary:
     free = [o for o in objects if o.occlusion < PARTLY_HIDDEN[0]]
     orders = [s.edges.order_accuracy for s in scenes if s.edges.pairs]
     edges = add_edges(s.edges for s in scenes)
+    paint = [o.in_light for o in hidden]
     return Summary(
         scenes=len(scenes),
         objects=len(objects),
@@ -81,7 +87,18 @@ def summarise(scenes: Sequence[SceneScore]) -> Summary:
         true_mask_l1=mean(o.true_mask_l1 for o in hidden),
         true_mask_l2=mean(o.true_mask_l2 for o in hidden),
         true_mask_objects=sum(not math.isnan(o.true_mask_l1) for o in hidden),
+        light_l1=mean(p.l1 for p in paint),
+        step=_ratio(paint, "step", "usual_step"),
+        detail=_ratio(paint, "detail", "true_detail"),
     )
+
+
+def _ratio(paint: Sequence[InLight], ours: str, usual: str) -> float:
+    """The mean of `ours` over that of `usual`, over objects that have both."""
+    pairs = [(getattr(p, ours), getattr(p, usual)) for p in paint]
+    both = [(a, b) for a, b in pairs if not math.isnan(a + b)]
+    below = sum(b for _, b in both)
+    return sum(a for a, _ in both) / below if below else NAN
 
 
 def bin_by_occlusion(

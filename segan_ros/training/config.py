@@ -25,11 +25,14 @@ class ModelChoice:
     Args:
         size: a key of `SIZES`.
         pretrained: start the segmentor's encoder from ImageNet weights, where they can be had.
+        weights: model folder (or ``tabletop``, the shipped one) or checkpoint whose networks the
+            run starts from; empty for none.
         sizes: channels, see `Sizes`; those of `size` when left out.
     """
 
     size: str = "tabletop"
     pretrained: bool = False
+    weights: str = ""
     sizes: Sizes | None = None
 
 
@@ -48,6 +51,8 @@ class Data:
             objects, with the chance that `Augmentation` says; empty for none.
         occluded: share of objects in a batch of which a part is hidden; the others teach restraint.
         val_scenes: how many validation scenes are scored, 0 for all.
+        light: of what painters learn: ``lone``, as the object looks rendered alone (the paper);
+            ``picture``, brought to the light of its visible pixels (`segan_ros.relighting`).
     """
 
     train: tuple[str, ...]
@@ -58,8 +63,10 @@ class Data:
     train_scenes: int = 0
     photographs: str = ""
     val_scenes: int = 0
+    light: str = "lone"
 
 
+LIGHTS = ("lone", "picture")
 PLACES = ("train", "val", "photographs")
 """Keys of `Data` that name folders."""
 
@@ -174,8 +181,8 @@ def read_config(path: str | Path, **replaced: str | int | None) -> Config:
 
     Args:
         path: a YAML file.
-        replaced: `train`, `val`, `photographs`, `out`, `workers`: values that take the place of the
-            file's unless None.
+        replaced: `train`, `val`, `photographs`, `weights`, `out`, `workers`: values that take the
+            place of the file's unless None.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -191,6 +198,8 @@ def read_config(path: str | Path, **replaced: str | int | None) -> Config:
     folders = {k: v for k, v in replaced.items() if k in PLACES and v is not None}
     if folders:
         text["data"] = {**(text.get("data") or {}), **folders}
+    if replaced.get("weights") is not None:
+        text["model"] = {**(text.get("model") or {}), "weights": str(replaced["weights"])}
     try:
         config = _build(Config, text, "")
         _check(config)
@@ -263,6 +272,12 @@ def _check(config: Config) -> None:
             f"{size} takes {count} widths",
         )
     demand(
+        not (config.model.weights and config.model.pretrained),
+        "model.pretrained",
+        True,
+        "a run starts from model.weights or from ImageNet's: leave one out",
+    )
+    demand(
         size in ("paper", "tabletop") or not config.model.pretrained,
         "model.pretrained",
         config.model.pretrained,
@@ -290,6 +305,7 @@ def _check(config: Config) -> None:
     penalty = config.hallucination_penalty
     demand(0 <= penalty < inf, "hallucination_penalty", penalty, "it must be 0 or more")
     data = config.data
+    demand(data.light in LIGHTS, "data.light", data.light, f"known are {', '.join(LIGHTS)}")
     demand(len(data.train) > 0, "data.train", [], "name at least one folder")
     demand(0 <= data.occluded <= 1, "data.occluded", data.occluded, "it must lie in 0..1")
     demand(0 < data.max_hidden <= 1, "data.max_hidden", data.max_hidden, "it must lie in 0..1")

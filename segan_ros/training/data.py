@@ -18,6 +18,7 @@ from segan_ros.completion import Settings
 from segan_ros.crops import grouped, input_planes, labelled_area, resized, unmarked
 from segan_ros.frame import Image, Mask
 from segan_ros.progress import Progress
+from segan_ros.relighting import relit
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.photographs import photograph_part, read_photographs
@@ -91,6 +92,7 @@ class Library:
         min_visible, max_hidden: see `Data`.
         limit: read so many scenes of each, 0 for all.
         photographs: folder of them; empty for none.
+        light: see `Data`.
 
     Raises:
         ValueError: there is no scene, no object with truth, or no photograph.
@@ -104,6 +106,7 @@ class Library:
         limit: int = 0,
         *,
         photographs: str = "",
+        light: str = "lone",
     ) -> None:
         self.photographs = _photographs(photographs) if photographs else []
         self.pictures: list[Picture] = []
@@ -112,7 +115,7 @@ class Library:
         for path in Progress(paths, desc=f"reading {', '.join(folders)}", unit="scene"):
             scene = read_scene(path)
             labels = scene.frame.labels.astype(np.uint16)
-            found = (_subject(scene, item, len(self.pictures)) for item in scene.trusted)
+            found = (_subject(scene, o, len(self.pictures), light) for o in scene.trusted)
             kept = [
                 s
                 for s in found
@@ -150,7 +153,7 @@ def _photographs(folder: str) -> list[Image]:
         raise ValueError(f"data.photographs: {error}, or none with ''") from None
 
 
-def _subject(scene: LabelledScene, item: TrueObject, picture: int) -> Subject | None:
+def _subject(scene: LabelledScene, item: TrueObject, picture: int, light: str) -> Subject | None:
     visible = scene.frame.labels == item.id
     seen, total = int(np.count_nonzero(visible)), int(np.count_nonzero(item.amodal))
     if seen == 0 or total == 0:
@@ -162,13 +165,17 @@ def _subject(scene: LabelledScene, item: TrueObject, picture: int) -> Subject | 
     whole = crop(item.amodal, item.box).copy()
     over = np.bincount(crop(scene.frame.labels, item.box)[whole].clip(min=0))
     hiding = np.flatnonzero(over >= least_overlap(total))
+    appearance = item.appearance
+    if appearance is not None and light == "picture":
+        shown = crop(scene.frame.rgb, item.box), crop(visible & item.amodal, item.box)
+        appearance = relit(appearance, *shown)
     return Subject(
         picture,
         item.id,
         item.box,
         tight_box(visible),
         whole,
-        item.appearance,
+        appearance,
         hidden,
         frozenset(hiding.tolist()) - {0, item.id},
         near,

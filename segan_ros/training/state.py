@@ -208,7 +208,9 @@ def save(state: Run, path: Path) -> None:
 def _account(state: Run) -> dict[str, Any]:
     """What ``model.yaml`` tells of the training."""
     config = state.config
+    weights = config.model.weights
     return {
+        **({"from": Path(weights).name} if weights else {}),
         "command": f"segan train --config config/train/{config.name}.yaml",
         "data": {k: _names(v) for k in PLACES if (v := getattr(config.data, k))},
         "seed": config.seed,
@@ -273,7 +275,8 @@ def _lasting(config: dict[str, Any], stage: int, step: int) -> dict[str, Any]:
     begun = config["stages"][stage : stage + (step > 0)]
     stages = config["stages"][:stage] + [{**s, "rate": 0} for s in begun]
     free = {"out": "", "workers": 0, "bf16": False, "checkpoint_minutes": 0}
-    return {**config, **free, "data": data, "stages": stages}
+    model = {**config["model"], "weights": bool(config["model"].get("weights"))}
+    return {**config, **free, "model": model, "data": data, "stages": stages}
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,7 @@ from segan_ros.training.config import Config
 from segan_ros.training.data import Batch, Batches, Library
 from segan_ros.training.pictures import validation_sheet
 from segan_ros.training.processes import ALONE, Processes
+from segan_ros.training.start import read_weights, settle
 from segan_ros.training.state import Curves, Optimisers, Run, TrainingError, device, resume, save
 from segan_ros.training.step import averaged, rate_at, seed_step, take_step
 from segan_ros.training.stopping import (
@@ -78,6 +79,8 @@ def train(
         check_output(state.folder)
     if goes_on:
         resume(state, checkpoint)
+    elif config.model.weights:
+        read_weights(config, model)
     _check_validation(config)
     data = config.data
     library = Library(
@@ -86,6 +89,7 @@ def train(
         data.max_hidden,
         data.train_scenes,
         photographs=data.photographs,
+        light=data.light,
     )
     if processes.leads and (bare := len(library.subjects) - len(library.painted)):
         say(
@@ -98,6 +102,8 @@ def train(
             f"{', '.join(data.train)}: no object has an appearance, which the painter needs: "
             "make scenes with `segan generate`, or train the segmentor alone"
         )
+    if config.model.weights and not goes_on:
+        settle(config, model, library)
     state.folder.mkdir(parents=True, exist_ok=True)
     with _curves(state) as curves:
         while state.stage < len(config.stages):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segan_ros.boxes import Roi
-from segan_ros.completion import SceneCompleter
+from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.frame import Frame
 from segan_ros.occlusion.edges import EdgeRule
 from segan_ros.scoring.references import (
@@ -114,8 +114,9 @@ def test_model_paints_hidden_parts_of_given_masks(scene):
     spec = SimpleNamespace(
         segmentor=SimpleNamespace(roi=Roi(0.1)), painter=SimpleNamespace(size=(32, 32))
     )
-    completer = SceneCompleter(SimpleNamespace(spec=spec, paint=paint))
-    painted = completer.paint(scene.frame, true_masks(scene, RULE)).objects
+    model, true = SimpleNamespace(spec=spec, paint=paint), true_masks(scene, RULE)
+    completer = SceneCompleter(model, Settings(relight=False))
+    painted = completer.paint(scene.frame, true).objects
     bar = next(o for o in painted if o.id == 5)
     assert bar.appearance is not None
     assert np.all(bar.appearance[bar.visible] == GREEN)
@@ -123,6 +124,10 @@ def test_model_paints_hidden_parts_of_given_masks(scene):
     (canvases,) = seen  # the square hides nothing of itself and costs no run
     assert canvases.shape == (1, 3, 32, 32)
     assert np.allclose(canvases[0, :, 16, 16], (1, 0, 0))  # Eq. 1: hidden is red
+    # In the light of what is seen, grey paint on a green bar is green.
+    lit = SceneCompleter(model).paint(scene.frame, true).object(5)
+    assert lit.appearance is not None
+    assert np.abs(lit.appearance[lit.invisible].astype(int) - GREEN).max() <= 8
     assert np.allclose(canvases[0, :, 0, 16], (0, 0, 1))  # elsewhere blue
 
 
@@ -137,6 +142,7 @@ def test_model_paints_masks_that_leave_the_widened_box():
         segmentor=SimpleNamespace(roi=Roi(0.1)), painter=SimpleNamespace(size=(32, 32))
     )
     model = SimpleNamespace(spec=spec, paint=np.ones_like)
-    _, item = SceneCompleter(model).paint(frame, true_masks(scene, RULE)).objects
+    completer = SceneCompleter(model, Settings(relight=False))
+    _, item = completer.paint(frame, true_masks(scene, RULE)).objects
     assert item.appearance is not None
     assert np.all(item.appearance[item.invisible] == 255)

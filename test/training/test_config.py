@@ -57,6 +57,13 @@ def test_baselines_get_the_data_losses_and_painting_steps_of_the_shipped_model(n
         assert objects(theirs, "segmentor") == objects(ours, "segmentor")
 
 
+def test_small_config_goes_on_from_the_shipped_model():
+    config = read_config(SHIPPED / "small.yaml")
+    assert config.model.weights == "tabletop" and config.data.light == "picture"
+    assert [s.trains for s in config.stages] == ["segmentor", "painter"]
+    assert read_config(SHIPPED / "small.yaml", weights="mine").model.weights == "mine"
+
+
 def test_refiner_learns_from_spoilt_masks_alone():
     config = read_config(SHIPPED / "refiner.yaml")
     assert {s.trains for s in config.stages} == {"refiner"}
@@ -125,6 +132,14 @@ def stage(**changes):
         (
             changed(model={"size": "pix2pix", "pretrained": True}),
             "model.pretrained is True; pix2pix has no pretrained weights",
+        ),
+        (
+            changed(model={"size": "tabletop", "pretrained": True, "weights": "tabletop"}),
+            "a run starts from model.weights or from ImageNet's: leave one out",
+        ),
+        (
+            changed(data={**SMALL["data"], "light": "dim"}),
+            "data.light is 'dim'; known are lone, picture",
         ),
         (changed(model={"size": "huge"}), "model.size is 'huge'; choose from paper, tabletop"),
         (changed(losses={"l1": -1}), "losses.l1 is -1.0; it must not be negative"),

@@ -166,6 +166,17 @@ def test_painters_target_is_the_whole_object_over_blue(scenes):
     assert set(map(tuple, target[batch.full[:, 0] == 0])) == {(0, 0, 255)}
 
 
+def test_painters_may_learn_the_object_in_the_light_of_the_picture(scenes, tmp_path):
+    """The lone render of the disc is twice as bright as the disc in the pile."""
+    scene = disc_behind_bar()
+    lone = tuple(replace(o, appearance=o.appearance // 2 * 3) for o in scene.objects)
+    write_scene(tmp_path / "0", replace(scene, objects=lone))
+    disc = Library([str(tmp_path)], light="picture").subjects[0]
+    assert np.abs(disc.appearance[disc.whole].astype(int) - GREEN).max() <= 2
+    disc = Library([str(tmp_path)]).subjects[0]
+    assert np.array_equal(disc.appearance, lone[0].appearance)
+
+
 def test_painters_target_has_no_colour_from_outside_at_its_border(scenes):
     """Colours at a border are the object's and the ground's of Eq. 1, by share, and no others."""
     for chances in (NONE, replace(NONE, warp=1.0)):

@@ -23,6 +23,7 @@ from segan_ros.commands import export  # noqa: E402
 from segan_ros.commands import train as segan_train  # noqa: E402
 from segan_ros.completion import SceneCompleter  # noqa: E402
 from segan_ros.frame import Frame  # noqa: E402
+from segan_ros.model.export import export as write_model  # noqa: E402
 from segan_ros.model.export import read_checkpoint  # noqa: E402
 from segan_ros.model.losses import LossWeights  # noqa: E402
 from segan_ros.model.segan import SPECS, Sizes  # noqa: E402
@@ -331,6 +332,44 @@ def test_stage_to_come_may_still_be_corrected(config):
     longer = replace(other, stages=(*other.stages, replace(painter, steps=2)))
     train(longer)  # one more stage
     assert len(curve(config)) == 6 + 1 + 2
+
+
+@pytest.mark.parametrize("exported", [True, False])
+def test_run_starts_from_the_weights_of_a_trained_model(config, tmp_path, exported):
+    """From a model folder as from a checkpoint; it goes on without either."""
+    weights = train(config, until=(0, 1))
+    trained = read_checkpoint(weights)
+    if exported:
+        write_model(trained, tmp_path / "model")
+        weights = tmp_path / "model"
+    on = replace(
+        config,
+        out=str(tmp_path / "on"),
+        model=replace(config.model, weights=str(weights)),
+        stages=(Stage("segmentor", 2, 2, 1e-4), Stage("painter", 1, 2, 1e-4)),
+    )
+    begun = read_checkpoint(train(on, until=(0, 0))).model
+    planes, canvas = torch.rand(2, 6, 96, 96), torch.rand(2, 3, 128, 128)
+    with torch.inference_mode():
+        for ours, theirs, x in (
+            (begun.segmentor, trained.model.segmentor, planes),
+            (begun.painter, trained.model.painter, canvas),
+        ):
+            torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), atol=1e-4, rtol=1e-3)
+    weights.rename(tmp_path / "away")
+    checkpoint = train(on)
+    assert read_checkpoint(checkpoint).training["from"] == weights.name
+
+
+def test_weights_of_other_networks_are_refused(config, tmp_path):
+    weights = train(config, until=(0, 1))
+    wide = replace(TINY, segmentor=(16, 8, 8, 8))
+    model = ModelChoice("tabletop", weights=str(weights), sizes=wide)
+    with pytest.raises(ValueError, match="start from a checkpoint of the same networks"):
+        train(replace(config, out=str(tmp_path / "other"), model=model))
+    with pytest.raises(ValueError, match="not a shipped one"):
+        train(replace(config, out=str(tmp_path / "o"), model=replace(model, weights="tabeltop")))
+    assert not (tmp_path / "other").exists()
 
 
 def test_run_that_goes_on_does_not_look_for_pretrained_weights(config, monkeypatch):

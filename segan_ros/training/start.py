@@ -1,0 +1,55 @@
+"""What a new run starts from: random weights, ImageNet's, or those of a trained model."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from segan_ros.model.export import read_checkpoint
+from segan_ros.model.segan import SeGAN, canvas
+from segan_ros.model.weights import read_exported, settle_normalisation
+from segan_ros.runtime.model import model_folder
+from segan_ros.training.config import Config
+from segan_ros.training.data import Batches, Library
+from segan_ros.training.state import device
+
+
+def read_weights(config: Config, model: SeGAN) -> None:
+    """Put the weights of ``config.model.weights`` into `model`.
+
+    Raises:
+        ValueError: they are of networks of another size, or no weights at all.
+        OSError: a file cannot be read.
+    """
+    weights = config.model.weights
+    if not Path(weights).is_file():
+        read_exported(model_folder(weights), model)
+        return
+    saved = read_checkpoint(weights).model
+    try:
+        model.load_state_dict(saved.state_dict())
+    except RuntimeError:
+        raise ValueError(
+            f"model.weights is {weights}, of size {saved.spec.name!r} or other channels than "
+            f"model.size {config.model.size!r}; start from a checkpoint of the same networks"
+        ) from None
+
+
+def settle(config: Config, model: SeGAN, library: Library) -> None:
+    """Give the normalisation of networks that were read from a model folder its statistics: those
+    of the first batch of each kind of stage."""
+    for number, stage in enumerate(config.stages):
+        batches = Batches(library, config, number, model.spec, model.mask_size)
+        if stage.paints:
+            batch = batches[0]
+            painted_on = canvas(*(_here(t) for t in (batch.picture, batch.seen, batch.full)))
+            settle_normalisation(model.painter, partial(model.painter, painted_on))
+        if stage.trains != "painter":
+            planes, boxes = (_here(t) for t in batches[0][:2])
+            settle_normalisation(model.segmentor, partial(model.segmentor.logits, planes, boxes))
+
+
+def _here(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.to(device()).float()
