@@ -189,5 +189,5 @@ def test_strengths_of_the_mask_noise_can_be_chosen(tmp_path):
     noise = read_config(written(tmp_path, text)).augmentation.mask_noise
     assert noise == replace(CALIBRATED, gaps=0.05)
     text["augmentation"] = {"mask_noise": {"split": 1.5}}
-    with pytest.raises(ValueError, match=r"augmentation\.mask_noise\.split is 1\.5; a probability"):
+    with pytest.raises(ValueError, match=r"augmentation\.mask_noise\.split is 1\.5; it must lie in 0\.\.1"):
         read_config(written(tmp_path, text))
