@@ -189,5 +189,6 @@ def test_strengths_of_the_mask_noise_can_be_chosen(tmp_path):
     noise = read_config(written(tmp_path, text)).augmentation.mask_noise
     assert noise == replace(CALIBRATED, gaps=0.05)
     text["augmentation"] = {"mask_noise": {"split": 1.5}}
-    with pytest.raises(ValueError, match=r"augmentation\.mask_noise\.split is 1\.5; it must lie in 0\.\.1"):
+    message = r"augmentation\.mask_noise\.split is 1\.5; it must lie in 0\.\.1"
+    with pytest.raises(ValueError, match=message):
         read_config(written(tmp_path, text))
