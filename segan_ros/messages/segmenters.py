@@ -36,6 +36,9 @@ LOG = logging.getLogger(__name__)
 MOST_DETECTIONS = 1000
 """In one message; more are no segmenter's."""
 
+EXACT_COLOURS = ("rgb8", "bgr8", "rgba8", "bgra8", "8UC3", "8UC4")
+"""Encodings that keep the colour of every pixel by itself."""
+
 MOST_POINTS = 2000
 """Of a polygon; of more, some are left out: OpenCV takes minutes to fill tangled ones."""
 
@@ -227,20 +230,22 @@ def _fitted(mask: Mask, size: tuple[int, int], number: int) -> Mask:
     """`mask` at `size`: as it is, or brought back from the size that a network saw.
 
     Networks see the picture shrunk into a canvas whose sides are multiples of `STRIDE`, with equal
-    bars at two sides ("letterboxed").
+    bars at two sides ("letterboxed"): a square, or the smallest that holds it.
     """
     if mask.shape == size:
         return mask
     height, width = mask.shape
-    if height % STRIDE or width % STRIDE:
+    gain = min(height / size[0], width / size[1])
+    rows, columns = max(round(size[0] * gain), 1), max(round(size[1] * gain), 1)
+    is_narrow = max(height - rows, width - columns) < STRIDE
+    if height % STRIDE or width % STRIDE or not (is_narrow or height == width):
         raise MessageError(
             "size_mismatch",
             f"mask {number} is {width}x{height} but the image is {size[1]}x{size[0]}; publish "
-            f"masks at the image's size, or at the network's with sides that {STRIDE} divides",
+            f"masks at the image's size, or letterboxed at the network's: its sides are multiples "
+            f"of {STRIDE}, and it is square or its bars are narrower than that",
         )
     _say_letterboxed((width, height), (size[1], size[0]))
-    gain = min(height / size[0], width / size[1])
-    rows, columns = max(round(size[0] * gain), 1), max(round(size[1] * gain), 1)
     top, left = (height - rows) // 2, (width - columns) // 2
     part = mask[top : top + rows, left : left + columns].astype(np.float32)
     return cv2.resize(part, size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
@@ -259,12 +264,12 @@ def _say_letterboxed(mask: tuple[int, int], image: tuple[int, int]) -> None:
 
 def _colours(message: Any, image: Any, decoder: Decoder) -> NDArray[np.uint8]:
     check(message, "image", "instance_mask")
-    if message.encoding == "mono8":
-        raise MessageError(
-            "bad_encoding",
-            "instance_mask has encoding 'mono8', which is a label image; set segmenter to "
-            "label_image",
-        )
+    if message.encoding not in EXACT_COLOURS:
+        why = f"which mixes colours; publish it as {', '.join(EXACT_COLOURS)}"
+        if message.encoding in ("mono8", "8UC1"):
+            why = "which is a label image; set segmenter to label_image"
+        found = f"instance_mask has encoding {message.encoding!r}"
+        raise MessageError("bad_encoding", f"{found}, {why}")
     check_same_size(image, message, "instance_mask")
     return to_rgb(message, decoder)
 

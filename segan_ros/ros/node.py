@@ -230,7 +230,10 @@ class SeganNode(LifecycleNode):
         try:
             completion = await wait(self._loader.begin())
         except (OSError, ValueError) as error:
-            self._reload_problem = f"the model was not replaced, the old one stays in use: {error}"
+            self._reload_problem = (
+                f"the model was not replaced, the old one stays in use: {error}; correct its files "
+                "and call ~/reload again"
+            )
             self.get_logger().error(self._reload_problem)
             raise Refused(self._reload_problem) from None
         if self._completion is not before:

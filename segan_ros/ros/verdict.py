@@ -195,7 +195,7 @@ def _without_depth(report: Report, recent: dict[str, Tally]) -> Iterator[Verdict
 
 def _about_the_model(report: Report) -> Iterator[Verdict]:
     if report.reload_problem:
-        yield Verdict(WARN, f"{report.reload_problem}; correct its files and call ~/reload again")
+        yield Verdict(WARN, report.reload_problem)
     if report.engine.startswith("failed"):
         remedy = "correct that and call ~/reload, or choose another provider"
         yield Verdict(WARN, f"engine {report.engine}; {remedy}", "engine")

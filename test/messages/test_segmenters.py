@@ -1,6 +1,7 @@
 """Messages of segmenters become masks, names and scores; bad ones are refused or counted."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -179,9 +180,11 @@ def test_letterboxed_masks_of_a_sliver_keep_a_row():
     assert item.box == (0, 0, 640, 1)
 
 
-def test_masks_of_a_size_that_no_network_has_are_refused():
-    message = ultralytics([rectangle(0, 0, 9, 9, (50, 70))], ["box"])
-    with pytest.raises(MessageError, match="mask 0 is 70x50 but the image is 80x60") as error:
+@pytest.mark.parametrize("size", [(50, 70), (320, 640), (1, 1)])
+def test_masks_of_a_size_that_no_network_has_are_refused(size):
+    message = ultralytics([rectangle(0, 0, 9, 9, size)], ["box"])
+    text = f"mask 0 is {size[1]}x{size[0]} but the image is 80x60; .* or letterboxed"
+    with pytest.raises(MessageError, match=text) as error:
         KINDS["masks"].instances(message, PICTURE)
     assert error.value.reason == "size_mismatch"
 
@@ -228,6 +231,16 @@ def test_a_photograph_taken_for_colours_is_refused():
 def test_label_image_taken_for_colours_names_the_parameter():
     with pytest.raises(MessageError, match="set segmenter to label_image"):
         KINDS["colours"].instances(image_of(rectangle(0, 0, 5, 5), "mono8"), PICTURE)
+
+
+@pytest.mark.parametrize("kind", ["colours", "panoptic"])
+@pytest.mark.parametrize("encoding", ["bayer_rggb8", "yuv422", "nv12"])
+def test_colours_of_encodings_that_mix_them_are_refused(kind, encoding):
+    rows = {"bayer_rggb8": 80, "yuv422": 160, "nv12": 80}[encoding]
+    message = image_of(np.zeros((90 if encoding == "nv12" else 60, rows), np.uint8), encoding)
+    message = replace(message, height=60, width=80)
+    with pytest.raises(MessageError, match="which mixes colours; publish it as rgb8, bgr8"):
+        KINDS[kind].instances(message, PICTURE)
 
 
 def test_every_definition_names_its_source():

@@ -198,7 +198,7 @@ def verdict(image=None, mask=None, depth=None, **report):
             WARN,
             "engine failed: no memory; serving on cuda; correct that and call ~/reload, or choose",
         ),
-        ({"reload_problem": "not replaced"}, WARN, "correct its files and call ~/reload again"),
+        ({"reload_problem": "not replaced"}, WARN, "not replaced"),
         ({"image": Tally(9, 8, {"internal_error": 1})}, ERROR, "the log has the traceback"),
         ({"problem": "cannot configure: no model"}, ERROR, "cannot configure: no model"),
         ({"enabled": False, "silent": ["image"]}, OK, "disabled by ~/enable"),

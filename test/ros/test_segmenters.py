@@ -18,6 +18,7 @@ from ros_harness import (
 )
 
 from segan_ros.ros.segmenters import SegmenterError, message_class
+from segan_ros.ros.synchronizer import MASK
 from segan_ros.srv import GetRemovalOrder
 
 pytestmark = pytest.mark.ros
@@ -176,6 +177,25 @@ def test_class_name_or_track_is_a_target(start_node, robot):
     found = robot.ask(GetRemovalOrder, "/segan/removal_order", request)
     expected = "target is 'fork', but the frame has 3 (box, track 3), 7 (cup, track 7)"
     assert not found.success and found.message == expected
+
+
+def test_unknown_segmenter_keeps_the_node_unconfigured_and_names_those_there_are(start_node):
+    node = start_node(segmenter="yolo")
+    assert node.node.state == "unconfigured"
+    problem = node.node.report().problem
+    assert "segmenter is 'yolo'" in problem and "label_image, yolo_msgs, masks" in problem
+
+
+def test_detections_that_are_stamped_anew_are_a_warning_with_the_remedy(start_node, robot):
+    node = start_node(segmenter="yolo_msgs", sync_timeout=0.2)
+    listen(robot, node, "objects")
+    message = polygons(picture().header)
+    message.header.stamp.sec += 1
+    robot.camera("instance_mask", type(message), RELIABLE)
+    robot.send(picture(), message)
+    robot.wait(lambda: node.tally(MASK).dropped.get("no_partner"), "the drop")
+    level, text = level_and_text(node)
+    assert level == b"\x01" and "the segmenter must copy the header of its image" in text
 
 
 def test_two_masks_of_one_track_are_a_warning(start_node, robot):
