@@ -66,8 +66,8 @@ def train(
     for i, stage in enumerate(config.stages):
         if stage.batch % processes.count or stage.batch < 2 * processes.count:
             raise ValueError(
-                f"stages[{i}].batch is {stage.batch}; it must be a multiple of the "
-                f"{processes.count} processes, and at least {2 * processes.count}"
+                f"stages[{i}].batch is {stage.batch}; it must be a multiple of "
+                f"{processes.count}, the number of processes, and at least {2 * processes.count}"
             )
     torch.manual_seed(config.seed)
     checkpoint = Path(config.out) / "last.pt"
