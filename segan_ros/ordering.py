@@ -42,7 +42,7 @@ def ordered(
         x, y, z = up.direction.tolist()
         direction = x, y, z
         upright = set_upright(frame, lifted, up)
-        lifts = judge_lifts(frame.labels, lifted, among, upright.points, upright.ground)
+        lifts = judge_lifts(frame.labels, lifted, among, upright)
         nearby = raised(frame, up, upright.ground)
         hidden = occluded_by_unlabelled(frame.labels, lifted, frame.depth, nearby, depth_step)
     graph = build_graph(

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.boxes import Box
 from segan_ros.frame import AmodalObject, Frame, Mask
 from segan_ros.geometry.rays import pixel_rays
 
@@ -33,8 +34,12 @@ may be a rim of an object or a mixture of two depths."""
 RAISED = 0.01
 """Metres, and share of its depth, by which something must lie above the ground not to be it."""
 
-POINTS, FEWEST_POINTS = 48, 8
-"""Points of an object that are looked at, and those of known depth that it needs."""
+POINTS, HIDDEN, FEWEST_POINTS = 40, 16, 8
+"""Visible and hidden points of an object that are looked at, and visible ones of known depth that
+it needs."""
+
+REACH = 0.4
+"""Metres from the middle of what is seen of an object, beyond which none of it is hidden."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +101,16 @@ class Upright:
     """What is seen, in a frame whose third axis is up.
 
     Args:
-        points: by id, ``(48, 3)`` float64 metres, a spread of the object's visible points; some
+        points: by id, ``(40, 3)`` float64 metres, a spread of the object's visible points; some
             more than once where it has fewer.
+        footprints: by id, ``(v, 2)`` corners of the convex hull of the object, measured level: what
+            is seen of it, and its hidden part as if that were as high.
         ground: height of what lies under the objects: the median of the background, or the lowest
             objects where hardly any background is seen.
     """
 
     points: Mapping[int, NDArray[np.float64]]
+    footprints: Mapping[int, NDArray[np.float64]]
     ground: float
 
 
@@ -111,20 +119,56 @@ def set_upright(frame: Frame, objects: Iterable[AmodalObject], up: Up) -> Uprigh
 
     The frame must have depth and a camera matrix, or nothing is found.
     """
-    turn = _turn(up.direction)
-    points = {}
-    for item in objects:
-        rows, columns = np.nonzero(item.visible)
-        some = _spread(len(rows), 2 * POINTS)
-        found = _points(frame, rows[some] + item.box[1], columns[some] + item.box[0])
-        if len(found) >= FEWEST_POINTS:
-            points[item.id] = found[_spread(len(found), POINTS)] @ turn.T
+    objects, turn = list(objects), _turn(up.direction)
+    points, footprints = {}, {}
+    if frame.depth is not None and frame.camera_matrix is not None and objects:
+        seen = [_places(o.visible, o.box, 2 * POINTS) for o in objects]
+        hidden = [_places(o.invisible, o.box, HIDDEN) for o in objects]
+        places = np.concatenate([*seen, *hidden])
+        rays = pixel_rays(frame, places[:, 0], places[:, 1]) @ turn.T
+        rays_of = np.split(rays, np.cumsum([len(some) for some in (*seen, *hidden)])[:-1])
+        for item, at, to, rest in zip(
+            objects, seen, rays_of, rays_of[len(objects) :], strict=False
+        ):
+            metres = frame.depth[at[:, 0], at[:, 1]]
+            found = to[metres > 0] * metres[metres > 0, None]
+            found = found[np.isfinite(found[:, 0])]
+            if len(found) < FEWEST_POINTS:
+                continue
+            found = points[item.id] = found[_spread(len(found), POINTS)]
+            level = np.concatenate([found, _levelled(rest, found, turn)])[:, :2]
+            footprints[item.id] = np.asarray(cv2.convexHull(level.astype(np.float32))[:, 0], float)
     background = (_background(frame) @ turn.T)[:, 2]
     if len(background) >= FEWEST_SAMPLES:
         ground = float(np.median(background))
     else:
         ground = min((float(np.percentile(p[:, 2], 5)) for p in points.values()), default=0.0)
-    return Upright(points, ground)
+    return Upright(points, footprints, ground)
+
+
+def _places(mask: Mask, box: Box, wanted: int) -> NDArray[np.intp]:
+    """``(n, 2)`` rows and columns in the picture of at most `wanted` pixels of a mask in its box,
+    spread over it."""
+    found = np.flatnonzero(mask)
+    if not len(found):
+        return np.zeros((0, 2), np.intp)
+    places = np.stack(np.divmod(found[_spread(len(found), wanted)], mask.shape[1]), axis=1)
+    return np.asarray(places + box[1::-1], np.intp)
+
+
+def _levelled(
+    rays: NDArray[np.float64], seen: NDArray[np.float64], turn: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """``(n, 3)`` points along upright `rays` of hidden pixels, taken to be as high as the middle of
+    what is `seen` of the object; none where that is far off."""
+    if not len(rays):
+        return rays
+    middle = np.median(seen, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        points = rays * (middle[2] / rays[:, 2:])
+        away = points - middle
+        near = ((away * away).sum(axis=1) < REACH * REACH) & (points @ turn[:, 2] > 0)
+    return np.asarray(points[near], float)
 
 
 def raised(frame: Frame, up: Up, ground: float) -> Mask:

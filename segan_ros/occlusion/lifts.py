@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge
+from segan_ros.occlusion.pairs import Space
 from segan_ros.occlusion.support import (
     FLAT_LIFT_WEIGHTS,
     FLAT_WEIGHTS,
     SPATIAL_LIFT_WEIGHTS,
-    SPATIAL_WEIGHTS,
+    as_matrix,
     flat_pairs,
     lift_features,
-    risk_matrix,
-    spatial_pairs,
+    spatial_risks,
 )
 
 BLOCKING = 0.25
@@ -54,8 +54,7 @@ def judge_lifts(
     labels: NDArray[np.int32],
     objects: Sequence[AmodalObject],
     edges: Sequence[OcclusionEdge],
-    points: Mapping[int, NDArray[np.float64]] | None = None,
-    ground: float = 0.0,
+    space: Space | None = None,
 ) -> Lifts:
     """What the lift of each object would disturb.
 
@@ -63,20 +62,18 @@ def judge_lifts(
         labels: ``(H, W)`` visible ids.
         objects: completed, ascending by id.
         edges: of their occlusion.
-        points: by id, ``(k, 3)`` metres of what is seen of an object, the third axis up; None where
-            depth or up is not known. Then, and between objects without points, the picture alone
-            tells, and every occlusion edge blocks.
-        ground: height of what the objects lie on.
+        space: where what is seen of them is; None where depth or up is not known. Then, and between
+            objects without points, the picture alone tells, and every occlusion edge blocks.
     """
     ids = [o.id for o in objects]
-    in_space = np.array([points is not None and i in points for i in ids], bool)
+    in_space = np.array([space is not None and i in space.points for i in ids], bool)
     both = in_space[:, None] & in_space
     risks = np.zeros((len(ids), len(ids)))
     if not both.all():
-        risks = risk_matrix(flat_pairs(labels, objects, edges), FLAT_WEIGHTS, len(ids))
-    if both.any():
-        found = spatial_pairs(objects, edges, points or {}, ground)
-        risks = np.where(both, risk_matrix(found, SPATIAL_WEIGHTS, len(ids)), risks)
+        pairs = flat_pairs(labels, objects, edges)
+        risks = as_matrix(pairs, FLAT_WEIGHTS(pairs.features), len(ids))
+    if space is not None and both.any():
+        risks = np.where(both, spatial_risks(objects, edges, space, labels.size), risks)
     place = {object_id: n for n, object_id in enumerate(ids)}
     judged = []
     for edge in edges:

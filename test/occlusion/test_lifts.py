@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge
+from segan_ros.geometry.upright import Upright
 from segan_ros.occlusion.lifts import judge_lifts
 
 SIZE = 120, 160
@@ -35,8 +36,19 @@ def slab(x, y, top, half=0.05, thick=0.03):
     return np.concatenate([upper, side])
 
 
-LYING = {1: slab(0, 0, 0.03), 2: slab(0.01, 0, 0.06, half=0.03)}
-APART = {1: slab(0, 0, 0.03), 2: slab(0.2, 0, 0.03)}
+def space(**points):
+    """Where these objects are, on a ground of height 0; their footprints are rectangles."""
+    found = {int(name[1:]): cloud for name, cloud in points.items()}
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    feet = {
+        i: np.stack([c[:, :2].min(axis=0), c[:, :2].max(axis=0)])[corners, [0, 1]]
+        for i, c in found.items()
+    }
+    return Upright(found, feet, 0.0)
+
+
+LYING = space(o1=slab(0, 0, 0.03), o2=slab(0.01, 0, 0.06, half=0.03))
+APART = space(o1=slab(0, 0, 0.03), o2=slab(0.2, 0, 0.03))
 COVERS = OcclusionEdge(2, 1, 0.9, 400, 0.3)
 MASKS = (40, 40, 100, 100), (55, 45, 85, 75)
 
@@ -65,9 +77,9 @@ def test_support_that_no_picture_shows_is_an_edge_of_its_own():
     assert support.score == support.lift_risk == lifts.risks[0, 1]
 
 
-@pytest.mark.parametrize("points", [None, {1: LYING[1]}])
-def test_without_space_every_occlusion_blocks_and_supports_nothing(points):
-    lifts = judge_lifts(*scene(*MASKS), [COVERS], points)
+@pytest.mark.parametrize("known", [None, space(o1=LYING.points[1])])
+def test_without_space_every_occlusion_blocks_and_supports_nothing(known):
+    lifts = judge_lifts(*scene(*MASKS), [COVERS], known)
     (edge,) = lifts.edges
     assert edge.blocks_lift and edge.evidence == Evidence.AMODAL and not lifts.supports
     assert lifts.probabilities[0] < lifts.probabilities[1]
@@ -122,4 +134,4 @@ def test_a_hardly_seen_object_is_not_said_to_be_safe():
 
 def test_no_objects_and_one_object():
     assert judge_lifts(np.zeros(SIZE, np.int32), [], []).probabilities.shape == (0,)
-    assert judge_lifts(*scene((5, 5, 60, 60)), [], {1: LYING[1]}).probabilities[0] > 0.9
+    assert judge_lifts(*scene((5, 5, 60, 60)), [], space(o1=LYING.points[1])).probabilities[0] > 0.9
