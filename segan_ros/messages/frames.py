@@ -85,11 +85,13 @@ def to_frame(
     camera: Any = None,
     reading: Reading | None = None,
     *,
+    up: NDArray[np.float64] | None = None,
     tell: Tell = warn_once,
 ) -> Frame:
     """A frame from the messages of one moment: image, masks, depth or None, ``CameraInfo`` or None.
 
-    Depth and camera that cannot be used are left out, and `tell` learns why.
+    Depth and camera that cannot be used are left out, and `tell` learns why. `up` is that of
+    `Frame`, where it is known.
 
     Raises:
         MessageError: image or mask cannot be used, or the depth that `reading` needs.
@@ -110,6 +112,7 @@ def to_frame(
         lens.matrix,
         stamp_of(image.header),
         lens.distortion,
+        up,
         names=found.names or None,
         track_ids=found.track_ids or None,
         occluder_only=found.occluder_only,

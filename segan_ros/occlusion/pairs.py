@@ -188,7 +188,7 @@ SPATIAL = (
 
 
 def _of_objects(objects: Sequence[AmodalObject], cloud: NDArray[np.float32], pixels: int) -> Array:
-    """``(n, f)`` of each object, see `_OWN`: heights, extents of the footprint in metres, shares."""
+    """``(n, f)`` of each object, see `_OWN`: heights, spreads of the footprint, metres; shares."""
     heights = np.sort(cloud[:, :, 2], axis=1)
     last = heights.shape[1] - 1
     low, middle, high = (heights[:, round(last * share)] for share in (0.05, 0.5, 0.95))

@@ -75,6 +75,8 @@ def values(report: Report) -> dict[str, str]:
         found[f"masks.left_out.{reason}"] = str(count)
     found["image.reused"] = str(report.reused)
     found["image.lost_share"] = f"{report.lost_share:.3f}"
+    found["up.source"] = report.up_source
+    found["up.confidence"] = f"{report.up_confidence:.2f}"
     found["clock_jumps"] = str(report.jumps)
     for stage, (median, high, most) in report.times.items():
         found[f"ms.{stage}.median"] = f"{median * 1e3:.1f}"

@@ -20,6 +20,7 @@ from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.counters import Counters
+from segan_ros.ros.gravity import Gravity
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.qos import LATCHED, with_overrides
 from segan_ros.ros.segmenters import message_class
@@ -99,6 +100,7 @@ class Inputs:
             overridden = with_overrides(node, "subscription", CAMERA, qos)
             camera = self._listen_to_camera(self._on_camera, **overridden)
             self.topics[CAMERA] = camera.topic_name
+            self.gravity = Gravity(node, parameters, partial(self._tell, "up"))
         except Exception:
             self._unsubscribe()
             raise
@@ -155,6 +157,7 @@ class Inputs:
     def close(self, reason: str) -> None:
         """Unsubscribe and drop what waits."""
         self._unsubscribe()
+        self.gravity.close()
         self._node.destroy_timer(self._timer)
         self._synchronizer.clear(reason)
 
@@ -273,6 +276,7 @@ class Inputs:
                 *(match.image, match.mask, depth, self._camera, match.arrived),
                 reading=to_reading(self._parameters, self._counters.read_masks),
                 tell=self._tell,
+                up=self.gravity.at(match.image.header),
             )
         )
 

@@ -289,6 +289,8 @@ class SeganNode(LifecycleNode):
             subscribed=self._outputs.wanted if inputs and self._outputs else (),
             calibrated=inputs.calibrated if inputs else False,
             lost_share=inputs.loss.share if inputs else 0.0,
+            up_source=inputs.gravity.source if inputs else "",
+            up_confidence=self._pipeline.up_confidence if self._pipeline else float("nan"),
             mask_problem=self._pipeline.mask_problem if self._pipeline else "",
             camera_problem=inputs.camera_problem if inputs else "",
             jumps=self._jumps + (inputs.jumps if inputs else 0),

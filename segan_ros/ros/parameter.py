@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ class Parameter:
         limits: smallest and largest value, for numbers, and for each of a list of them.
         choices: allowed values, for strings; empty = any.
         unit: of the value, empty where there is none.
+        check: says of a string why it cannot be used, or nothing; None = any will do.
         changes: when it may be set: `NEXT_FRAME` (any time), `INACTIVE`, `UNCONFIGURED`, `START`.
     """
 
@@ -38,6 +40,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     unit: str = ""
     changes: str = NEXT_FRAME
+    check: Callable[[str], str] | None = None
 
     @property
     def type_name(self) -> str:
@@ -69,4 +72,4 @@ class Parameter:
                 return f"{self.name} is {number:g}; set it to a value in {self.range_text}"
         if isinstance(value, str) and not self.choices and not value.strip():
             return f"{self.name} is empty; {self.text[0].lower()}{self.text[1:]}"
-        return None
+        return (self.check(str(value)) or None) if self.check else None

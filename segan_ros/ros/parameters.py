@@ -6,6 +6,7 @@ from segan_ros.completion import Settings
 from segan_ros.depth import MILLIMETRE
 from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.occlusion.edges import RULES
+from segan_ros.ros.gravity import AUTO, NONE, up_problem
 from segan_ros.ros.parameter import INACTIVE, START, UNCONFIGURED, Parameter
 from segan_ros.runtime.model import PRECISIONS, PROVIDERS
 from segan_ros.tracks.follower import STEADY, FollowSettings
@@ -195,6 +196,28 @@ PARAMETERS = (
         False,
         "Whether image, mask and depth are rectified: if so, camera_info's P is used instead of K "
         "and D.",
+    ),
+    Parameter(
+        "up",
+        AUTO,
+        "Direction against gravity in the camera's optical frame (x right, y down, z ahead), as "
+        "three numbers such as '0 -0.7 -0.7'; auto = from gravity_frame, else from the Imu, else "
+        "from the plane that most of the background lies on.",
+        check=up_problem,
+    ),
+    Parameter(
+        "gravity_frame",
+        NONE,
+        "Frame on /tf whose z axis points up, such as base_link; none = no such frame. Needs the "
+        "package tf2_msgs.",
+        changes=INACTIVE,
+    ),
+    Parameter(
+        "use_imu",
+        False,
+        "Whether an Imu on imu tells which way is up, where gravity_frame is none; its frame must "
+        "be on /tf, or be the camera's.",
+        changes=INACTIVE,
     ),
     Parameter(
         "segmenter",

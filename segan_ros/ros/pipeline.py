@@ -74,6 +74,7 @@ class Pipeline:
         self._counters, self._completion, self._outputs = counters, completion, outputs
         self._latest: Snapshot | None = None
         self._mask_problem, self._inspected = "", -INSPECTION_PERIOD
+        self._up_confidence = float("nan")
         self._follower = Follower()
         self.update()
         self._worker: Worker[Snapshot] = Worker(self._handle, self._fail, "segan worker")
@@ -97,6 +98,11 @@ class Pipeline:
     def mask_problem(self) -> str:
         """Why the masks seem to be no instance masks; empty if they are."""
         return self._mask_problem
+
+    @property
+    def up_confidence(self) -> float:
+        """Of the last frame, see `OcclusionGraph`; NaN before the first."""
+        return self._up_confidence
 
     def update(self) -> None:
         """Take over parameters; they hold from the next frame on."""
@@ -166,6 +172,7 @@ class Pipeline:
         answer = completion.segment(
             snapshot, self._settings, self._reuse_change, self._inspect, self._follower
         )
+        self._up_confidence = answer.scene.graph.up_confidence
         early = wanted & BEFORE_PAINTING
         self._outputs.publish(early, answer.frame, answer.scene, snapshot.header, published)
         self._counters.time("graph_age", self.age(snapshot))

@@ -37,6 +37,8 @@ class Report:
         subscribed: outputs that have subscribers.
         calibrated: whether a camera_info with a calibration came in.
         lost_share: estimated share of images that never came.
+        up_source: what tells which way is up; empty while inactive.
+        up_confidence: of the last frame's up, 0..1; NaN before the first.
         mask_problem: why the masks seem to be no instance masks; empty = they are.
         camera_problem: why camera_info is not used; empty = it is, or there is none.
         jumps: how often stamps jumped back.
@@ -69,6 +71,8 @@ class Report:
     subscribed: Collection[str] = ()
     calibrated: bool = False
     lost_share: float = 0.0
+    up_source: str = ""
+    up_confidence: float = float("nan")
     mask_problem: str = ""
     camera_problem: str = ""
     jumps: int = 0

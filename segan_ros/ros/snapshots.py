@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
@@ -29,6 +31,7 @@ class Snapshot:
         arrived: when the image came in, seconds of ``time.monotonic``.
         matched: when the last of them came in, likewise.
         reading: how to read them.
+        up: ``(3,)`` unit vector against gravity in the image's frame, or None.
         tell: learns from `to_frame` of the optional inputs that cannot be used.
     """
 
@@ -40,6 +43,7 @@ class Snapshot:
     matched: float = field(default_factory=time.monotonic)
     reading: Reading = field(default_factory=Reading)
     tell: Tell = _nobody
+    up: NDArray[np.float64] | None = None
 
     @property
     def header(self) -> Header:
@@ -54,5 +58,7 @@ class Snapshot:
     def to_frame(self) -> Frame:
         """Decode the messages. Raises MessageError like `messages.frames.to_frame`."""
         return to_frame(
-            self.image, self.mask, self.depth, self.camera, self.reading, tell=self.tell
+            *(self.image, self.mask, self.depth, self.camera, self.reading),
+            up=self.up,
+            tell=self.tell,
         )

@@ -90,8 +90,16 @@ class Transforms:
             reliability=ReliabilityPolicy.RELIABLE,
             durability=DurabilityPolicy.TRANSIENT_LOCAL,
         )
-        node.create_subscription(kind, "/tf", lambda m: self._add(m, False), live)
-        node.create_subscription(kind, "/tf_static", lambda m: self._add(m, True), fixed)
+        self._node = node
+        self._subscriptions = [
+            node.create_subscription(kind, "/tf", lambda m: self._add(m, False), live),
+            node.create_subscription(kind, "/tf_static", lambda m: self._add(m, True), fixed),
+        ]
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
 
     def between(self, target: str, source: str, stamp: int) -> Transform:
         """What takes points of the frame `source` to the frame `target`.

@@ -1,0 +1,158 @@
+"""Which way is up, as the robot knows it: a parameter, a frame on /tf, or an Imu."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from sensor_msgs.msg import Imu
+from std_msgs.msg import Header
+
+from segan_ros.messages.stamps import SECOND, stamp_of
+from segan_ros.ros.transforms import TransformError, Transforms
+
+GRAVITY, UNSTEADY = 9.81, 0.5
+"""Metres per second squared; an Imu that measures more or less than `GRAVITY` by more than
+`UNSTEADY` is being moved."""
+
+SAMPLES = 50
+"""Messages of the Imu whose mean is taken."""
+
+OLDEST = 1.0
+"""Seconds that the last message of the Imu may be older than the image."""
+
+AUTO, NONE = "auto", "none"
+
+
+def to_up(text: str) -> NDArray[np.float64] | None:
+    """``(3,)`` unit vector of three numbers; None for ``auto``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text.strip() == AUTO:
+        return None
+    try:
+        vector = np.array([float(part) for part in text.replace(",", " ").split()])
+    except ValueError:
+        vector = np.zeros(0)
+    length = float(np.linalg.norm(vector))
+    if vector.shape != (3,) or not (np.isfinite(length) and length > 0):
+        raise ValueError(
+            f"up is {text!r}; set it to auto, or to three numbers in the camera's optical frame (x "
+            "right, y down, z ahead), such as '0 -0.7 -0.7' for a camera that looks down by 45 "
+            "degrees"
+        )
+    return vector / length
+
+
+def up_problem(text: str) -> str:
+    """Why `text` is no `up`; empty if it is."""
+    try:
+        to_up(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+class Gravity:
+    """Hears /tf and an Imu, as far as the parameters ask for it.
+
+    Args:
+        node: subscribes.
+        values: parameters by name.
+        tell: called with what is wrong, or with nothing.
+
+    Raises:
+        TransformError: tf2_msgs is needed and not installed.
+    """
+
+    def __init__(self, node: Node, values: Any, tell: Callable[[str], None]) -> None:
+        self._node, self._values, self._tell = node, values, tell
+        self._measured: deque[NDArray[np.float64]] = deque(maxlen=SAMPLES)
+        self._imu_header = Header()
+        self._imu = None
+        self._transforms = Transforms(node) if self._needs_transforms else None
+        if values["use_imu"]:
+            qos = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+            self._imu = node.create_subscription(Imu, "imu", self._on_imu, qos)
+
+    @property
+    def source(self) -> str:
+        """What tells which way is up."""
+        if self._values["up"].strip() != AUTO:
+            return "parameter up"
+        if self._values["gravity_frame"] != NONE:
+            return f"gravity_frame {self._values['gravity_frame']}"
+        return f"imu on {self._imu.topic_name}" if self._imu else "background"
+
+    def at(self, header: Header) -> NDArray[np.float64] | None:
+        """``(3,)`` unit vector against gravity in the frame of an image with that header; None
+        where the background has to tell."""
+        try:
+            up = self._at(header)
+        except TransformError as error:
+            self._tell(f"{error}; up is estimated from the background meanwhile")
+            return None
+        self._tell("")
+        return up
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        if self._transforms is not None:
+            self._transforms.close()
+        if self._imu is not None:
+            self._node.destroy_subscription(self._imu)
+
+    @property
+    def _needs_transforms(self) -> bool:
+        return self._values["gravity_frame"] != NONE or self._values["use_imu"]
+
+    def _at(self, header: Header) -> NDArray[np.float64] | None:
+        if (given := to_up(self._values["up"])) is not None:
+            return given
+        frame, stamp = self._values["gravity_frame"], stamp_of(header)
+        if frame != NONE:
+            return self._turned(np.array([0.0, 0, 1]), frame, header.frame_id, stamp)
+        if self._imu is None:
+            return None
+        where = self._imu.topic_name
+        late = (stamp - stamp_of(self._imu_header)) / SECOND
+        if not self._measured:
+            raise TransformError(f"nothing received on {where}: start the Imu or remap the topic")
+        if late > OLDEST:
+            raise TransformError(
+                f"the last message on {where} is {late:.1f} s older than the image (at most "
+                f"{OLDEST:g} s); check its publisher and the clocks of the hosts"
+            )
+        mean = np.mean(self._measured, axis=0)
+        strength = float(np.linalg.norm(mean))
+        if abs(strength - GRAVITY) > UNSTEADY:
+            raise TransformError(
+                f"{where} measures {strength:.2f} m/s2, at rest it is {GRAVITY} within "
+                f"{UNSTEADY:g}: the Imu is being moved, or not calibrated"
+            )
+        # At rest an Imu measures what holds it up.
+        return self._turned(mean / strength, self._imu_header.frame_id, header.frame_id, stamp)
+
+    def _turned(
+        self, up: NDArray[np.float64], source: str, target: str, stamp: int
+    ) -> NDArray[np.float64]:
+        if source == target:
+            return up
+        assert self._transforms is not None
+        found = self._transforms.between(target, source, stamp).rotation @ up
+        return np.asarray(found / np.linalg.norm(found), float)
+
+    def _on_imu(self, message: Imu) -> None:
+        a = message.linear_acceleration
+        measured = np.array([a.x, a.y, a.z])
+        if message.linear_acceleration_covariance[0] == -1 or not np.isfinite(measured).all():
+            return  # it has no accelerometer, or nothing to say
+        self._imu_header = message.header
+        self._measured.append(measured)
