@@ -26,6 +26,7 @@ from segan_ros.scoring.predicted import (
     noisy_masks,
 )
 from segan_ros.scoring.sheet import object_sheet, ranked_objects
+from segan_ros.scoring.styles import DEPTH
 from segan_ros.storage.images import write_image
 from segan_ros.storage.output import check_output
 from segan_ros.storage.scenes import ScenePath, iterate_scenes
@@ -71,10 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--mask-style",
-        choices=[*STYLES, "all"],
+        choices=[*STYLES, "all", DEPTH],
         metavar="NAME",
         help="also score true masks redrawn as one kind of segmenter draws them: "
-        f"{', '.join(STYLES)}, or all (docs/mask_styles.md)",
+        f"{', '.join(STYLES)}, or all of these; {DEPTH} scores those that the depth segmenter "
+        "finds on noisy depth (docs/mask_styles.md)",
     )
     tables_command.add_arguments(parser)
 

@@ -28,7 +28,13 @@ from segan_ros.scoring.reliability import (
     reliability_svg,
     undecided,
 )
-from segan_ros.scoring.styles import StyleScores, score_style, styles_json, styles_section
+from segan_ros.scoring.styles import (
+    StyleScores,
+    score_style,
+    styled_masks,
+    styles_json,
+    styles_section,
+)
 from segan_ros.scoring.summary import Summary, bin_by_occlusion, summarise
 from segan_ros.scoring.tables import SCORE_COLUMNS, SCORE_LEGEND, counts_line, score_cells
 from segan_ros.storage.output import write_csv, write_json
@@ -76,16 +82,16 @@ def evaluate(
     styles: Sequence[str] = (),
 ) -> Evaluation:
     """Score `completer` and the references on every scene folder, with predicted masks too when
-    there is a `segmenter`, and with masks drawn in each of `styles`.
+    there is a `segmenter`, and with masks in each of `styles`.
 
     Raises:
-        ValueError: a scene has no ground truth.
+        ValueError: a scene has no ground truth, or not what a style needs.
     """
     scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
     in_style: dict[str, list[StyleScores]] = {style: [] for style in styles}
     predicted, probabilities, all_pixels = [], reliability(), undecided(completer)
     for folder in Progress(folders, unit="scene"):
-        scene = read_with_truth(folder)
+        measured = scene = read_with_truth(folder)
         if not use_depth:
             scene = replace(scene, frame=replace(scene.frame, depth=None))
         with naming(folder):
@@ -97,7 +103,8 @@ def evaluate(
                 seen = segmenter(folder.name, scene)
                 predicted.append(score_predicted(completer, scene, seen))
             for style, scored in in_style.items():
-                scored.append(score_style(completer, scene, folder.name, style))
+                masks = styled_masks(measured, folder.name, style)
+                scored.append(score_style(completer, scene, masks))
     return Evaluation(
         tuple(f.name for f in folders),
         {method: tuple(s) for method, s in scores.items()},
