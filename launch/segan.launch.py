@@ -54,6 +54,7 @@ ARGUMENTS = {
     "mask_topic": ("instance_mask", "Masks of the segmenter; by default a label image."),
     "depth_topic": ("depth", "Depth image registered to the colour image, optional."),
     "camera_info_topic": ("camera_info", "Intrinsics of the colour camera, optional."),
+    "label_names_topic": ("label_names", "JSON: class of each label of a label image, optional."),
     "fastdds_profile": (
         "true",
         "true: config/fastdds.xml, unless the environment names a profile. false: none. Or a path.",
@@ -98,6 +99,7 @@ def _start(context: LaunchContext) -> list[Node]:
                 ("instance_mask", given["mask_topic"]),
                 ("depth", given["depth_topic"]),
                 ("camera_info", given["camera_info_topic"]),
+                ("label_names", given["label_names_topic"]),
             ],
             arguments=["--ros-args", "--log-level", given["log_level"]],
             additional_env=_profile(given["fastdds_profile"]),

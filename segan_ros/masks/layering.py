@@ -16,14 +16,14 @@ order:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box, crop, intersection, relative
+from segan_ros.boxes import Box, boxes_of, crop, intersection, relative
 from segan_ros.instances import Instance, Instances, Layered
 
 DUPLICATE, INSIDE = 0.85, 0.9
@@ -37,6 +37,9 @@ IGNORED, UNSURE, TWICE, PART, COVERED = (
     "covered by others",
 )
 """Why a mask is left out."""
+
+NO_OBJECTS = frozenset({"BACKGROUND", "UNLABELLED"})
+"""What Isaac Sim calls pixels without an object."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,30 @@ def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
     by_name = {i for i, item in instances.items() if item.name in choice.occluders}
     occluders = frozenset(by_name.union(choice.occluder_ids))
     return Layered(id_of[numbers], instances, left_out, occluders, repeated)
+
+
+def named(
+    labels: NDArray[np.int32], names: Mapping[int, str], choice: Choice | None = None
+) -> Layered:
+    """A label image whose objects have names: classes that are ignored become background.
+
+    Args:
+        labels: ``(H, W)``, values <= 0 are background.
+        names: class by label; labels may be missing, and others be there.
+        choice: which of them count, and as what.
+    """
+    choice = choice or Choice()
+    void = NO_OBJECTS.union(choice.ignored)
+    ignored = [i for i in np.unique(labels).tolist() if i > 0 and names.get(i) in void]
+    if ignored:
+        labels = np.where(np.isin(labels, ignored), 0, labels).astype(np.int32)
+    instances = {
+        i: Instance(box, crop(labels, box) == i, name=names.get(i, ""))
+        for i, box in boxes_of(labels).items()
+    }
+    by_name = {i for i, item in instances.items() if item.name in choice.occluders}
+    left_out = {IGNORED: len(ignored)} if ignored else {}
+    return Layered(labels, instances, left_out, frozenset(by_name.union(choice.occluder_ids)))
 
 
 def _twice_or_inside(kept: Sequence[Instance], areas: Sequence[int]) -> dict[int, str]:

@@ -13,10 +13,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import String
 
 from segan_ros.messages.camera import to_camera
 from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.images import MessageError, check, check_same_size
+from segan_ros.messages.label_names import to_names
 from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.counters import Counters
@@ -34,7 +36,7 @@ RELIABILITY = {
     "best_effort": QoSReliabilityPolicy.BEST_EFFORT,
     "reliable": QoSReliabilityPolicy.RELIABLE,
 }
-CAMERA = "camera_info"
+CAMERA, NAMES = "camera_info", "label_names"
 COMPRESSED_TOPICS = {IMAGE: "compressed", MASK: "compressed", DEPTH: "compressedDepth"}
 """Where image_transport publishes what is compressed, below the topic of the raw images."""
 
@@ -73,6 +75,7 @@ class Inputs:
         self._node, self._parameters = node, parameters
         self._counters, self._deliver, self._changed = counters, deliver, changed
         self._camera: CameraInfo | None = None
+        self._names: dict[int, str] = {}
         self._latched = False
         self._size: Image | None = None
         self._problems: dict[str, str] = {}
@@ -100,6 +103,8 @@ class Inputs:
             overridden = with_overrides(node, "subscription", CAMERA, qos)
             camera = self._listen_to_camera(self._on_camera, **overridden)
             self.topics[CAMERA] = camera.topic_name
+            if self._labels:
+                self._listen_to_names(qos)
             self.gravity = Gravity(node, parameters, partial(self._tell, "up"))
         except Exception:
             self._unsubscribe()
@@ -181,6 +186,18 @@ class Inputs:
         subscription = self._node.create_subscription(CameraInfo, CAMERA, callback, **qos)
         self._subscriptions.append(subscription)
         return subscription
+
+    def _listen_to_names(self, qos: QoSProfile) -> None:
+        overridden = with_overrides(self._node, "subscription", NAMES, qos)
+        subscription = self._node.create_subscription(String, NAMES, self._on_names, **overridden)
+        self._subscriptions.append(subscription)
+
+    def _on_names(self, message: String) -> None:
+        try:
+            self._names, problem = to_names(message), ""
+        except MessageError as error:
+            problem = str(error)
+        self._tell(NAMES, problem)
 
     def _look_for_latched_camera(self) -> None:
         """Subscribe once more where a calibration was published before, once for all to come.
@@ -274,7 +291,7 @@ class Inputs:
         self._deliver(
             Snapshot(
                 *(match.image, match.mask, depth, self._camera, match.arrived),
-                reading=to_reading(self._parameters, self._counters.read_masks),
+                reading=to_reading(self._parameters, self._counters.read_masks, self._names),
                 tell=self._tell,
                 up=self.gravity.at(match.image.header),
             )

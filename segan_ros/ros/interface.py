@@ -7,6 +7,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
@@ -40,6 +41,7 @@ INPUTS = (
     Endpoint("instance_mask", Image, "label image: one object id per pixel, 0 = background"),
     Endpoint("depth", Image, "depth image registered to the colour image, optional"),
     Endpoint("camera_info", CameraInfo, "intrinsics of the colour camera, optional"),
+    Endpoint("label_names", String, "JSON: class of each label of a label image, optional"),
 )
 
 OUTPUTS = (

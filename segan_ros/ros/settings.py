@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from segan_ros.completion import Settings
@@ -37,12 +38,18 @@ def to_follow_settings(values: dict[str, Any]) -> FollowSettings:
     return FollowSettings(values["track"], values["track_memory"], values["steady"])
 
 
-def to_reading(values: Any, note: Note = ignore) -> Reading:
-    """How messages are read, by the values of all parameters; `note` learns what is left out."""
+def to_reading(values: Any, note: Note = ignore, names: Mapping[int, str] | None = None) -> Reading:
+    """How messages are read, by the values of all parameters.
+
+    Args:
+        values: by parameter.
+        note: learns what is left out.
+        names: class by label of label images, where that is known.
+    """
     return Reading(
         values["rectified"],
         values["depth_scale"],
         values["use_depth"] == "always",
         to_array,
-        mask_reader(values["segmenter"], choice_of(values), note),
+        mask_reader(values["segmenter"], choice_of(values), note, names),
     )

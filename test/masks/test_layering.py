@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segan_ros.instances import Instance, Instances
-from segan_ros.masks.layering import COVERED, IGNORED, PART, TWICE, UNSURE, Choice, to_labels
+from segan_ros.masks.layering import COVERED, IGNORED, PART, TWICE, UNSURE, Choice, named, to_labels
 
 SIZE = 60, 80
 
@@ -58,6 +58,19 @@ def test_occluder_classes_and_ids_are_told_and_hide_like_others():
     assert found.occluder_only == {2, 7}
     assert (found.labels[:20, 30:50] == 2).all() and not found.left_out
     assert layered(cup, hand).occluder_only == frozenset()
+
+
+def test_names_of_a_label_image_give_objects_their_classes_and_roles():
+    labels = np.zeros(SIZE, np.int32)
+    for object_id in (1, 2, 3, 4, 5):
+        labels[10:20, 10 * object_id : 10 * object_id + 8] = object_id
+    names = {1: "BACKGROUND", 2: "cup", 3: "table", 4: "hand", 9: "lamp"}
+    found = named(labels, names, Choice(ignored=["table"], occluders=["hand"], occluder_ids=[5]))
+    assert boxes(found) == {2: (20, 10, 28, 20), 4: (40, 10, 48, 20), 5: (50, 10, 58, 20)}
+    assert found.names == {2: "cup", 4: "hand"} and found.occluder_only == {4, 5}
+    assert found.left_out == {IGNORED: 2}
+    assert set(np.unique(found.labels)) == {0, 2, 4, 5} and labels.max() == 5
+    assert set(np.unique(named(labels, {}).labels)) == set(range(6))
 
 
 def test_ignored_classes_and_low_scores_are_left_out():

@@ -39,7 +39,7 @@ def test_arguments_are_those_people_know():
     known = {"namespace", "params_file", "use_sim_time", "autostart", "respawn", "log_level"}
     ours = {"name", "parameters", "model", "provider", "segmenter", "segmenter_type"}
     ours |= {"fastdds_profile", "ignored_classes", "occluder_classes", "min_score", "latched"}
-    topics = {"image_topic", "mask_topic", "depth_topic", "camera_info_topic"}
+    topics = {"image_topic", "mask_topic", "depth_topic", "camera_info_topic", "label_names_topic"}
     assert set(arguments()) == known | ours | topics
 
 
@@ -61,7 +61,8 @@ def test_topic_arguments_remap_what_the_node_subscribes_to():
 
     remapped = [ast.literal_eval(pair.elts[0]) for pair in keyword_of_node("remappings").elts]
     assert remapped == [i.name for i in INPUTS]
-    defaults = [arguments()[f"{t}_topic"][0] for t in ("image", "mask", "depth", "camera_info")]
+    names = ("image", "mask", "depth", "camera_info", "label_names")
+    defaults = [arguments()[f"{name}_topic"][0] for name in names]
     assert defaults == remapped
 
 
@@ -153,12 +154,12 @@ def test_path_from_a_home_that_is_not_there_says_so(node_of, without_launch, hom
 def test_every_argument_reaches_the_node(node_of, monkeypatch):
     for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
         monkeypatch.delenv(name, raising=False)
-    topics = {"image": "/a", "mask": "/b", "depth": "/c", "camera_info": "/d"}
+    topics = {"image": "/a", "mask": "/b", "depth": "/c", "camera_info": "/d", "label_names": "/e"}
     given = {"fastdds_profile": "true"} | {f"{k}_topic": v for k, v in topics.items()}
     given |= {"namespace": "left", "name": "pile", "autostart": "false", "log_level": "warn"}
     node = node_of(given)
     assert (node["namespace"], node["name"], node["arguments"][-1]) == ("left", "pile", "warn")
-    subscribed = ("image", "instance_mask", "depth", "camera_info")
+    subscribed = ("image", "instance_mask", "depth", "camera_info", "label_names")
     assert dict(node["remappings"]) == dict(zip(subscribed, topics.values(), strict=True))
     assert node["parameters"] == [{"autostart": False}]
     assert set(node["additional_env"].values()) == {str(ROOT / "config" / "fastdds.xml")}

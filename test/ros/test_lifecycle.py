@@ -36,7 +36,7 @@ def test_cycles_leave_nothing_behind(start_node):
         node.do(node.node.trigger_activate)
         active = belongings(node.node)
         assert active["threads"] == ["segan worker"]
-        assert active["subscriptions"] == configured["subscriptions"] + 4
+        assert active["subscriptions"] == configured["subscriptions"] + 5
         node.do(node.node.trigger_deactivate)
         assert belongings(node.node) == configured
         node.do(node.node.trigger_cleanup)

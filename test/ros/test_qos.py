@@ -16,7 +16,7 @@ from segan_ros.resources import resource_path
 
 pytestmark = pytest.mark.ros
 
-INPUTS = ("/image", "/instance_mask", "/depth", "/camera_info")
+INPUTS = ("/image", "/instance_mask", "/depth", "/camera_info", "/label_names")
 
 
 def on(topic, endpoint, **policies):

@@ -16,6 +16,7 @@ from ros_harness import (
     listen,
     two_boxes,
 )
+from std_msgs.msg import String
 
 from segan_ros.ros.segmenters import SegmenterError, message_class
 from segan_ros.ros.synchronizer import MASK
@@ -151,6 +152,21 @@ def test_occluder_ids_do_the_same_for_label_images_and_from_the_next_frame_on(st
         robot.send(*image_and_mask(START + second * SECOND))
         robot.wait(lambda n=second: len(graphs) == n + 1, "a graph")
     assert [sorted(g.removal_order) for g in graphs] == [[3, 7], [3]]
+
+
+def test_names_of_labels_come_in_beside_a_label_image(start_node, robot):
+    """As Isaac Sim publishes them: JSON in a String."""
+    node = start_node(occluder_classes="hand")
+    objects, graphs = listen(robot, node, "objects", "occlusion_graph")
+    names = robot.camera("label_names", String, RELIABLE)
+    names.publish(String(data="no table"))
+    robot.wait(lambda: "label_names is 'no table'; send" in node.node.report().camera_problem, "it")
+    names.publish(String(data='{"3": {"class": "hand"}, "7": {"class": "cup"}}'))
+    robot.wait(lambda: not node.node.report().camera_problem, "the table")
+    robot.send(*image_and_mask())
+    robot.wait(lambda: objects and graphs, "an answer")
+    assert [(o.id, o.class_id) for o in objects[0].objects] == [(3, "hand"), (7, "cup")]
+    assert list(graphs[0].removal_order) == [7]
 
 
 def test_roles_are_heeded_where_the_last_result_is_used_again(start_node, robot):
