@@ -38,12 +38,8 @@ def lively(model):
     return model.eval()
 
 
-PAPERS = [size for size in SPECS if size != "tabletop"]
-
-
 @pytest.fixture(
-    scope="module",
-    params=["tabletop", *(pytest.param(size, marks=pytest.mark.slow) for size in PAPERS)],
+    scope="module", params=[pytest.param(size, marks=pytest.mark.slow) for size in SPECS]
 )
 def exported(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
