@@ -12,4 +12,4 @@ def live_command(*arguments: object) -> list[str]:
 
 def replay_live(*arguments: object) -> subprocess.CompletedProcess[str]:
     words = live_command(*arguments)
-    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)

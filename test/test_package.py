@@ -113,7 +113,7 @@ def test_pip_install_finds_its_models(tmp_path: Path):
 
     install = ["-m", "pip", "install", "--no-deps", "--no-build-isolation", "--quiet"]
     target = tmp_path / "target"
-    subprocess.run([sys.executable, *install, "--target", target, source], check=True, timeout=120)
+    subprocess.run([sys.executable, *install, "--target", target, source], check=True, timeout=300)
     find = "from segan_ros.resources import resource_path as r; print(r('models/tiny/model.yaml'))"
     found = subprocess.run(
         [sys.executable, "-c", find],

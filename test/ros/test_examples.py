@@ -21,7 +21,7 @@ from sensor_msgs.msg import CameraInfo  # noqa: E402
 from segan_ros.msg import OcclusionGraph  # noqa: E402
 
 PROGRAMS = Path(sys.prefix) / "lib" / "segan_ros"
-TIMEOUT = 20
+TIMEOUT = 60
 ANY_AGE = ("--max-age", "2147483647")
 
 

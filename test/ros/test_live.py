@@ -112,7 +112,7 @@ def test_answers_are_given_again_while_nothing_changes(
 
 
 def test_depth_that_comes_or_goes_ends_the_reuse(start_node, robot):
-    node = start_node(reuse_change=2.0, use_depth="auto", sync_timeout=0.2)
+    node = start_node(reuse_change=2.0, use_depth="auto", sync_timeout=1.0)
     segmentor = Gate(node)
     (objects,) = listen(robot, node, "objects")
     depth = robot.camera("depth", reliability=RELIABLE)

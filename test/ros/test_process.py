@@ -28,7 +28,7 @@ from segan_ros.srv import CompleteObjects
 pytestmark = pytest.mark.ros
 
 EXECUTABLE = Path(sys.prefix) / "lib" / "segan_ros" / "segan_node"
-TIMEOUT = 20
+TIMEOUT = 60
 MAIN = """
 import sys
 from segan_ros.ros.program import main

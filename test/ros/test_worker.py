@@ -7,7 +7,7 @@ from stopping import open_when_told_to_stop
 
 from segan_ros.ros.worker import MAX_CALLS, Worker, WorkerStopped
 
-TIMEOUT = 10
+TIMEOUT = 30
 
 
 class Gate:

@@ -179,7 +179,7 @@ def test_ctrl_c_in_a_terminal_says_how_to_go_on(scenes, tmp_path):
         while run.poll() is None and not (curves.exists() and curves.read_text().count("\n") > 3):
             time.sleep(0.05)
         os.killpg(run.pid, signal.SIGINT)
-        said = run.communicate(timeout=120)[1]
+        said = run.communicate(timeout=300)[1]
     assert run.returncode == 130, said
     assert "stopping after this step" in said and "Traceback" not in said
     assert f"{tmp_path}/run/last.pt is saved, and the same command resumes from it" in said
