@@ -58,6 +58,7 @@ class Contents:
         compressed: whether images are jpeg and png below their topics, as image_transport has them.
         depth: encoding of depth, 32FC1 metres or 16UC1 millimetres.
         prefix: of the camera's topics.
+        renumber: whether ids of masks, not of the truth, change places in every other frame.
     """
 
     frames: int = 3
@@ -70,6 +71,7 @@ class Contents:
     compressed: bool = False
     depth: str = "32FC1"
     prefix: str = "/camera"
+    renumber: bool = False
 
 
 def write_bag(folder: Path, contents: Contents | None = None) -> Path:
@@ -105,8 +107,11 @@ def write_bag(folder: Path, contents: Contents | None = None) -> Path:
             if i not in contents.skip_depth:
                 put("/camera/depth", image(metres, contents.depth, header), stamp)
             if i not in contents.skip_masks:
+                labels = frame.labels
+                if contents.renumber and i % 2:
+                    labels = np.where(labels > 0, 3 - labels, 0)
                 masks = image(
-                    frame.labels.astype(np.uint16), "16UC1", header_of(stamp + contents.mask_delay)
+                    labels.astype(np.uint16), "16UC1", header_of(stamp + contents.mask_delay)
                 )
                 put("/camera/instance_mask", masks, stamp + 5_000_000)
             put("/ground_truth/objects", true_objects(scene, header), stamp)

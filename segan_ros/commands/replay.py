@@ -33,6 +33,7 @@ from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import Topics
 from segan_ros.storage.bags import open_bag
 from segan_ros.storage.output import check_output, no_empty_folder, write_json
+from segan_ros.tracks.follower import NONE, STEADY, Follower, FollowSettings
 
 DEMO = ("demo/tabletop.mcap", "demo/tabletop")
 """The shipped bag, as a file or as a folder."""
@@ -77,6 +78,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[LABEL_IMAGE, *SEGMENTERS],
         help="format of the bag's masks, see docs/segmenters.md (%(default)s)",
     )
+    frames = parser.add_argument_group("over frames: docs/tracking.md")
+    frames.add_argument(
+        "--track",
+        action="store_true",
+        help="give objects tracks that last, for masks that are numbered anew in each frame",
+    )
+    frames.add_argument(
+        "--track-memory",
+        type=float,
+        default=FollowSettings.memory,
+        metavar="S",
+        help="seconds that an object may be out of sight and keep its track (%(default)s)",
+    )
+    frames.add_argument(
+        "--steady",
+        default=NONE,
+        choices=STEADY,
+        help="hysteresis over frames: of edges and order, or of whole masks too (%(default)s)",
+    )
     names = parser.add_argument_group("topics in the bag")
     for field in fields(Topics):
         option = f"--{field.name.replace('_', '-')}-topic"
@@ -97,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
     own = topics
     if args.truth is not None:
         own = replace(topics, true_objects=Topics.true_objects, true_graph=Topics.true_graph)
+    follow = FollowSettings(args.track, args.track_memory, args.steady)
     answers: Answers | None = None
     left_out = Counter[str]()
     with (
@@ -110,11 +131,13 @@ def run(args: argparse.Namespace) -> int:
         if args.out is not None:
             args.out.mkdir(parents=True, exist_ok=True)
         if args.live:
-            live = Live(model, args.provider, args.segmenter, args.rate, patience=args.patience)
+            live = Live(
+                model, args.provider, args.segmenter, follow, args.rate, patience=args.patience
+            )
             answers = play(bag, live, (args.out or Path(scratch)) / "node.log")
             answer: Callable[[BagFrame], Answer] = answers.to
         else:
-            answer = partial(_complete, SceneCompleter(open_model(args)))
+            answer = partial(_complete, SceneCompleter(open_model(args)), Follower(follow))
         if args.out is not None:
             clear_frames(args.out)
         left_out.clear()  # a live run has read the bag once already
@@ -223,11 +246,13 @@ def _heading(job: Replay, args: argparse.Namespace, model: str) -> str:
     return f"{job.bag.path} through {way}, model {model}, {depth}{truth}"
 
 
-def _complete(completer: SceneCompleter, bag_frame: BagFrame) -> Answer:
+def _complete(completer: SceneCompleter, follower: Follower, bag_frame: BagFrame) -> Answer:
     assert bag_frame.frame is not None
     start = time.perf_counter()
-    scene = completer.complete(bag_frame.frame)
-    return scene, time.perf_counter() - start
+    raw = completer.segment(bag_frame.frame)
+    scene = completer.paint(bag_frame.frame, follower(bag_frame.frame, raw))
+    seconds = time.perf_counter() - start
+    return Answer(scene, seconds, None if follower.settings.steady == NONE else raw)
 
 
 def _demo() -> Path:

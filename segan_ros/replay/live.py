@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,13 @@ from segan_ros.messages.kinds import GRAPH, OBJECTS, typestore
 from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.progress import Progress
 from segan_ros.replay.node_process import NodeProcess, live_environment
+from segan_ros.replay.run import Answer
 from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.runtime.model import Model
 from segan_ros.storage.bag import Bag
 from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import INPUTS
+from segan_ros.tracks.follower import FollowSettings
 
 if TYPE_CHECKING:
     from segan_ros.ros.player import Player
@@ -34,6 +36,7 @@ class Live:
         model: folder of the model.
         provider: as for `inference.Model`.
         segmenter: what the masks are, as the node's parameter of that name.
+        follow: what the node makes of answers over frames.
         rate: 2 plays twice as fast as recorded.
         start_timeout: seconds that the node may take to load the model and to be found.
         patience: seconds without an answer after which the missing ones are given up.
@@ -42,6 +45,7 @@ class Live:
     model: Path
     provider: str = "auto"
     segmenter: str = LABEL_IMAGE
+    follow: FollowSettings = field(default_factory=FollowSettings)
     rate: float = 1.0
     start_timeout: float = 60.0
     patience: float = 10.0
@@ -63,9 +67,9 @@ class Answers:
     counters: str
     trouble: str = ""
 
-    def to(self, frame: BagFrame) -> tuple[CompletedScene | None, float]:
-        """The answer to `frame` and its latency; None and NaN if there was none."""
-        return self.take(frame.stamp), self.latencies.get(frame.stamp, float("nan"))
+    def to(self, frame: BagFrame) -> Answer:
+        """The answer to `frame`."""
+        return Answer(self.take(frame.stamp), self.latencies.get(frame.stamp, float("nan")))
 
 
 def play(bag: Bag, live: Live, log: Path) -> Answers:
@@ -99,6 +103,9 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         "depth_scale": str(bag.reading.depth_scale),
         "segmenter": live.segmenter,
         "segmenter_type": bag.type_of("instance_mask"),
+        "track": str(live.follow.track).lower(),
+        "track_memory": str(float(live.follow.memory)),
+        "steady": live.follow.steady,
     }
     player_class = _player_class()
     if live.provider == "tensorrt":

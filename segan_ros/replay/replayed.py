@@ -10,6 +10,7 @@ from typing import Any
 from segan_ros.frame import CompletedScene
 from segan_ros.scoring.label_free import Step, StepSummary, summarise_steps
 from segan_ros.scoring.metrics import NAN, ObjectScore, SceneScore
+from segan_ros.scoring.streams import StreamFrame, StreamScore, score_stream
 from segan_ros.scoring.summary import Summary, mean, summarise
 
 DIGITS = 9
@@ -20,6 +21,9 @@ OURS, HULL, RAW, TRUE = "segan", "convex hull", "input mask", "true masks"
 
 FLAT_OURS, FLAT_HULL = f"{OURS}, depth unused", f"{HULL}, depth unused"
 """The same masks with the edges that they give without depth; for frames that have depth."""
+
+UNSTEADIED = f"{OURS}, each frame by itself"
+"""The answers before they were steadied over frames."""
 
 SCORED = (OURS, HULL, RAW, FLAT_OURS, FLAT_HULL)
 """What is scored against ground truth, ours first."""
@@ -90,6 +94,8 @@ class ReplayedFrame:
         latency: seconds until the answer, NaN without.
         scores: by `SCORED`; empty without answer or without truth.
         steps: by `COMPARED`: from the frame before; empty where one of the two has no answer.
+        stream: `OURS` and, if steadied, `UNSTEADIED`: for the scores over frames; empty without the
+            true masks.
     """
 
     index: int
@@ -99,6 +105,7 @@ class ReplayedFrame:
     latency: float = NAN
     scores: Mapping[str, SceneScore] = field(default_factory=dict)
     steps: Mapping[str, Step] = field(default_factory=dict)
+    stream: Mapping[str, StreamFrame] = field(default_factory=dict)
 
     @property
     def frame_score(self) -> float:
@@ -125,6 +132,7 @@ class Totals:
         objects, occluded, edges: sums over the answers.
         scores: by method; empty without truth.
         steps: by method; empty without two answered frames in a row.
+        streams: by method; empty without truth.
     """
 
     frames: int
@@ -134,12 +142,14 @@ class Totals:
     edges: int
     scores: Mapping[str, Summary]
     steps: Mapping[str, StepSummary]
+    streams: Mapping[str, StreamScore]
 
     @classmethod
     def of(cls, frames: Sequence[ReplayedFrame]) -> Totals:
         """The totals of `frames`."""
         answers = [f.answer for f in frames if f.answer is not None]
         scored = {m: [f.scores[m] for f in frames if m in f.scores] for m in SCORED}
+        streams = {m: [f.stream[m] for f in frames if m in f.stream] for m in (OURS, UNSTEADIED)}
         stepped = {m: [f.steps[m] for f in frames if m in f.steps] for m in COMPARED}
         return cls(
             len(frames),
@@ -149,6 +159,7 @@ class Totals:
             sum(a.edges for a in answers),
             {m: summarise(s) for m, s in scored.items() if s},
             {m: summarise_steps(s) for m, s in stepped.items() if s},
+            {m: score_stream(s) for m, s in streams.items() if s},
         )
 
 

@@ -15,6 +15,7 @@ from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.replay.replayed import OURS, ReplayedFrame, Totals, latency_ms, scores_of
 from segan_ros.scoring.label_free import StepSummary
 from segan_ros.scoring.metrics import NAN
+from segan_ros.scoring.streams import PROMPT, SOON, StreamScore
 from segan_ros.scoring.tables import SCORE_COLUMNS, SCORE_LEGEND, counts_line, score_cells
 from segan_ros.storage.results import write_result
 
@@ -40,6 +41,23 @@ or vanished. revealed: what came into view when an object was removed, compared 
 predicted there."""
 
 
+STREAM_COLUMNS = (
+    "method",
+    "id switches",
+    "edges changed",
+    "truly",
+    "flicker",
+    "edge F1",
+    "shown in time",
+)
+
+STREAM_LEGEND = f"""\
+Over frames. id switches: share of the objects, over all frames, whose track changed. edges changed:
+edges that came or went between objects that stay; truly: how often the true ones did. flicker:
+those that were back within {SOON} frames while the true one stayed. edge F1: over all frames. shown
+in time: share of the lasting true changes shown within {PROMPT} frames, their own included."""
+
+
 def report(frames: Sequence[ReplayedFrame], heading: str) -> str:
     """The tables as Markdown: one line per frame, then the means beside the references'."""
     totals = Totals.of(frames)
@@ -53,6 +71,8 @@ def report(frames: Sequence[ReplayedFrame], heading: str) -> str:
         ]
     if totals.steps:
         parts += [STEP_LEGEND, _step_table(totals.steps), _still_line(totals.steps[OURS])]
+    if totals.streams and totals.frames > 1:
+        parts += [STREAM_LEGEND, _stream_table(totals.streams)]
     parts.append(_totals_line(frames, totals))
     return "\n\n".join(parts)
 
@@ -100,6 +120,22 @@ def _step_table(steps: Mapping[str, StepSummary]) -> str:
         cells = s.whole_iou, s.visible_iou, s.edge_changes, s.revealed_iou, s.revealed_recall
         rows.append([method, *map(number, cells)])
     return markdown_table(STEP_COLUMNS, rows)
+
+
+def _stream_table(streams: Mapping[str, StreamScore]) -> str:
+    rows = [
+        [
+            method,
+            f"{s.switches} of {s.tracked} ({100 * s.switch_share:.2f} %)" if s.tracked else "–",
+            str(s.changes),
+            str(s.true_changes),
+            str(s.flicker),
+            number(s.edge_f1),
+            f"{number(s.prompt, 2)} of {len(s.delays)}" if s.delays else "–",
+        ]
+        for method, s in streams.items()
+    ]
+    return markdown_table(STREAM_COLUMNS, rows)
 
 
 def _still_line(steps: StepSummary) -> str:

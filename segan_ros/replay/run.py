@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.progress import Progress, say
 from segan_ros.replay.earlier import EarlierRun
+from segan_ros.replay.lasting import LastingIds, renamed_frame, renamed_scene
 from segan_ros.replay.layers import layers, picture
 from segan_ros.replay.replayed import (
     COMPARED,
@@ -25,6 +26,7 @@ from segan_ros.replay.replayed import (
     RAW,
     SCORED,
     TRUE,
+    UNSTEADIED,
     AnswerOutline,
     ReplayedFrame,
 )
@@ -32,16 +34,29 @@ from segan_ros.replay.report_page import Gallery
 from segan_ros.replay.report_text import write_frame
 from segan_ros.replay.rerun_log import RerunLog
 from segan_ros.scoring.label_free import Moment, step
-from segan_ros.scoring.metrics import NAN, SceneScore, score_edges, score_scene
+from segan_ros.scoring.matching import match_masks
+from segan_ros.scoring.metrics import NAN, SceneScore, score_edges, score_scene, true_edges
 from segan_ros.scoring.predicted import without_lost
 from segan_ros.scoring.references import convex_hulls, input_masks, true_masks
+from segan_ros.scoring.streams import StreamFrame
 from segan_ros.storage.bag import Bag
 from segan_ros.storage.bag_frame import BagFrame, Truth
 
 NO_ANSWER = "no answer"
 
-Answer = tuple[CompletedScene | None, float]
-"""A completed scene and the seconds that it took; None and NaN without an answer."""
+
+class Answer(NamedTuple):
+    """What became of a frame.
+
+    Args:
+        scene: None without an answer.
+        seconds: that it took; NaN without an answer.
+        raw: the same frame by itself, where the answer was steadied over frames.
+    """
+
+    scene: CompletedScene | None = None
+    seconds: float = NAN
+    raw: CompletedScene | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,7 @@ class Replay:
         self._gallery = Gallery(len(bag.stamps), wanted.pictures) if wanted.pictures else None
         self._rerun = None if wanted.rrd is None else RerunLog(wanted.rrd)
         self._before: dict[str, Moment] = {}
+        self._lasting = LastingIds()
         self.usable = self.with_depth = 0
 
     @property
@@ -105,20 +121,25 @@ class Replay:
         return frames
 
     def _replay(self, bag_frame: BagFrame, answer: Callable[[BagFrame], Answer]) -> ReplayedFrame:
-        scene, latency = None, float("nan")
+        found = Answer()
         if bag_frame.frame is not None:
             try:
-                scene, latency = answer(bag_frame)
+                found = answer(bag_frame)
             except TooManyObjectsError as error:
                 bag_frame = replace(bag_frame, problem=str(error))
-        result = self._judge(bag_frame, scene, latency)
-        self._show(bag_frame, scene, result)
+        frame, scene, raw = bag_frame.frame, found.scene, found.raw
+        if frame and scene and (ids := self._lasting.of(bag_frame, scene)):
+            bag_frame = replace(bag_frame, frame=renamed_frame(frame, ids))
+            found = Answer(
+                renamed_scene(scene, ids), found.seconds, raw and renamed_scene(raw, ids)
+            )
+        result = self._judge(bag_frame, found)
+        self._show(bag_frame, found.scene, result)
         return result
 
-    def _judge(
-        self, bag_frame: BagFrame, answer: CompletedScene | None, latency: float
-    ) -> ReplayedFrame:
+    def _judge(self, bag_frame: BagFrame, found: Answer) -> ReplayedFrame:
         before, self._before = self._before, {}
+        answer = found.scene
         if bag_frame.frame is None or answer is None:
             problem = bag_frame.problem or NO_ANSWER
             return ReplayedFrame(bag_frame.index, bag_frame.stamp, None, problem)
@@ -130,9 +151,10 @@ class Replay:
             bag_frame.index,
             bag_frame.stamp,
             AnswerOutline.of(answer),
-            latency=latency,
+            latency=found.seconds,
             scores={m: s for m, s in scores.items() if s is not None},
             steps={m: step(before[m], now) for m, now in compared.items() if m in before},
+            stream=_over_frames(bag_frame, {OURS: answer, UNSTEADIED: found.raw}),
         )
 
     def _show(
@@ -164,6 +186,27 @@ class Replay:
                 say(f"segan: warning: {error}", error=True)
             scenes.append(then and layers(frame, then, bag_frame.truth))
         return {**picture(frame), "scenes": scenes}
+
+
+def _over_frames(
+    bag_frame: BagFrame, answers: Mapping[str, CompletedScene | None]
+) -> dict[str, StreamFrame]:
+    """The frame as one of a stream, by method; empty without the true masks."""
+    if bag_frame.truth is None or bag_frame.frame is None:
+        return {}
+    truth = bag_frame.truth
+    shown = set(match_masks(truth.frame.labels, bag_frame.frame.labels).found)
+    true = true_edges(truth.frame.labels, [o for o in truth.objects if o.id in shown])
+    found = {}
+    for method, scene in answers.items():
+        if scene is not None:
+            tracks = {o.id: o.track_id for o in scene.objects if o.id in shown}
+            pairs = {(e.occluder_id, e.occludee_id) for e in scene.graph.edges}
+            edges = frozenset(e for e in pairs if tracks.keys() >= set(e))
+            found[method] = StreamFrame(
+                tracks, edges, frozenset(e for e in true if tracks.keys() >= set(e))
+            )
+    return found
 
 
 def score(bag_frame: BagFrame, answer: CompletedScene) -> SceneScore | None:

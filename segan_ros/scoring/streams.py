@@ -19,7 +19,7 @@ LASTING = 5
 """Frames for which a true edge is there, or not, before and after a change that has to be shown."""
 
 PROMPT = 3
-"""Frames after the change until which it is to be shown."""
+"""Frames, that of the change included, within which it is to be shown."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class StreamScore:
         flicker: edges that came and went, or went and came, within `SOON` frames, while the true
             edge stayed as it was.
         hits, false, missed: edges, over all frames.
-        delays: of each lasting true change, after how many frames it was shown: 0 in the first;
-            infinite where it was not within `LASTING` frames.
+        delays: of each lasting true change, how many frames later it was shown; NaN where it was
+            not within `LASTING` frames.
     """
 
     frames: int
@@ -80,7 +80,7 @@ class StreamScore:
     @property
     def prompt(self) -> float:
         """Share of the lasting true changes that were shown within `PROMPT` frames."""
-        return mean(float(d <= PROMPT) for d in self.delays)
+        return mean(float(d < PROMPT) for d in self.delays)
 
 
 def score_stream(frames: Sequence[StreamFrame]) -> StreamScore:
@@ -154,4 +154,4 @@ def _delays(frames: Sequence[StreamFrame]) -> Iterator[float]:
             if (edge in before[-1].edges) == is_now:
                 continue
             shown = (n for n, f in enumerate(after) if (edge in f.edges) == is_now)
-            yield next(shown, float("inf"))
+            yield next(shown, NAN)

@@ -15,11 +15,11 @@ from segan_ros.occlusion.graph import build_graph
 from segan_ros.tracks.latch import Key, Latch
 from segan_ros.tracks.steady_masks import SteadyMasks
 
-APPEARS, VANISHES, TURNS = 2, 4, 3
+APPEARS, VANISHES, TURNS = 2, 3, 3
 """Frames in a row, the first one included, that make an edge appear or vanish, or turn the order of
 two objects."""
 
-PLAIN_RATIO, PLAIN_SCORE = 0.0125, 0.7
+PLAIN_RATIO, PLAIN_SCORE = 0.01, 0.7
 """Overlap ratio and score of an edge that needs no second frame."""
 
 LONGEST_PAUSE = 1.0

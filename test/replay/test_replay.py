@@ -15,7 +15,7 @@ from segan_ros.commands import main as cli
 from segan_ros.completion import SceneCompleter
 from segan_ros.messages import frames as messages_frames
 from segan_ros.replay import live
-from segan_ros.replay.run import Replay, Wanted
+from segan_ros.replay.run import Answer, Replay, Wanted
 from segan_ros.runtime.model import Model
 from segan_ros.storage.bag import Bag
 from segan_ros.storage.bags import open_bag
@@ -182,8 +182,8 @@ def test_unanswered_frames_take_no_picture_from_bad_answers(model, tmp_path):
 
     def answer(frame):
         if frame.index % 5:  # a node that is too slow
-            return None, float("nan")
-        return SceneCompleter(Model(model, "cpu")).complete(frame.frame), 0.1
+            return Answer()
+        return Answer(SceneCompleter(Model(model, "cpu")).complete(frame.frame), 0.1)
 
     with open_bag(bag) as opened:
         job = Replay(opened, None, None, Wanted(pictures=2))

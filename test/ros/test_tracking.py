@@ -84,7 +84,7 @@ def test_edge_is_held_for_a_moment_and_let_go_when_it_stays_away(start_node, rob
 
     assert all(edges(k, apart=False) for k in range(3))
     away = [edges(k, apart=True) for k in range(3, 9)]
-    assert away == [True] * 3 + [False] * 3
+    assert away == [True] * 2 + [False] * 4
 
 
 def test_request_with_its_own_images_is_no_frame_of_the_stream(start_node, robot):
