@@ -30,17 +30,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sheet", type=Path, metavar="FILE", help="draw all objects on one sheet, a .png or .jpg"
     )
+    own = parser.add_argument_group("your own meshes instead")
+    own.add_argument(
+        "--meshes", type=Path, metavar="DIR", help="prepare the OBJ, GLB, PLY and STL files below"
+    )
+    own.add_argument(
+        "--out", type=Path, metavar="SET", help="where to: a folder for `segan generate --objects`"
+    )
+    own.add_argument(
+        "--units", choices=("auto", "m", "cm", "mm", "in"), default="auto", help="of the files"
+    )
+    own.add_argument(
+        "--up", choices=("auto", "x", "y", "z"), default="auto", help="axis that points up in them"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Fetch and prepare what is missing."""
+    if args.sheet and args.sheet.suffix not in (".png", ".jpg"):
+        raise ValueError(f"--sheet is {args.sheet}; its name must end in .png or .jpg")
+    at_least(args, workers=0)
+    if args.meshes:
+        return _prepare_own(args)
     entries = read_manifest()
     if args.list:
         print_list(entries)
         return 0
-    if args.sheet and args.sheet.suffix not in (".png", ".jpg"):
-        raise ValueError(f"--sheet is {args.sheet}; its name must end in .png or .jpg")
-    at_least(args, workers=0)
     folder = cache_folder()
     wanted = meshes(entries)
     broken = prepare_all(wanted, folder, args.workers or usable_cores())
@@ -59,6 +74,35 @@ def run(args: argparse.Namespace) -> int:
     if args.sheet:
         write_sheet(args.sheet, good, folder)
         print(f"{args.sheet}: {len(good)} objects")
+    return 0
+
+
+def _prepare_own(args: argparse.Namespace) -> int:
+    from segan_ros.synthesis.assets.own import mesh_files, prepare_own, write_own_sheet
+
+    if args.out is None:
+        raise ValueError("--meshes needs --out SET: the folder that the objects are written to")
+    files = mesh_files(args.meshes)
+    workers = args.workers or usable_cores()
+    found, broken = prepare_own(files, args.out, args.units, args.up, workers)
+    for name, reason in sorted(broken.items()):
+        print(f"  {name}: {reason}")
+    if broken and not args.skip_broken:
+        raise ValueError(
+            f"{len(broken)} of {len(files)} meshes cannot be prepared; --skip-broken leaves them "
+            "out"
+        )
+    if not found:
+        raise ValueError(f"{args.meshes}: no mesh could be prepared")
+    for item in found:
+        width, depth, height = (round(100 * side, 1) for side in item.size)
+        print(
+            f"  {item.name}: {width} x {depth} x {height} cm, as files in {item.unit} with "
+            f"{item.up} up"
+        )
+    if args.sheet:
+        write_own_sheet(args.sheet, found, args.out)
+    print(f"{args.out}: {len(found)} objects; next, segan generate --objects {args.out} --out DIR")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,8 @@ class Job:
         seed: of everything.
         size: height and width in pixels.
         scenes: how many.
-        objects: one of `OBJECTS`.
+        objects: one of `OBJECTS`, or the folder of a set that `segan assets --meshes` made: then
+            all objects are from there, in each split.
         lifts: say which objects a lift of each would disturb. Piles are then given more time to
             come to rest, and each is seen once.
 
@@ -80,6 +82,11 @@ class Job:
     lifts: bool = False
 
     @property
+    def own(self) -> bool:
+        """Whether the objects are a user's."""
+        return self.objects not in OBJECTS
+
+    @property
     def views(self) -> int:
         """Scenes per pile: lifts are counted by piles, and cost more than pictures."""
         return 1 if self.lifts else VIEWS
@@ -87,8 +94,11 @@ class Job:
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise ValueError(f"--split is {self.split!r}; choose from {', '.join(SPLITS)}")
-        if self.objects not in OBJECTS:
-            raise ValueError(f"--objects is {self.objects!r}; choose from {', '.join(OBJECTS)}")
+        if self.own and not Path(self.objects).is_dir():
+            raise ValueError(
+                f"--objects is {self.objects!r}; choose from {', '.join(OBJECTS)}, or give the "
+                "folder that `segan assets --meshes` made"
+            )
         if self.scenes < 1:
             raise ValueError(f"--scenes is {self.scenes}; at least 1 scene is needed")
         if self.seed < 0:
@@ -178,10 +188,19 @@ def _with_lifts(scene: LabelledScene, harm: Mapping[int, Sequence[int]]) -> Labe
 def _pools(job: Job, count: int, rng: Generator) -> list[Sequence[Family]]:
     """For each of `count` objects the families that it is drawn from; no split has another's."""
     own = SPLITS[job.split]
+    if job.own:
+        return [_of_set(job.objects)] * count
     if job.objects == "families":
         return [own] * count
     real = _real(job.split)
     return [real if rng.random() < REAL_SHARE else own for _ in range(count)]
+
+
+@cache
+def _of_set(folder: str) -> tuple[Family, ...]:
+    from segan_ros.synthesis.assets.own import load_set
+
+    return load_set(folder)
 
 
 @cache

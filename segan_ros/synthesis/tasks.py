@@ -94,16 +94,23 @@ def identity_of(job: Job) -> dict[str, Any]:
         "split": job.split,
         "seed": job.seed,
         "size": list(job.size),
-        "objects": job.objects,
-        "assets": _digest() if job.objects == "all" else "",
+        "objects": "own" if job.own else job.objects,
+        "assets": _digest(job.objects),
         "mujoco": mujoco.__version__,
         **({"lifts": True} if job.lifts else {}),
     }
 
 
 @cache
-def _digest() -> str:
-    return assets.digest()
+def _digest(objects: str) -> str:
+    """What tells sets of meshes apart; empty without."""
+    if objects == "families":
+        return ""
+    if objects == "all":
+        return assets.digest()
+    from segan_ros.synthesis.assets.own import set_digest
+
+    return set_digest(objects)
 
 
 @cache

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ from segan_ros.synthesis.assets.packages import TEXTURES, fetch, reader
 from segan_ros.synthesis.assets.store import surfaces_path, thing_path
 from segan_ros.synthesis.assets.things import as_it_is, load_thing, save_thing
 from segan_ros.synthesis.assets.wavefront import left_half, read_picture, read_wavefront
+
+T = TypeVar("T")
 
 SURFACES = (
     *("blue-wood", "ceramic", "clay", "cream-plaster", "dark-wood", "gray-felt", "gray-plaster"),
@@ -43,7 +45,7 @@ def prepare_all(entries: Sequence[Entry], folder: Path, workers: int) -> dict[st
     tasks = [(packages[e.package], thing_path(folder, e), e) for e in missing]
     if not tasks:
         return {}
-    found = _work(tasks, min(workers, len(tasks)))
+    found = in_processes(prepare_one, tasks, workers)
     return {name: reason for name, reason in found if reason}
 
 
@@ -66,12 +68,19 @@ def prepare_one(package: Path, path: Path, entry: Entry) -> tuple[str, str]:
     return entry.name, ""
 
 
-def _work(tasks: Sequence[tuple[Path, Path, Entry]], workers: int) -> Iterator[tuple[str, str]]:
-    if workers <= 1:
-        yield from (prepare_one(*task) for task in Progress(tasks, unit="object"))
+def in_processes(
+    function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], workers: int
+) -> Iterator[T]:
+    """What `function` gives for each of `tasks`, its arguments; in no order.
+
+    Raises:
+        OSError: a process died.
+    """
+    if min(workers, len(tasks)) <= 1:
+        yield from (function(*task) for task in Progress(tasks, unit="object"))
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_core) as pool:
-        waiting = [pool.submit(prepare_one, *task) for task in tasks]
+    with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _one_core) as pool:
+        waiting = [pool.submit(function, *task) for task in tasks]
         try:
             for future in Progress(as_completed(waiting), total=len(waiting), unit="object"):
                 yield future.result()
@@ -101,11 +110,15 @@ def _prepare_surfaces(package: Path, path: Path) -> None:
 
 def write_sheet(path: Path, entries: Sequence[Entry], folder: Path) -> None:
     """Draw all `entries` as they look in scenes, split by split."""
+    ordered = sorted(entries, key=lambda e: (SPLITS.index(e.split), e.kind, e.name))
+    draw_things(path, {f"{e.split}: {e.name}": thing_path(folder, e) for e in ordered})
+
+
+def draw_things(path: Path, things: Mapping[str, Path], columns: int = 16) -> None:
+    """Draw prepared things, by their captions, on one sheet."""
     from segan_ros.synthesis.assets.sheet import draw_sheet
 
-    ordered = sorted(entries, key=lambda e: (SPLITS.index(e.split), e.kind, e.name))
-    shapes = [as_it_is(e.name, load_thing(thing_path(folder, e))) for e in ordered]
-    texts = [f"{e.split}: {e.name}" for e in ordered]
-    picture = draw_sheet(shapes, texts, 16, np.random.default_rng(0))
+    shapes = [as_it_is(text, load_thing(file)) for text, file in things.items()]
+    picture = draw_sheet(shapes, list(things), columns, np.random.default_rng(0))
     if not cv2.imwrite(str(path), picture[..., ::-1]):
         raise OSError(f"{path}: cannot be written")

@@ -196,8 +196,13 @@ def read_picture(content: bytes, name: str, longest: int = 256) -> Image:
     if picture.shape[2] == 4:
         share = picture[..., 3:] / np.float32(255)
         picture = (picture[..., :3] * share + 255 * (1 - share)).astype(np.uint8)
+    return shrunk(np.ascontiguousarray(picture[..., ::-1], np.uint8), longest)
+
+
+def shrunk(picture: Image, longest: int = 256) -> Image:
+    """`picture` with at most `longest` pixels a side."""
     scale = longest / max(picture.shape[:2])
-    if scale < 1:
-        size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(picture[..., ::-1])
+    if scale >= 1:
+        return picture
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
