@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--meshes", type=Path, metavar="DIR", help="prepare the OBJ, GLB, PLY and STL files below"
     )
     own.add_argument(
-        "--out", type=Path, metavar="SET", help="where to: a folder for `segan generate --objects`"
+        "--out", type=Path, metavar="SET", help="folder of the prepared set, for `segan generate`"
     )
     own.add_argument(
         "--units", choices=("auto", "m", "cm", "mm", "in"), default="auto", help="of the files"
