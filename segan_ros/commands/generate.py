@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objects",
         default="families",
-        help="families: parametric shapes; all: those and the meshes of `segan assets`; or a "
-        "folder that `segan assets --meshes` made (families)",
+        help="families: parametric shapes; all: those and the meshes of `segan assets`; or the "
+        "folder of a set of your own (families)",
     )
     parser.add_argument(
         "--lifts",
