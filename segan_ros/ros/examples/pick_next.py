@@ -17,6 +17,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import PointCloud2
 
+from segan_ros.frame import AmodalObject, CompletedScene
 from segan_ros.geometry.surfaces import visible_surface
 from segan_ros.messages.answers import to_scene
 from segan_ros.messages.stamps import stamp_of
@@ -63,12 +64,20 @@ class PickNext(Node):
         if not order:
             return
         best = scene.object(order[0])
-        partly = "" if best.id in scene.graph.free else ", partly occluded"
+        where = _where(self._transforms, self._frame, best.id, points)
         log.info(
-            f"next: {best.label}{partly}; lifting it disturbs nothing with probability "
-            f"{best.lift_probability:.2f}; {_where(self._transforms, self._frame, best.id, points)}"
+            f"next: {best.label}{_hindrance(scene, best)}; lifting it disturbs nothing with "
+            f"probability {best.lift_probability:.2f}; {where}"
         )
         log.info(_basis(occlusion_graph, best.depth_median))
+
+
+def _hindrance(scene: CompletedScene, best: AmodalObject) -> str:
+    """Why the safest object is not free; empty if it is."""
+    if best.id in scene.graph.free:
+        return ""
+    occluded = any(edge.occludee_id == best.id for edge in scene.graph.edges)
+    return ", partly occluded" if occluded else ", under something without a mask"
 
 
 def _where(transforms: Transforms | None, frame: str, object_id: int, cloud: PointCloud2) -> str:
@@ -108,5 +117,9 @@ def _basis(graph: OcclusionGraph, depth: float) -> str:
 def main() -> None:
     """Log until Ctrl-C."""
     rclpy.init()
+    try:
+        node = PickNext()
+    except TransformError as error:
+        raise SystemExit(str(error)) from None
     with suppress(KeyboardInterrupt, ExternalShutdownException):
-        rclpy.spin(PickNext())
+        rclpy.spin(node)
