@@ -60,20 +60,25 @@ class OrientedBox:
     truncated: bool
 
 
-def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
-    """The smallest box around one object's camera-side surface, its hidden part included.
-
-    It has the orientation of the visible part. A hidden pixel has no depth: each one on the rim of
-    the whole mask is placed along its ray where it lies least outside the box of the visible part.
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What is seen of an object in space.
 
     Args:
-        frame: must hold depth and a camera matrix for a result.
-        item: one of its completed objects.
-
-    Returns:
-        None without depth, without a camera matrix, or with fewer than `FEWEST_POINTS` pixels of
-        known depth.
+        item: the object.
+        points: ``(n, 3)`` metres.
+        near, far: depths between which the object lies.
     """
+
+    item: AmodalObject
+    points: NDArray[np.float64]
+    near: float
+    far: float
+
+
+def sight_of(frame: Frame, item: AmodalObject) -> Sight | None:
+    """What is seen of `item`; None without depth, without a camera matrix, or with fewer than
+    `FEWEST_POINTS` pixels of known depth."""
     if frame.depth is None or frame.camera_matrix is None:
         return None
     metres = crop(frame.depth, item.box)
@@ -85,22 +90,61 @@ def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
     near, far = near - SLACK * (far - near), far + SLACK * (far - near)
     seen &= (metres >= near) & (metres <= far)
     points = _known(_rays(frame, item, seen) * metres[seen, None])
-    if len(points) < FEWEST_POINTS:
-        return None
-    axes = _axes(points)
-    along = points @ axes
+    return Sight(item, points, near, far) if len(points) >= FEWEST_POINTS else None
+
+
+def oriented_box(frame: Frame, item: AmodalObject) -> OrientedBox | None:
+    """The smallest box around one object's camera-side surface, its hidden part included.
+
+    It has the orientation of the visible part. A hidden pixel has no depth: each one on the rim of
+    the whole mask is placed along its ray where it lies least outside the box of the visible part.
+
+    Args:
+        frame: must hold depth and a camera matrix for a result.
+        item: one of its completed objects.
+
+    Returns:
+        None where `sight_of` gives none.
+    """
+    sight = sight_of(frame, item)
+    return None if sight is None else box_around(frame, sight)
+
+
+def box_around(
+    frame: Frame,
+    sight: Sight,
+    axes: NDArray[np.float64] | None = None,
+    bottom: float | None = None,
+) -> OrientedBox:
+    """The box along some axes.
+
+    Args:
+        frame: the picture.
+        sight: what is seen of the object.
+        axes: ``(3, 3)``, as columns; None for those of the smallest box around what is seen.
+        bottom: where along the last of `axes` the box ends at least; None where what is seen and
+            the rim of what is hidden say it alone.
+    """
+    if axes is None:
+        axes = _axes(sight.points)
+    along = sight.points @ axes
     low, high = along.min(axis=0), along.max(axis=0)
     span = high - low
+    if bottom is not None:
+        low[2] = min(low[2], bottom)
+    item = sight.item
     inner = cv2.erode(
         item.amodal.astype(np.uint8), CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
     rim = item.invisible & (inner == 0)
     rays = _known(_rays(frame, item, rim)) @ axes
     if len(rays):
-        tried = rays[:, None] * np.linspace(near, far, TRIED_DEPTHS)[:, None]
+        tried = rays[:, None] * np.linspace(sight.near, sight.far, TRIED_DEPTHS)[:, None]
         outside = np.maximum(low - tried, 0) + np.maximum(tried - high, 0)
         best = (outside**2).sum(axis=2).argmin(axis=1)
         hidden = tried[np.arange(len(best)), best]
+        if bottom is not None:
+            hidden[:, 2] = np.maximum(hidden[:, 2], low[2])  # nothing is below what carries it
         low, high = np.minimum(low, hidden.min(axis=0)), np.maximum(high, hidden.max(axis=0))
     longest_first = np.argsort(low - high, kind="stable")
     centre = axes @ ((low + high) / 2)

@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 
 from segan_ros.drawing.overlay import overlay
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.geometry.standing_boxes import standing_boxes
 from segan_ros.messages.answers import amodal_labels_message, graph_message, objects_message
 from segan_ros.messages.images import image_message
 from segan_ros.ros.detections import detection_outputs, to_detections_2d, to_detections_3d
@@ -18,7 +19,7 @@ from segan_ros.ros.interface import OUTPUTS
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.markers import to_markers
 from segan_ros.ros.qos import LATCHED, LIVE, with_overrides
-from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
+from segan_ros.ros.space import to_boxes, to_points
 from segan_ros.timing import timed
 
 SPATIAL = frozenset({"boxes", "points", "markers", "detections_3d"})
@@ -73,7 +74,7 @@ class Outputs:
 
         The seconds of the stages ``encode`` and ``publish`` are added to `timings`.
         """
-        boxes = cache(lambda: oriented_boxes(frame, scene))
+        boxes = cache(lambda: standing_boxes(frame, scene))
         makers: dict[str, Callable[[], Any]] = {
             "occlusion_graph": lambda: graph_message(scene.graph, header),
             "amodal_labels": lambda: amodal_labels_message(scene, header),

@@ -13,6 +13,7 @@ from rclpy.node import Node
 from rclpy.task import Future as RosFuture
 
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.geometry.standing_boxes import standing_boxes
 from segan_ros.masks.layering import Choice
 from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.answers import edge_message, graph_message, objects_message
@@ -29,7 +30,7 @@ from segan_ros.ros.interface import COMPLETE, ENABLE, RELOAD, REMOVAL_ORDER
 from segan_ros.ros.loader import Busy
 from segan_ros.ros.pipeline import Pipeline, age_problem
 from segan_ros.ros.snapshots import Snapshot
-from segan_ros.ros.space import oriented_boxes, to_boxes, to_points
+from segan_ros.ros.space import to_boxes, to_points
 from segan_ros.ros.worker import WorkerStopped
 
 Wait = Callable[[Future[Any]], Awaitable[Any]]
@@ -137,7 +138,7 @@ class Services:
                 for item in response.objects.objects:
                     item.appearance = type(item.appearance)()
             response.graph = graph_message(scene.graph, snapshot.header)
-            response.boxes = to_boxes(oriented_boxes(frame, scene, ids or None), snapshot.header)
+            response.boxes = to_boxes(standing_boxes(frame, scene, ids or None), snapshot.header)
             needed = {"depth": frame.depth, "calibrated camera_info": frame.camera_matrix}
             missing = [name for name, value in needed.items() if value is None]
             if missing and not response.message:

@@ -13,7 +13,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from segan_ros.frame import CompletedScene, Frame
-from segan_ros.geometry.oriented_boxes import OrientedBox, oriented_box, visible_points
+from segan_ros.geometry.oriented_boxes import OrientedBox, visible_points
 from segan_ros.messages.bridge import quaternion
 from segan_ros.msg import OrientedBox as OrientedBoxMsg
 from segan_ros.msg import OrientedBoxArray
@@ -29,14 +29,6 @@ FIELDS = {
 RECORD = np.dtype([(name, kind) for name, (kind, _) in FIELDS.items()])
 BYTES = 4
 """Of each field; there is nothing between them."""
-
-
-def oriented_boxes(
-    frame: Frame, scene: CompletedScene, only: Collection[int] | None = None
-) -> dict[int, OrientedBox]:
-    """By id, the box of each object, or of those in `only`, that has enough depth."""
-    items = [o for o in scene.objects if only is None or o.id in only]
-    return {o.id: box for o in items if (box := oriented_box(frame, o)) is not None}
 
 
 def to_boxes(boxes: Mapping[int, OrientedBox], header: Header) -> OrientedBoxArray:

@@ -12,9 +12,9 @@ from std_msgs.msg import Header  # noqa: E402
 from visualization_msgs.msg import Marker  # noqa: E402
 
 from segan_ros.frame import CompletedScene, OcclusionGraph  # noqa: E402
+from segan_ros.geometry.standing_boxes import standing_boxes  # noqa: E402
 from segan_ros.messages.bridge import quaternion, quaternion_by_transforms3d  # noqa: E402
 from segan_ros.ros.markers import to_markers  # noqa: E402
-from segan_ros.ros.space import oriented_boxes  # noqa: E402
 
 ROTATIONS = Rotation.random(20, rng=np.random.default_rng(0))
 
@@ -36,7 +36,7 @@ def test_marker_is_the_box_in_the_cameras_frame():
     frame, item = plate(np.full((240, 320), 2.0))
     scene = CompletedScene(frame.size, (item,), OcclusionGraph((1,), (0,), (), True, (1,)))
     clear, box, label = to_markers(
-        oriented_boxes(frame, scene), scene, Header(frame_id="camera")
+        standing_boxes(frame, scene), scene, Header(frame_id="camera")
     ).markers
     assert clear.action == Marker.DELETEALL
     assert (box.header.frame_id, box.type, box.id) == ("camera", Marker.CUBE, 1)
@@ -51,4 +51,4 @@ def test_marker_is_the_box_in_the_cameras_frame():
 def test_objects_without_depth_have_no_marker():
     frame, item = plate(np.full((240, 320), np.nan))
     scene = CompletedScene(frame.size, (item,), OcclusionGraph((1,), (0,), (), True, (1,)))
-    assert len(to_markers(oriented_boxes(frame, scene), scene, Header()).markers) == 1
+    assert len(to_markers(standing_boxes(frame, scene), scene, Header()).markers) == 1

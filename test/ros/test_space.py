@@ -13,8 +13,8 @@ from sensor_msgs.msg import CameraInfo, PointCloud2  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from segan_ros.frame import CompletedScene, OcclusionGraph  # noqa: E402
-from segan_ros.geometry.oriented_boxes import oriented_box  # noqa: E402
-from segan_ros.ros.space import oriented_boxes, to_boxes, to_points  # noqa: E402
+from segan_ros.geometry.standing_boxes import standing_boxes  # noqa: E402
+from segan_ros.ros.space import to_boxes, to_points  # noqa: E402
 from segan_ros.srv import CompleteObjects  # noqa: E402
 
 HEADER = Header(frame_id="camera_color_optical_frame")
@@ -38,7 +38,7 @@ def records(cloud: PointCloud2) -> np.ndarray:
 
 
 def test_box_message_is_the_plate():
-    (box,) = to_boxes(oriented_boxes(*scene_of_a_plate()), HEADER).boxes
+    (box,) = to_boxes(standing_boxes(*scene_of_a_plate()), HEADER).boxes
     assert box.id == 1
     assert box.pose.position.z == pytest.approx(2.0)
     assert (box.size.x, box.size.y) == pytest.approx((0.396, 0.156))
@@ -49,7 +49,7 @@ def test_box_message_is_the_plate():
 
 def test_object_without_depth_has_no_box_and_no_points():
     frame, scene = scene_of_a_plate(np.nan)
-    assert to_boxes(oriented_boxes(frame, scene), HEADER).boxes == []
+    assert to_boxes(standing_boxes(frame, scene), HEADER).boxes == []
     assert to_points(frame, scene, HEADER).width == 0
 
 
@@ -109,11 +109,11 @@ def test_points_without_depth_are_refused_with_a_remedy(start_node, robot):
 def test_topics_carry_boxes_and_points_of_each_frame(start_node, robot, monkeypatch):
     measured = []
 
-    def measure(frame, item):
-        measured.append(item.id)
-        return oriented_box(frame, item)
+    def measure(frame, scene):
+        measured.extend(o.id for o in scene.objects)
+        return standing_boxes(frame, scene)
 
-    monkeypatch.setattr("segan_ros.ros.space.oriented_box", measure)
+    monkeypatch.setattr("segan_ros.ros.outputs.standing_boxes", measure)
     node = start_node(use_depth="always")
     boxes, points, markers = listen(robot, node, "boxes", "points", "markers")
     asked = request()
