@@ -23,9 +23,9 @@ from segan_ros.messages.kinds import recorded_message, typestore
 from segan_ros.messages.stamps import SECOND
 from segan_ros.progress import Progress
 from segan_ros.storage.bag_topics import TYPES, Topics
+from segan_ros.synthesis.clearing import Course, clear_pile, demo, stream, true_graph
 from segan_ros.synthesis.gl import mujoco
 from segan_ros.synthesis.segmenting import Segmenter
-from segan_ros.synthesis.unpiling import Course, demo, stream, true_graph, unpile
 from segan_ros.synthesis.views import Rejected
 from segan_ros.truth import LabelledScene, TrueObject
 
@@ -58,7 +58,7 @@ class BagJob:
         size: height and width in pixels.
         frames: how many.
         rate: frames per second.
-        stream: a robot's stream, see `unpiling.stream`, with `UP` and `TF`; else the demo.
+        stream: a robot's stream, see `clearing.stream`, with `UP` and `TF`; else the demo.
         segmenter: makes the masks; ground truth keeps its ids.
 
     Raises:
@@ -96,7 +96,7 @@ def write_bag(path: Path, job: BagJob) -> None:
     """
     if path.exists():
         raise ValueError(f"{path}: exists already; remove it or choose another --bag")
-    piles = islice(unpile(job.seed, job.size, job.course), PILES)
+    piles = islice(clear_pile(job.seed, job.size, job.course), PILES)
     path.parent.mkdir(parents=True, exist_ok=True)
     for scenes in piles:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:

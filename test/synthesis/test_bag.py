@@ -10,7 +10,7 @@ from segan_ros.commands import main as cli
 from segan_ros.storage.bag_topics import TYPES, Topics
 from segan_ros.storage.bags import open_bag
 from segan_ros.synthesis.bag import FRAME_ID, START, BagJob, write_bag
-from segan_ros.synthesis.unpiling import CAST
+from segan_ros.synthesis.clearing import CAST
 
 pytestmark = [pytest.mark.render, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ from segan_ros.messages.kinds import typestore
 from segan_ros.scoring.matching import match_masks
 from segan_ros.storage.bags import open_bag
 from segan_ros.synthesis.bag import IMU, START, TF
-from segan_ros.synthesis.unpiling import CAST
+from segan_ros.synthesis.clearing import CAST
 
 pytestmark = pytest.mark.render
 

@@ -113,7 +113,9 @@ def stream(frames: int) -> Course:
     return Course(frames, lifts, pose, FRAME_SAMPLES, alone=False)
 
 
-def unpile(seed: int, size: tuple[int, int], course: Course) -> Iterator[Iterator[LabelledScene]]:
+def clear_pile(
+    seed: int, size: tuple[int, int], course: Course
+) -> Iterator[Iterator[LabelledScene]]:
     """Piles as long as they are asked for, each with its frames in order, the first to serve.
 
     What is lifted has nothing in front of it, where there is such an object, and carries nothing if
