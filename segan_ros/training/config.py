@@ -275,7 +275,7 @@ def _check(config: Config) -> None:
         not (config.model.weights and config.model.pretrained),
         "model.pretrained",
         True,
-        "a run starts from model.weights or from ImageNet's: leave one out",
+        "a run starts from model.weights or from ImageNet weights, not both",
     )
     demand(
         size in ("paper", "tabletop") or not config.model.pretrained,
@@ -305,7 +305,7 @@ def _check(config: Config) -> None:
     penalty = config.hallucination_penalty
     demand(0 <= penalty < inf, "hallucination_penalty", penalty, "it must be 0 or more")
     data = config.data
-    demand(data.light in LIGHTS, "data.light", data.light, f"known are {', '.join(LIGHTS)}")
+    demand(data.light in LIGHTS, "data.light", data.light, f"choose from {', '.join(LIGHTS)}")
     demand(len(data.train) > 0, "data.train", [], "name at least one folder")
     demand(0 <= data.occluded <= 1, "data.occluded", data.occluded, "it must lie in 0..1")
     demand(0 < data.max_hidden <= 1, "data.max_hidden", data.max_hidden, "it must lie in 0..1")

@@ -65,7 +65,7 @@ def test_pick_next_says_what_is_free_and_what_that_rests_on(start_node, robot, r
     assert re.search(
         r"next: 7, partly occluded; .* disturbs nothing with probability 0\.\d\d; ", said
     )
-    assert said.endswith("where it is, is not known without depth and camera_info\n")
+    assert said.endswith("its position is not known without depth and camera_info\n")
     assert "this rests on the image alone: every occlusion counts" in program.stdout.readline()
     program.send_signal(signal.SIGINT)
     assert program.wait(TIMEOUT) == 0
@@ -114,7 +114,7 @@ def test_what_is_on_top_asks_the_service(start_node, robot, run_program):
 
     said, _ = run_program("what_is_on_top", "3", *ANY_AGE).communicate(timeout=TIMEOUT)
     assert said.startswith("lift before 3, in this order: 7\n  7 occludes ")
-    assert "\n  left aside: 3 occludes " in said
+    assert "\n  set aside: 3 occludes " in said
     assert re.search(r"\nprobability that nothing else is disturbed: 0\.\d\d\n$", said)
     sure = run_program("what_is_on_top", "7", *ANY_AGE, "--min-score", "0.94")
     said, _ = sure.communicate(timeout=TIMEOUT)

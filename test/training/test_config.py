@@ -135,11 +135,11 @@ def stage(**changes):
         ),
         (
             changed(model={"size": "tabletop", "pretrained": True, "weights": "tabletop"}),
-            "a run starts from model.weights or from ImageNet's: leave one out",
+            "a run starts from model.weights or from ImageNet weights, not both",
         ),
         (
             changed(data={**SMALL["data"], "light": "dim"}),
-            "data.light is 'dim'; known are lone, picture",
+            "data.light is 'dim'; choose from lone, picture",
         ),
         (changed(model={"size": "huge"}), "model.size is 'huge'; choose from paper, tabletop"),
         (changed(losses={"l1": -1}), "losses.l1 is -1.0; it must not be negative"),

@@ -86,7 +86,7 @@ def _where(transforms: Transforms | None, frame: str, object_id: int, cloud: Poi
     seen = records[records["id"] == object_id]
     surface = visible_surface(np.stack([seen[axis] for axis in "xyz"], axis=1))
     if surface is None:
-        return "where it is, is not known without depth and camera_info"
+        return "its position is not known without depth and camera_info"
     place, normal = surface.centroid, surface.normal
     if transforms is None:
         frame = cloud.header.frame_id

@@ -70,7 +70,7 @@ def ask(node: Node, request: GetRemovalOrder.Request) -> int:
     for edge in answer.edges:
         print(f"  {_said(edge)}")
     for edge in answer.set_aside:
-        print(f"  left aside: {_said(edge)}")
+        print(f"  set aside: {_said(edge)}")
     print(f"probability that nothing else is disturbed: {answer.lift_probability:.2f}")
     return 0
 
