@@ -62,6 +62,11 @@ def header(data: bytes) -> Header:
     return Header(*_HEADER.unpack_from(data, 16))
 
 
+def is_animated(data: bytes) -> bool:
+    """Whether there is more than one picture in it."""
+    return any(kind == b"acTL" for kind, _ in _chunks(data))
+
+
 def is_sound(data: bytes) -> bool:
     """Whether all chunks are there with the right checksums, and it is not an animation."""
     last = b""

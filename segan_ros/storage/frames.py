@@ -53,5 +53,10 @@ def read_depth(path: str | Path | PackedFile, scale: float = MILLIMETRE) -> NDAr
     """
     steps = read_image(path, cv2.IMREAD_UNCHANGED)
     if steps.dtype != np.uint16 or steps.ndim != 2:
-        raise ValueError(f"{path}: depth is a 16-bit one-channel image, got {steps.dtype}")
+        channels = steps.shape[2] if steps.ndim > 2 else 1
+        raise ValueError(
+            f"{path}: depth is a 16-bit one-channel image, got {steps.dtype} with {channels} "
+            "channels; save it as 16-bit grey png in millimetres, or in other steps and give "
+            "their length as --depth-scale"
+        )
     return to_metres(steps, scale)

@@ -62,6 +62,8 @@ def decoded(path: str | Path | PackedFile, content: bytes, flags: int) -> NDArra
 
 def _refuse_cut_short(path: str | Path | PackedFile, content: bytes) -> None:
     """OpenCV leaves what is missing of a picture black or grey, without a word."""
+    if content.startswith(png.SIGNATURE) and png.is_animated(content):
+        raise ValueError(f"{path}: an animated png; save one picture of it")
     if not is_whole(content):
         raise ValueError(f"{path}: damaged or truncated; copy or save it again")
 

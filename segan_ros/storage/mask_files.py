@@ -86,7 +86,11 @@ def _from_coco(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
             f"{path}: {len(named)} images are called {picture.name}; it holds "
             f"{', '.join(sorted(map(_file_name, images))[:5]) or 'none with an id'} ..."
         )
-    check_size(picture, size, stated_size(named[0]) or size, f"{path} says")
+    try:
+        stated = stated_size(named[0])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    check_size(picture, size, stated or size, f"{path} says")
     categories = by_id(content.get("categories"))
     items: list[Instance] = []
     left_out = Counter[str]()

@@ -37,5 +37,6 @@ def test_frame_takes_the_unit_along_and_tells_of_a_range_that_cannot_be(files, c
 
 
 def test_depth_of_another_kind_is_refused(files):
-    with pytest.raises(ValueError, match=r"labels.png: depth is a 16-bit one-channel image, got u"):
+    text = r"labels.png: depth is a 16-bit one-channel image, got uint8 with 1 channels; save it as"
+    with pytest.raises(ValueError, match=text):
         read_depth(files[1])

@@ -1,9 +1,11 @@
 """Label images are read as the ids they store; what is cut short is never read as a picture."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
-from png_files import label_files, png_file
+from png_files import chunk, label_files, png_file
 
 from segan_ros.storage.images import encoded, read_image, read_labels
 
@@ -29,6 +31,15 @@ def test_label_images_of_several_channels_are_refused(tmp_path, channels, kind):
     path.write_bytes(encoded(np.zeros((8, 8, channels), np.uint8)))
     with pytest.raises(ValueError, match=f"labels.png: a {kind} png of 8 bits; ids are one number"):
         read_labels(path)
+
+
+def test_animated_png_is_called_so(tmp_path):
+    path = tmp_path / "labels.png"
+    animation = chunk(b"acTL", struct.pack(">II", 1, 0))
+    path.write_bytes(png_file(np.ones((8, 8), int), 8, extra=animation))
+    for read in (read_labels, lambda p: read_image(p, cv2.IMREAD_COLOR)):
+        with pytest.raises(ValueError, match=r"labels\.png: an animated png; save one picture"):
+            read(path)
 
 
 @pytest.mark.parametrize("kept", [0.4, 0.9])

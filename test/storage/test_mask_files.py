@@ -87,9 +87,14 @@ def test_coco_file_that_does_not_fit_says_why(tmp_path):
     with pytest.raises(ValueError, match="annotation 2: RLE of size"):
         wrong = [{"id": 2, "image_id": 2, "segmentation": {"size": [1, 2], "counts": [2]}}]
         read_instances(coco(tmp_path, annotations=wrong), PHOTO, SIZE)
-    (tmp_path / "x.json").write_text("[]")
-    with pytest.raises(ValueError, match="no list 'images'; give COCO-style annotations"):
-        read_instances(tmp_path / "x.json", PHOTO, SIZE)
+    for content, text in {
+        "{}": "no list 'images'; give COCO-style annotations",
+        "[]": "a list, as of COCO results, .* give annotations with images",
+        '{"images": ' + "9" * 5000: "not readable as JSON: Exceeds the limit",
+    }.items():
+        (tmp_path / "x.json").write_text(content)
+        with pytest.raises(ValueError, match=text):
+            read_instances(tmp_path / "x.json", PHOTO, SIZE)
 
 
 def test_masks_of_sixteen_bits_are_read(tmp_path):

@@ -27,8 +27,13 @@ def read_annotations(path: Path) -> Mapping[str, Any]:
     """
     try:
         content = json.loads(path.read_bytes())  # which may begin with a byte order mark
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not readable as JSON: {error}") from None
+    if isinstance(content, list):
+        raise ValueError(
+            f"{path}: a list, as of COCO results, which does not say which image is which; give "
+            "annotations with images"
+        )
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise ValueError(f"{path}: no list {key!r}; give COCO-style annotations")
