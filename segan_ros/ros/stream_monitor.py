@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
-from itertools import groupby
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +20,9 @@ OFF_BEAT = 0.2
 REGULAR = 0.8
 """Share of intervals that are whole numbers of periods where a stream is periodic."""
 RATE = 10
-"""As many equal intervals in a row are another rate of the camera, not a loss."""
+"""As many like intervals in a row are another rate of the camera, not a loss."""
+ALIKE = 0.3
+"""Share by which intervals of one rate may differ from their median: stamps are never exact."""
 
 
 class Silence:
@@ -87,21 +90,31 @@ class Loss:
         period = np.median(intervals[intervals <= 1.5 * np.percentile(intervals, 20)])
         beats = intervals / period
         beats = beats[beats <= PAUSE]
-        whole = np.maximum(beats.round(), 1)
-        periodic = np.abs(beats - whole) < OFF_BEAT
+        off = np.abs(beats - np.maximum(beats.round(), 1))
         # Where a camera is triggered now and then, a long interval says nothing.
-        if periodic.mean() < REGULAR:
+        if np.mean(off < OFF_BEAT) < REGULAR:
             return 0.0
-        missing = _missing([int(n) for n in np.where(periodic, whole, 1)])
+        missing = _missing(beats.tolist())
         return missing / (missing + len(beats) + 1)
 
 
-def _missing(beats: list[int]) -> int:
+def _missing(beats: Sequence[float]) -> int:
     """Messages that are missing within `beats`, the periods between those that came.
 
-    Losses come at random. Equal intervals in a row are a slower rate; at either end of what is
+    Losses come at random. Like intervals in a row are a slower rate; at either end of what is
     looked at, too few of them may be left, or have come, to tell.
     """
-    runs = [(beat, len(list(run))) for beat, run in groupby(beats)]
-    inner = [(beat, length) for beat, length in runs[1:-1] if length < RATE]
-    return sum((beat - 1) * length for beat, length in inner)
+    inner = [run for run in _runs(beats)[1:-1] if len(run) < RATE]
+    return sum(max(round(beat) - 1, 0) for run in inner for beat in run)
+
+
+def _runs(beats: Sequence[float]) -> list[list[float]]:
+    """`beats` in order, those together that differ by no more than a camera's clock does."""
+    runs: list[list[float]] = []
+    for beat in beats:
+        usual = statistics.median(runs[-1]) if runs else 0.0
+        if abs(beat - usual) <= ALIKE * usual:
+            runs[-1].append(beat)
+        else:
+            runs.append([beat])
+    return runs

@@ -318,6 +318,18 @@ def test_another_rate_is_no_loss_at_any_moment(rates):
             assert loss.share < 0.02
 
 
+@pytest.mark.parametrize("rates", [(15, 5), (5, 15), (15, 6, 15)])
+def test_another_rate_is_no_loss_though_stamps_jitter(rates):
+    """By four milliseconds, as those of cameras on USB."""
+    for seed in range(20):
+        loss, chance, stamp = Loss(), random.Random(seed), SECOND
+        for rate in rates:
+            for _ in range(70):
+                stamp += SECOND // rate
+                loss.add(stamp + round(chance.gauss(0, 4e-3) * SECOND))
+                assert loss.share < 0.05
+
+
 def test_losses_are_seen_after_a_change_of_rate():
     loss, chance = Loss(), random.Random(1)
     for n in range(60):
