@@ -86,7 +86,7 @@ def spatial_risks(
 @cache
 def lift_trees() -> tuple[Trees, Trees]:
     """The model of a first guess, and the one that also knows what else would be disturbed."""
-    with np.load(Path(__file__).with_name("lift_trees.npz")) as file:
+    with np.load(Path(__file__).with_name("lift_trees.npz"), allow_pickle=False) as file:
         first, second = (
             Trees(float(file[f"{name}_bias"]), *(file[f"{name}_{part}"] for part in PARTS))
             for name in ("first", "second")
