@@ -51,23 +51,20 @@ def build_graph(
                 f"edge {edge.occluder_id} -> {edge.occludee_id} does not join two of {ids}"
             )
     hiding = _digraph(ids, kept)
-    is_acyclic = nx.is_directed_acyclic_graph(hiding)
-    _break_cycles(hiding)
+    is_acyclic = _break_cycles(hiding)
     layer: dict[int, int] = {}
     for node in nx.topological_sort(hiding):
         layer[node] = max((layer[q] + 1 for q in hiding.predecessors(node)), default=0)
     lifted = [i for i in ids if i not in occluder_only]
+    liftable = set(lifted)
     kept, resting = (
-        [
-            replace(e, blocks_lift=e.blocks_lift and set(_ends(e)).isdisjoint(occluder_only))
-            for e in part
-        ]
+        [_with(e, "blocks_lift", e.blocks_lift and liftable.issuperset(_ends(e))) for e in part]
         for part in (kept, resting)
     )
     blocking = _digraph(lifted, [e for e in (*kept, *resting) if e.blocks_lift])
     _break_cycles(blocking)
     kept, resting = (
-        [replace(e, set_aside=e.blocks_lift and not blocking.has_edge(*_ends(e))) for e in part]
+        [_with(e, "set_aside", e.blocks_lift and not blocking.has_edge(*_ends(e))) for e in part]
         for part in (kept, resting)
     )
     return OcclusionGraph(
@@ -172,8 +169,16 @@ def _ends(edge: OcclusionEdge) -> tuple[int, int]:
     return edge.occluder_id, edge.occludee_id
 
 
-def _break_cycles(graph: nx.DiGraph) -> None:
-    """Inside each knot keep the strongest edges that close no cycle, remove the others."""
+def _with(edge: OcclusionEdge, name: str, value: bool) -> OcclusionEdge:
+    """`edge` with that value; copying takes longer than all the rest."""
+    return edge if getattr(edge, name) == value else replace(edge, **{name: value})
+
+
+def _break_cycles(graph: nx.DiGraph) -> bool:
+    """Inside each knot keep the strongest edges that close no cycle, remove the others. Whether
+    there was nothing to do."""
+    if nx.is_directed_acyclic_graph(graph):
+        return True
     for knot in list(nx.strongly_connected_components(graph)):
         if len(knot) == 1:
             continue
@@ -185,3 +190,4 @@ def _break_cycles(graph: nx.DiGraph) -> None:
                 graph.remove_edge(occluder, occludee)
             else:
                 kept.add_edge(occluder, occludee)
+    return False

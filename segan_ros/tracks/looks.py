@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segan_ros.frame import AmodalObject, Frame, Mask
 
-CELLS = 160
+CELLS = 128
 """Of the longer side of the picture: masks are compared at this resolution."""
 
 BINS = 6
@@ -30,7 +30,7 @@ class Look:
     Args:
         mask: ``(h, w)`` bool, the whole object in cells of the grid.
         corner: x and y of the mask's first cell.
-        centre: ``(2,)`` x and y of the middle of the whole object, pixels.
+        centre: x and y of the middle of the whole object, pixels.
         area: cells of the whole object.
         seen: cells of what is seen of it.
         colours: ``(BINS^3,)``, roots of the shares of what is seen: the sum of the products of two
@@ -40,7 +40,7 @@ class Look:
 
     mask: Mask
     corner: tuple[int, int]
-    centre: Vectors
+    centre: tuple[float, float]
     area: int
     seen: int
     colours: NDArray[np.float32]
@@ -62,7 +62,39 @@ def looks_of(frame: Frame, objects: Sequence[AmodalObject]) -> list[Look]:
     stride = stride_of(frame.size)
     small = np.ascontiguousarray(frame.rgb[::stride, ::stride])
     codes = np.asarray(cv2.transform(cv2.LUT(small, _BIN), _NUMBER), np.uint8)
-    return [_look(codes, item, stride) for item in objects]
+    looks, shown = [], []
+    for item in objects:
+        # Cells are pixels whose coordinates the stride divides, so that all masks fit together.
+        left, top = -item.box[0] % stride, -item.box[1] % stride
+        mask = np.ascontiguousarray(item.amodal[top::stride, left::stride])
+        visible = item.visible[top::stride, left::stride]
+        x, y = (item.box[0] + left) // stride, (item.box[1] + top) // stride
+        if not mask.any():  # it lies between two cells
+            mask = visible = np.ones((1, 1), bool)
+            x, y = min(x, codes.shape[1] - 1), min(y, codes.shape[0] - 1)
+        around = codes[y : y + mask.shape[0], x : x + mask.shape[1]]
+        seen = around[visible]
+        shown.append(seen if len(seen) else around[mask])
+        moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
+        area = moments["m00"]
+        centre = (x + moments["m10"] / area) * stride, (y + moments["m01"] / area) * stride
+        looks.append((mask, (x, y), centre, int(area), len(shown[-1])))
+    colours = _colours(shown)
+    return [
+        Look(*look, row, item.truncated)
+        for look, row, item in zip(looks, colours, objects, strict=True)
+    ]
+
+
+def _colours(shown: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """``(n, BINS^3)``, see `Look`, of the numbers of the colours that are seen of each object."""
+    bins, count = BINS**3, len(shown)
+    if not count:
+        return np.zeros((0, bins), np.float32)
+    lengths = np.array([len(s) for s in shown])
+    places = np.concatenate(shown) + np.repeat(np.arange(count) * bins, lengths)
+    counts = np.bincount(places, minlength=count * bins).reshape(count, bins)
+    return np.sqrt(counts / lengths[:, None], dtype=np.float32)
 
 
 def likeness(known: Sequence[Look], found: Sequence[Look]) -> NDArray[np.float32]:
@@ -95,26 +127,6 @@ def overlaps(
         both[i, j] = np.count_nonzero(first & found[j].mask[y0 - d : y1 - d, x0 - c : x1 - c])
     areas = np.array([k.area for k in known])[:, None], np.array([f.area for f in found])
     return both / (areas[0] + areas[1] - both), both / np.minimum(*areas)
-
-
-def _look(codes: NDArray[np.uint8], item: AmodalObject, stride: int) -> Look:
-    # Cells are pixels whose coordinates the stride divides, so that all masks fit together.
-    left, top = -item.box[0] % stride, -item.box[1] % stride
-    mask = np.ascontiguousarray(item.amodal[top::stride, left::stride])
-    visible = item.visible[top::stride, left::stride]
-    x, y = (item.box[0] + left) // stride, (item.box[1] + top) // stride
-    if not mask.any():  # it lies between two cells
-        mask = visible = np.ones((1, 1), bool)
-        x, y = min(x, codes.shape[1] - 1), min(y, codes.shape[0] - 1)
-    around = codes[y : y + mask.shape[0], x : x + mask.shape[1]]
-    shown = around[visible]
-    if not len(shown):
-        shown = around[mask]
-    moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
-    area = moments["m00"]
-    centre = np.array([x + moments["m10"] / area, y + moments["m01"] / area]) * stride
-    colours = np.sqrt(np.bincount(shown, minlength=BINS**3) / np.float32(len(shown)))
-    return Look(mask, (x, y), centre, int(area), len(shown), colours, item.truncated)
 
 
 def _boxes(looks: Sequence[Look]) -> NDArray[np.int64]:

@@ -110,6 +110,9 @@ class Steady:
             if (e.occluder_id, e.occludee_id) not in said
         ]
         wins = self._wins([names[i] for i in raw.removal_order])
+        in_order = sorted(raw.removal_order, key=lambda i: -wins[names[i]])
+        if tuple(in_order) == raw.removal_order and _agree(edges, supports, raw):
+            return raw
         rank = np.diag([float(wins[names[i]]) for i in sorted(raw.removal_order)])
         occluder_only = {o.id for o in scene.objects if o.occluder_only}
         graph = build_graph(raw.object_ids, edges, supports, rank, occluder_only)
@@ -165,6 +168,17 @@ class Steady:
                 before = self._latch(("before", a, b), a == first, TURNS, a == first)
                 wins[a if before else b] += 1
         return wins
+
+
+def _agree(
+    edges: Sequence[OcclusionEdge], supports: Sequence[OcclusionEdge], graph: OcclusionGraph
+) -> bool:
+    """Whether these are the edges of `graph`, and block the same lifts."""
+
+    def said(known: Sequence[OcclusionEdge]) -> set[tuple[int, int, bool]]:
+        return {(e.occluder_id, e.occludee_id, e.blocks_lift) for e in known}
+
+    return said(edges) == said(graph.edges) and said(supports) == said(graph.supports)
 
 
 def _is_plain(edge: OcclusionEdge) -> bool:

@@ -149,9 +149,9 @@ class Tracker:
         if not tracks or not looks:
             return {}
         known = [t.look for t in tracks]
-        moved = np.stack([t.moved for t in tracks])
-        before = np.stack([k.centre for k in known]) + moved
-        found = np.stack([look.centre for look in looks])
+        moved = np.array([t.moved for t in tracks])
+        before = np.array([k.centre for k in known]) + moved
+        found = np.array([look.centre for look in looks])
         alike, stride = likeness(known, looks), stride_of(size)
         # As it moved before; and, where that does not fit, as the surest matches say.
         for _ in range(2):
