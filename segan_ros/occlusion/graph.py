@@ -58,13 +58,16 @@ def build_graph(
     lifted = [i for i in ids if i not in occluder_only]
     liftable = set(lifted)
     kept, resting = (
-        [_with(e, "blocks_lift", e.blocks_lift and liftable.issuperset(_ends(e))) for e in part]
+        [_marked(e, e.blocks_lift and liftable.issuperset(_ends(e)), e.set_aside) for e in part]
         for part in (kept, resting)
     )
     blocking = _digraph(lifted, [e for e in (*kept, *resting) if e.blocks_lift])
     _break_cycles(blocking)
     kept, resting = (
-        [_with(e, "set_aside", e.blocks_lift and not blocking.has_edge(*_ends(e))) for e in part]
+        [
+            _marked(e, e.blocks_lift, e.blocks_lift and not blocking.has_edge(*_ends(e)))
+            for e in part
+        ]
         for part in (kept, resting)
     )
     return OcclusionGraph(
@@ -169,9 +172,11 @@ def _ends(edge: OcclusionEdge) -> tuple[int, int]:
     return edge.occluder_id, edge.occludee_id
 
 
-def _with(edge: OcclusionEdge, name: str, value: bool) -> OcclusionEdge:
-    """`edge` with that value; copying takes longer than all the rest."""
-    return edge if getattr(edge, name) == value else replace(edge, **{name: value})
+def _marked(edge: OcclusionEdge, blocks_lift: bool, set_aside: bool) -> OcclusionEdge:
+    """`edge` with these two; it is only copied where they differ, as that takes its time."""
+    if (edge.blocks_lift, edge.set_aside) == (blocks_lift, set_aside):
+        return edge
+    return replace(edge, blocks_lift=blocks_lift, set_aside=set_aside)
 
 
 def _break_cycles(graph: nx.DiGraph) -> bool:

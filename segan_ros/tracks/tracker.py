@@ -14,7 +14,7 @@ from segan_ros.messages.stamps import SECOND
 from segan_ros.tracks.looks import Look, Vectors, likeness, looks_of, overlaps, stride_of
 from segan_ros.tracks.motion import Motion, fit
 
-LEAST = 0.25
+LEAST = 0.16
 """Affinity below which two looks are not of the same object."""
 
 ALIKE = 0.5
@@ -42,7 +42,7 @@ class Track:
 
     Args:
         name: its lasting id.
-        look: of when it was last seen well.
+        look: of when it was last seen well; its colours are a mean over frames.
         looked: when that was, nanoseconds.
         stamp: when it was last seen at all.
         given: whether the name is the segmenter's.
@@ -61,14 +61,13 @@ class Track:
         before, but for `memory` seconds at most."""
         old = self.look
         weight = 0.3 * min(1.0, look.seen / max(old.seen, 1))
-        colours = old.colours + weight * (look.colours - old.colours)
-        colours /= np.sqrt(colours @ colours)
+        look.colours[:] = old.colours + weight * (look.colours - old.colours)
+        look.colours[:] /= np.sqrt(look.colours @ look.colours)
         self.stamp = stamp
         if look.area >= 0.6 * old.area or stamp - self.looked > memory * SECOND:
-            self.looked, self.moved = stamp, np.zeros(2)
+            self.look, self.looked, self.moved = look, stamp, np.zeros(2)
         else:
-            look = old
-        self.look = replace(look, colours=colours)
+            old.colours[:] = look.colours
 
 
 class Tracker:
