@@ -1,7 +1,7 @@
 """Builds message packages from their definitions and installs them into this Python's environment.
 
-For tests that talk to the node as other packages do: ``test/interfaces/<package>/msg/*.msg`` become
-ROS 2 packages, with C and Python alone, as rclpy needs them.
+For tests that talk to the node as other packages do: ``test/interfaces/<package>/msg/*.msg``, and
+``srv/*.srv``, become ROS 2 packages, with C and Python alone, as rclpy needs them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,14 @@ PACKAGE = """\
 """
 
 
+def interfaces(package: Path) -> list[Path]:
+    """The definitions of a package."""
+    return sorted([*package.glob("msg/*.msg"), *package.glob("srv/*.srv")])
+
+
 def needs(package: Path) -> set[str]:
     """Other packages whose messages those of `package` hold."""
-    text = "\n".join(p.read_text() for p in package.glob("msg/*.msg"))
+    text = "\n".join(p.read_text() for p in interfaces(package))
     return set(re.findall(r"^(\w+)/\w+", text, re.MULTILINE)) - {package.name}
 
 
@@ -60,7 +65,7 @@ def build(package: Path, work: Path) -> None:
     source = work / package.name
     shutil.copytree(package, source)
     wanted = sorted(needs(package))
-    files = " ".join(f"msg/{p.name}" for p in sorted(package.glob("msg/*.msg")))
+    files = " ".join(str(p.relative_to(package)) for p in interfaces(package))
     finds = "\n".join(f"find_package({n} REQUIRED)" for n in wanted)
     (source / "CMakeLists.txt").write_text(
         CMAKE.format(name=package.name, finds=finds, files=files, needs=" ".join(wanted))

@@ -45,7 +45,15 @@ class Transform:
     @classmethod
     def of(cls, message: Any) -> Transform:
         """From a ``geometry_msgs/Transform``."""
-        q, t = message.rotation, message.translation
+        return cls._of(message.rotation, message.translation)
+
+    @classmethod
+    def of_pose(cls, message: Any) -> Transform:
+        """What takes points of an object to the frame of its ``geometry_msgs/Pose``."""
+        return cls._of(message.orientation, message.position)
+
+    @classmethod
+    def _of(cls, q: Any, t: Any) -> Transform:
         vector = np.array([q.x, q.y, q.z])
         cross = np.cross(np.eye(3), vector)
         rotation = np.eye(3) * (q.w**2 - vector @ vector) + 2 * np.outer(vector, vector)
