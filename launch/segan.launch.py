@@ -32,8 +32,8 @@ ARGUMENTS = {
     "provider": ("", "auto, tensorrt, cuda, openvino or cpu. Empty: as the parameters say."),
     "segmenter": (
         "",
-        "What mask_topic carries: label_image, yolo_msgs, masks, panoptic or colours. Empty: as "
-        "the parameters say.",
+        "What mask_topic carries: label_image, yolo_msgs, masks, panoptic or colours; depth: also "
+        "start depth_segmenter, which publishes it. Empty: as the parameters say.",
     ),
     "segmenter_type": ("", "Message type, for segmenter masks. Empty: as the parameters say."),
     "ignored_classes": (
@@ -87,27 +87,35 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Node]:
     given = {name: context.launch_configurations[name] for name in ARGUMENTS}
+    if given["segmenter"] != "depth":
+        return [_node(given, "segan_node", given["name"])]
+    given["segmenter"] = "label_image"
     return [
-        Node(
-            package="segan_ros",
-            executable="segan_node",
-            namespace=given["namespace"],
-            name=given["name"],
-            parameters=_parameters(given),
-            remappings=[
-                ("image", given["image_topic"]),
-                ("instance_mask", given["mask_topic"]),
-                ("depth", given["depth_topic"]),
-                ("camera_info", given["camera_info_topic"]),
-                ("label_names", given["label_names_topic"]),
-            ],
-            arguments=["--ros-args", "--log-level", given["log_level"]],
-            additional_env=_profile(given["fastdds_profile"]),
-            respawn=_flag("respawn", given),
-            respawn_delay=2.0,
-            output="screen",
-        )
+        _node(given, "segan_node", given["name"]),
+        _node(given, "depth_segmenter", "depth_segmenter"),
     ]
+
+
+def _node(given: dict[str, str], executable: str, name: str) -> Node:
+    return Node(
+        package="segan_ros",
+        executable=executable,
+        namespace=given["namespace"],
+        name=name,
+        parameters=_parameters(given),
+        remappings=[
+            ("image", given["image_topic"]),
+            ("instance_mask", given["mask_topic"]),
+            ("depth", given["depth_topic"]),
+            ("camera_info", given["camera_info_topic"]),
+            ("label_names", given["label_names_topic"]),
+        ],
+        arguments=["--ros-args", "--log-level", given["log_level"]],
+        additional_env=_profile(given["fastdds_profile"]),
+        respawn=_flag("respawn", given),
+        respawn_delay=2.0,
+        output="screen",
+    )
 
 
 def _parameters(given: dict[str, str]) -> list[str | dict[str, Any]]:

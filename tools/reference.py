@@ -11,10 +11,11 @@ import argparse
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import tomllib
 
@@ -26,11 +27,22 @@ def parameters() -> str:
     """Every parameter of the node."""
     from segan_ros.ros.parameters import PARAMETERS
 
+    return _parameters(PARAMETERS)
+
+
+def depth_parameters() -> str:
+    """Every parameter that the node depth_segmenter alone has."""
+    from segan_ros.ros.depth_parameters import OWN
+
+    return _parameters(OWN)
+
+
+def _parameters(declared: Iterable[Any]) -> str:
     return _table(
         ("Name", "Type", "Default", "Range", "Changes", ""),
         [
             (f"`{p.name}`", p.type_name, f"`{p.default_text}`", p.range_text, p.changes, p.text)
-            for p in PARAMETERS
+            for p in declared
         ],
     )
 
@@ -57,6 +69,7 @@ def launch_arguments() -> str:
 
 KEPT = {
     "parameters": ("parameters.md", parameters),
+    "depth segmenter": ("segmenters.md", depth_parameters),
     "launch arguments": ("robot.md", launch_arguments),
 }
 """Tables that pages keep between marks: page, and what makes it."""

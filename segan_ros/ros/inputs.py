@@ -10,7 +10,7 @@ from typing import Any
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
@@ -21,10 +21,11 @@ from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.messages.label_names import to_names
 from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.messages.stamps import stamp_of
+from segan_ros.ros.camera_input import CAMERA, CameraInput
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.gravity import Gravity
 from segan_ros.ros.live_parameters import LiveParameters
-from segan_ros.ros.qos import LATCHED, with_overrides
+from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.segmenters import message_class
 from segan_ros.ros.settings import to_reading
 from segan_ros.ros.snapshots import Snapshot
@@ -36,7 +37,7 @@ RELIABILITY = {
     "best_effort": QoSReliabilityPolicy.BEST_EFFORT,
     "reliable": QoSReliabilityPolicy.RELIABLE,
 }
-CAMERA, NAMES = "camera_info", "label_names"
+NAMES = "label_names"
 COMPRESSED_TOPICS = {IMAGE: "compressed", MASK: "compressed", DEPTH: "compressedDepth"}
 """Where image_transport publishes what is compressed, below the topic of the raw images."""
 
@@ -76,7 +77,6 @@ class Inputs:
         self._counters, self._deliver, self._changed = counters, deliver, changed
         self._camera: CameraInfo | None = None
         self._names: dict[int, str] = {}
-        self._latched = False
         self._size: Image | None = None
         self._problems: dict[str, str] = {}
         self._logged: dict[str, str] = {}
@@ -93,6 +93,7 @@ class Inputs:
         streams = [IMAGE, MASK] + [DEPTH] * (parameters["use_depth"] != "never")
         self.topics: dict[str, str] = {}
         self._subscriptions: list[Subscription] = []
+        self._camera_input: CameraInput | None = None
         try:
             mask_class = message_class(parameters)
             for stream in streams:
@@ -100,9 +101,8 @@ class Inputs:
                 subscription = self._subscribe(stream, kind, qos)
                 self._subscriptions.append(subscription)
                 self.topics[stream] = subscription.topic_name
-            overridden = with_overrides(node, "subscription", CAMERA, qos)
-            camera = self._listen_to_camera(self._on_camera, **overridden)
-            self.topics[CAMERA] = camera.topic_name
+            self._camera_input = CameraInput(node, qos, self._on_camera)
+            self.topics[CAMERA] = self._camera_input.topic
             if self._labels:
                 self._listen_to_names(qos)
             self.gravity = Gravity(node, parameters, partial(self._tell, "up"))
@@ -169,6 +169,8 @@ class Inputs:
     def _unsubscribe(self) -> None:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
+        if self._camera_input is not None:
+            self._camera_input.close()
 
     def _subscribe(self, stream: str, kind: type[Any], qos: QoSProfile) -> Subscription:
         transport = transport_of(stream, self._parameters)
@@ -182,11 +184,6 @@ class Inputs:
             **with_overrides(self._node, "subscription", topic, qos),
         )
 
-    def _listen_to_camera(self, callback: Callable[[CameraInfo], None], **qos: Any) -> Subscription:
-        subscription = self._node.create_subscription(CameraInfo, CAMERA, callback, **qos)
-        self._subscriptions.append(subscription)
-        return subscription
-
     def _listen_to_names(self, qos: QoSProfile) -> None:
         overridden = with_overrides(self._node, "subscription", NAMES, qos)
         subscription = self._node.create_subscription(String, NAMES, self._on_names, **overridden)
@@ -198,19 +195,6 @@ class Inputs:
         except MessageError as error:
             problem = str(error)
         self._tell(NAMES, problem)
-
-    def _look_for_latched_camera(self) -> None:
-        """Subscribe once more where a calibration was published before, once for all to come.
-
-        Only then: such a subscription makes publishers of other cameras warn that it does not fit.
-        """
-        if self._latched or self._camera is not None:
-            return
-        publishers = self._node.get_publishers_info_by_topic(self.topics[CAMERA])
-        durabilities = {p.qos_profile.durability for p in publishers}
-        if QoSDurabilityPolicy.TRANSIENT_LOCAL in durabilities:
-            self._listen_to_camera(self._on_latched_camera, qos_profile=LATCHED)
-            self._latched = True
 
     def _topic(self, stream: str, transport: str) -> str:
         topic = self._node.resolve_topic_name(stream)
@@ -228,7 +212,8 @@ class Inputs:
 
     def _on_timer(self) -> None:
         self._look_for_depth()
-        self._look_for_latched_camera()
+        assert self._camera_input is not None
+        self._camera_input.look_for_latched()
         self._hand_on(self._synchronizer.poll(time.monotonic()))
         if (silent := self.silent) != self._silent:
             self._silent = silent
@@ -331,11 +316,6 @@ class Inputs:
         self._counters.finish(CAMERA)
         self._camera = message
         self._look_at_camera_info(message)
-
-    def _on_latched_camera(self, message: CameraInfo) -> None:
-        """What comes later comes to the ordinary subscription as well."""
-        if self._camera is None:
-            self._on_camera(message)
 
     def _look_at_camera_info(self, camera: CameraInfo) -> None:
         """Alone, and beside the last image."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -15,15 +15,17 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
+from segan_ros.ros.depth_parameters import DEPTH_PARAMETERS
 from segan_ros.ros.parameter import INACTIVE, REMEDY, START, UNCONFIGURED, Parameter
-from segan_ros.ros.parameters import BY_NAME, PARAMETERS
+from segan_ros.ros.parameters import PARAMETERS
 from segan_ros.ros.qos import override_problems
 
+_KNOWN = {p.name for p in (*PARAMETERS, *DEPTH_PARAMETERS)}
 _OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
 
 class LiveParameters:
-    """Values of `PARAMETERS` on `node`.
+    """Values of declared parameters on `node`.
 
     A bad value at start does not end the node: it keeps the default, and `problems` says what to
     tell whoever configures it.
@@ -32,13 +34,22 @@ class LiveParameters:
         node: they are declared on it.
         state: gives the label of the node's lifecycle state.
         changed: called after values were set.
+        declared: what they are. Those of the other nodes of this package may be given to all, by a
+            file for every node.
     """
 
-    def __init__(self, node: Node, state: Callable[[], str], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        state: Callable[[], str],
+        changed: Callable[[], None],
+        declared: Sequence[Parameter] = PARAMETERS,
+    ) -> None:
         self._node, self._state = node, state
+        self._declared = {p.name: p for p in declared}
         self._problems = override_problems(node)
         overrides = {n: p.value for n, p in node._parameter_overrides.items()}
-        for parameter in PARAMETERS:
+        for parameter in declared:
             value = _as_declared(parameter, overrides.get(parameter.name, parameter.default))
             problem = parameter.problem(value)
             if problem:
@@ -51,7 +62,7 @@ class LiveParameters:
                 _descriptor(parameter),
                 ignore_override=True,
             )
-        self.unknown = sorted(n for n in overrides if n not in BY_NAME and not _is_of_ros(n))
+        self.unknown = sorted(n for n in overrides if n not in _KNOWN and not _is_of_ros(n))
         node.add_pre_set_parameters_callback(self._convert)
         node.add_on_set_parameters_callback(self._judge)
         node.add_post_set_parameters_callback(self._after(changed))
@@ -64,23 +75,23 @@ class LiveParameters:
     @property
     def values(self) -> dict[str, Any]:
         """Current values by name."""
-        return {p.name: self[p.name] for p in PARAMETERS}
+        return {name: self[name] for name in self._declared}
 
     def __getitem__(self, name: str) -> Any:
-        return _as_declared(BY_NAME[name], self._node.get_parameter(name).value)
+        return _as_declared(self._declared[name], self._node.get_parameter(name).value)
 
     def _convert(self, given: list[RosParameter]) -> list[RosParameter]:
         """`ros2 param set /segan max_age 1` means a number, `ignore_ids 255` a list."""
         return [
-            RosParameter(g.name, value=_as_declared(BY_NAME[g.name], g.value))
-            if g.name in BY_NAME and g.value is not None
+            RosParameter(g.name, value=_as_declared(self._declared[g.name], g.value))
+            if g.name in self._declared and g.value is not None
             else g
             for g in given
         ]
 
     def _judge(self, given: list[RosParameter]) -> SetParametersResult:
         for one in given:
-            parameter = BY_NAME.get(one.name)
+            parameter = self._declared.get(one.name)
             if parameter is None:
                 continue
             value = _as_declared(parameter, one.value)
@@ -101,7 +112,7 @@ class LiveParameters:
 
     def _after(self, changed: Callable[[], None]) -> Callable[[list[RosParameter]], None]:
         def react(given: list[RosParameter]) -> None:
-            ours = [one.name for one in given if one.name in BY_NAME]
+            ours = [one.name for one in given if one.name in self._declared]
             for name in ours:
                 self._problems.pop(name, None)
             if ours:

@@ -69,7 +69,9 @@ def test_topic_arguments_remap_what_the_node_subscribes_to():
 def test_launch_file_names_files_and_the_executable_that_are_there():
     assert (ROOT / "config" / "segan.yaml").is_file()
     assert (ROOT / "config" / "fastdds.xml").is_file()
-    assert ast.literal_eval(keyword_of_node("executable")) == "segan_node"
+    installed = (ROOT / "CMakeLists.txt").read_text()
+    for name in ("segan_node", "depth_segmenter"):
+        assert f"install_executable({name} " in installed and f'"{name}"' in FILE.read_text()
     assert ast.literal_eval(keyword_of_node("package")) == "segan_ros"
 
 
@@ -93,6 +95,20 @@ def node_of(without_launch):
         return action
 
     return node
+
+
+def test_depth_starts_its_segmenter_too_with_the_same_topics(without_launch):
+    """One launch from camera to graph."""
+    start = without_launch(FILE)["_start"]
+    given = {name: default for name, (default, _) in arguments().items()}
+    given |= {"segmenter": "depth", "depth_topic": "/d", "namespace": "left"}
+    segan, depth = start(SimpleNamespace(launch_configurations=given))
+    assert (segan["executable"], depth["executable"]) == ("segan_node", "depth_segmenter")
+    assert (segan["name"], depth["name"]) == ("segan", "depth_segmenter")
+    assert segan["remappings"] == depth["remappings"] and ("depth", "/d") in depth["remappings"]
+    assert segan["namespace"] == depth["namespace"] == "left"
+    # The node has no such segmenter: to it these are label images.
+    assert segan["parameters"] == [{"segmenter": "label_image"}]
 
 
 SHIPPED = str(ROOT / "config" / "segan.yaml")

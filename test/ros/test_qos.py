@@ -183,6 +183,7 @@ def test_override_of_nothing_is_a_warning(start_node, capfd, name):
 
 def test_example_in_the_config_file_does_what_it_says(start_node, robot, capfd):
     lines = resource_path("config/segan.yaml").read_text().split("    # qos_overrides:\n")[1]
+    lines = lines.partition("\n\n")[0]
     example = yaml.safe_load("".join(f"{line[6:]}\n" for line in lines.splitlines()))
     node = start_node(
         **{

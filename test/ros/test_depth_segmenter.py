@@ -1,0 +1,251 @@
+"""The node `depth_segmenter` makes masks for `segan` of image, depth and camera_info, over DDS."""
+
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+import yaml
+from boxes_on_a_table import Box, look
+
+from segan_ros.depth_segmenter.segmenter import Settings
+
+pytest.importorskip("rclpy")
+import cv2
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from ros_harness import RELIABLE, SECOND, START, TIMEOUT, image_message, listen
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from segan_ros.messages.images import to_labels
+from segan_ros.ros.depth_parameters import DEPTH_PARAMETERS, OWN
+from segan_ros.ros.depth_segmenter import DepthSegmenter
+
+pytestmark = pytest.mark.ros
+
+ROOT = Path(__file__).parents[2]
+BOXES = [
+    Box(-0.1, 0, (0.1, 0.1, 0.06), (200, 40, 40), 20),
+    Box(0.1, 0.05, (0.1, 0.08, 0.1), (40, 60, 190)),
+]
+RGB, METRES, LABELS, CAMERA = look(BOXES, size=(240, 320))
+MILLIMETRES = np.nan_to_num(METRES * 1000).round().astype(np.uint16)
+
+
+@pytest.fixture
+def start_segmenter(ros):
+    """Starts the node in its own thread."""
+    ends = []
+
+    def start(**parameters):
+        given = [Parameter(n, value=v) for n, v in {"min_area": 50, **parameters}.items()]
+        node = DepthSegmenter(parameter_overrides=given)
+        executor, ended = SingleThreadedExecutor(), Event()
+        executor.add_node(node)
+
+        def spin():
+            while not ended.is_set():
+                executor.spin_once(timeout_sec=0.05)
+
+        thread = Thread(target=spin, daemon=True)
+        thread.start()
+
+        def end():
+            ended.set()
+            thread.join(TIMEOUT)
+            node.close()
+            executor.shutdown()
+            node.destroy_node()
+
+        ends.append(end)
+        return node
+
+    yield start
+    for end in ends:
+        end()
+
+
+def camera_info(**changes):
+    about = {"width": 320, "height": 240, "k": CAMERA.ravel().tolist()} | changes
+    return CameraInfo(**about)
+
+
+def send(robot, stamp=START, depth=MILLIMETRES, encoding="16UC1"):
+    robot.publish("image", image_message(RGB, "rgb8", stamp))
+    robot.publish("depth", image_message(depth, encoding, stamp))
+
+
+def calibrated(robot, node, **changes):
+    """Publishes a camera_info, once the node has heard it."""
+    robot.publish("camera_info", camera_info(**changes))
+    robot.wait(lambda: node.counters.tally("camera_info").received, "the calibration")
+
+
+def hear_masks(robot, node):
+    masks = robot.hear("instance_mask", Image)
+    robot.wait(lambda: node.count_subscribers("instance_mask"), "the subscription")
+    return masks
+
+
+def warned(node, text):
+    """Whether the log says so."""
+    return any(text in said for said in list(node.counters.throttled.last.values()))
+
+
+def overlap(labels):
+    """Of the best mask of each box: IoU."""
+    boxes, masks = (np.stack([a == i for i in (1, 2)]) for a in (LABELS, labels))
+    return max(
+        [(boxes[n] & masks[m]).sum() / (boxes[n] | masks[m]).sum() for n, m in ((0, j), (1, 1 - j))]
+        for j in (0, 1)
+    )
+
+
+@pytest.mark.parametrize(("depth", "encoding"), [(MILLIMETRES, "16UC1"), (METRES, "32FC1")])
+def test_masks_have_the_header_of_their_image(start_segmenter, robot, depth, encoding):
+    node = start_segmenter()
+    masks = hear_masks(robot, node)
+    calibrated(robot, node)
+    send(robot, depth=depth, encoding=encoding)
+    robot.wait(lambda: masks, "masks")
+    (message,) = masks
+    assert message.header == image_message(RGB, "rgb8").header and message.encoding == "16UC1"
+    labels = to_labels(message)
+    assert labels.max() == 2 and min(overlap(labels)) > 0.8
+    assert node.counters.tally("image").done == node.counters.tally("depth").done == 1
+
+
+def test_segan_completes_what_it_finds(start_segmenter, start_node, robot):
+    node, segan = start_segmenter(), start_node()
+    (graphs,) = listen(robot, segan, "occlusion_graph")
+    robot.wait(lambda: node.count_subscribers("instance_mask"), "segan")
+    calibrated(robot, node)
+    send(robot)
+    robot.wait(lambda: graphs, "a graph")
+    assert list(graphs[0].object_ids) == [1, 2] and graphs[0].header.frame_id == "camera"
+
+
+def test_compressed_images_are_read(start_segmenter, robot):
+    node = start_segmenter(image_transport="compressed")
+    masks = hear_masks(robot, node)
+    calibrated(robot, node)
+    header = image_message(RGB, "rgb8").header
+    for topic, ending, pixels, how in (
+        ("image/compressed", ".jpg", RGB[..., ::-1], "jpeg"),
+        ("depth/compressedDepth", ".png", MILLIMETRES, "16UC1; png"),
+    ):
+        data = cv2.imencode(ending, pixels)[1].tobytes()
+        robot.publish(topic, CompressedImage(header=header, format=how, data=data))
+    robot.wait(lambda: masks, "masks")
+    assert to_labels(masks[0]).max() == 2
+
+
+def test_calibration_that_was_published_once_before_is_heard(start_segmenter, robot):
+    latched = QoSProfile(
+        depth=1, reliability=RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
+    )
+    once = robot.node.create_publisher(CameraInfo, "camera_info", latched)
+    once.publish(camera_info())
+    node = start_segmenter()
+    robot.wait(lambda: node.counters.tally("camera_info").received, "the calibration")
+
+
+@pytest.mark.parametrize(
+    ("depth", "encoding", "text"),
+    [
+        (MILLIMETRES[:120, :160], "16UC1", "depth is 160x120 but the image is"),
+        (RGB, "rgb8", "depth has encoding 'rgb8'"),
+    ],
+)
+def test_bad_depth_is_dropped_with_its_reason_and_the_next_frame_segmented(
+    start_segmenter, robot, depth, encoding, text
+):
+    node = start_segmenter()
+    masks = hear_masks(robot, node)
+    calibrated(robot, node)
+    send(robot, depth=depth, encoding=encoding)
+    robot.wait(lambda: warned(node, text), "the warning")
+    assert sum(node.counters.tally("depth").dropped.values()) == 1
+    send(robot, START + SECOND)
+    robot.wait(lambda: masks, "masks")
+    assert masks[0].header.stamp.sec == START // SECOND + 1
+
+
+def test_image_without_calibration_is_dropped_with_the_remedy(start_segmenter, robot):
+    node = start_segmenter()
+    hear_masks(robot, node)
+    send(robot)
+    robot.wait(lambda: warned(node, "no camera_info on /camera_info so far"), "the warning")
+    robot.publish("camera_info", camera_info(k=[0.0] * 9))
+    robot.wait(lambda: node.counters.tally("camera_info").received, "the calibration")
+    send(robot, START + SECOND)
+    robot.wait(lambda: warned(node, "calibrate the camera"), "the warning")
+    assert node.counters.tally("image").dropped == {"no_camera": 1, "bad_camera": 1}
+
+
+def test_nothing_is_computed_for_nobody(start_segmenter, robot):
+    node = start_segmenter()
+    calibrated(robot, node)
+    send(robot)
+    robot.wait(lambda: node.counters.tally("image").dropped.get("no_subscriber"), "the drop")
+
+
+def test_depth_in_the_wrong_unit_and_a_bent_lens_are_warnings(start_segmenter, robot):
+    node = start_segmenter(depth_scale=1.0)
+    masks = hear_masks(robot, node)
+    calibrated(robot, node, d=[0.1, 0.0, 0.0, 0.0, 0.0], distortion_model="plumb_bob")
+    send(robot)
+    robot.wait(lambda: masks, "masks")
+    assert "check the unit: set depth_scale" in node.counters.throttled.last["depth"]
+    assert (
+        "distortion, which is not taken into account" in node.counters.throttled.last["distortion"]
+    )
+
+
+def test_diagnostics_name_what_is_missing_and_count_what_came(start_segmenter, robot):
+    node = start_segmenter(diagnostics_period=0.1)
+    reports = robot.hear("/diagnostics", DiagnosticArray)
+
+    def said(text):
+        return robot.wait(
+            lambda: [r for r in reports if text in r.status[0].message][-1:], f"a report of {text}"
+        )[0].status[0]
+
+    status = said("no publisher on /image")
+    assert "no publisher on /depth: start it, or remap depth" in status.message
+    masks = hear_masks(robot, node)
+    calibrated(robot, node)
+    send(robot)
+    robot.wait(lambda: masks, "masks")
+    reports.clear()
+    values = {v.key: v.value for v in said("segmenting").values}
+    assert values["image.published"] == values["depth.matched"] == "1"
+
+
+def test_parameters_are_checked_at_start_and_while_it_runs(start_segmenter, robot, capfd):
+    node = start_segmenter(crease=100.0, no_such=1, max_objects=5)
+    assert node.get_parameter("crease").value == Settings().crease
+    logged = capfd.readouterr().err
+    assert "crease is 100; set it to a value in 1 .. 89 degrees; its default is used" in logged
+    # One of the other node comes with a file for every node.
+    assert "'no_such' is unknown" in logged and "max_objects" not in logged
+    (refused,) = node.set_parameters([Parameter("cut", value=2.0)])
+    assert not refused.successful and "Max: 0.999" in refused.reason
+    masks = hear_masks(robot, node)
+    calibrated(robot, node)
+    (taken,) = node.set_parameters([Parameter("min_height", value=0.5)])
+    assert taken.successful
+    send(robot)
+    robot.wait(lambda: masks, "masks")
+    assert not to_labels(masks[0]).any()
+
+
+def test_config_holds_its_parameters_and_they_are_those_of_the_method():
+    document = yaml.safe_load((ROOT / "config" / "segan.yaml").read_text())
+    values = document["/**/depth_segmenter"]["ros__parameters"]
+    assert values == {p.name: p.default for p in OWN} == vars(Settings())
+    shared = {p.name for p in DEPTH_PARAMETERS} - set(values)
+    assert shared <= set(document["/**"]["ros__parameters"])
+    assert [p.problem(p.default) for p in DEPTH_PARAMETERS] == [None] * len(DEPTH_PARAMETERS)
