@@ -58,7 +58,7 @@ class BagJob:
         size: height and width in pixels.
         frames: how many.
         rate: frames per second.
-        stream: a robot's stream, see `clearing.stream`, with `UP` and `TF`; else the demo.
+        stream: a robot's stream, see `clearing.stream`, with `IMU` and `TF`; else the demo.
         segmenter: makes the masks; ground truth keeps its ids.
 
     Raises:

@@ -55,7 +55,7 @@ class Steady:
             scene: of the next frame.
             stamp: of that frame, nanoseconds.
         """
-        names = {o.id: o.track_id or f"id {o.id}" for o in scene.objects}
+        names = _names(scene)
         boxes = {names[o.id]: o.box for o in scene.objects}
         if abs(stamp - self._stamp) > LONGEST_PAUSE * SECOND or self._is_new_scene(boxes):
             self._forget()
@@ -168,6 +168,16 @@ class Steady:
                 before = self._latch(("before", a, b), a == first, TURNS, a == first)
                 wins[a if before else b] += 1
         return wins
+
+
+def _names(scene: CompletedScene) -> dict[int, str]:
+    """By id a name that lasts, and that no other object of the scene has: segmenters may give two
+    the same track."""
+    count = Counter(o.track_id for o in scene.objects)
+    return {
+        o.id: o.track_id if o.track_id and count[o.track_id] == 1 else f"{o.track_id} id {o.id}"
+        for o in scene.objects
+    }
 
 
 def _agree(

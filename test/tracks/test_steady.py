@@ -71,6 +71,13 @@ def test_edges_follow_tracks_not_ids():
     assert edges(steady, [], 0.1, turned, {12: "a", 11: "b", 3: "c", 4: "d"}) == [(11, 12)]
 
 
+def test_two_objects_of_one_track_are_told_apart():
+    steady = Steady(masks=True)
+    for k in range(4):
+        found = edges(steady, [PLAIN], k / 10, PILE, {1: "7", 2: "7", 3: "c"})
+        assert found == [(2, 1)]
+
+
 @pytest.mark.parametrize("pause", [-20.0, -2.0, 1.5, 3600.0])
 def test_another_clock_or_a_pause_starts_anew(pause):
     steady = Steady()

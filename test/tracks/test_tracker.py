@@ -152,3 +152,12 @@ def test_object_between_two_cells_of_the_grid_has_a_track():
     tracker = Tracker()
     speck = {1: (31, 31, 32, 32), 2: (SIZE[1] - 1, SIZE[0] - 1, SIZE[1], SIZE[0])}
     assert names(tracker, speck, 0) == names(tracker, speck, 0.1)
+
+
+def test_segmenter_that_gives_two_objects_one_track_keeps_it():
+    tracker = Tracker()
+    for k in range(3):
+        frame, scene = moment(PILE, k / 10)
+        objects = tuple(replace(o, track_id="7") for o in scene.objects)
+        found = tracker.track(frame, replace(scene, objects=objects))
+        assert [o.track_id for o in found.objects] == ["7"] * 4
