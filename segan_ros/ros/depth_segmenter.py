@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -279,8 +282,12 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     parser.parse_args(remove_ros_args(args)[1:])
     os.environ.update(spare_log_folder(os.environ))
+    stopped = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     try:
-        rclpy.init(args=args)
+        # With rclpy's handlers a signal at start would leave half a node.
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
         print(f"depth_segmenter: ROS cannot start with these arguments: {error}", file=sys.stderr)
         return 1
@@ -290,8 +297,10 @@ def main(args: Sequence[str] | None = None) -> int:
             node.get_logger().warning(problem)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
-        executor.spin()
+    with suppress(ExternalShutdownException):
+        while not stopped.is_set():
+            # The timeout is for the signals, which Python handles between two calls only.
+            executor.spin_once(timeout_sec=0.2)
     node.close()
     executor.shutdown()
     node.destroy_node()

@@ -1,5 +1,8 @@
 """The node `depth_segmenter` makes masks for `segan` of image, depth and camera_info, over DDS."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from threading import Event, Thread
 
@@ -240,6 +243,20 @@ def test_parameters_are_checked_at_start_and_while_it_runs(start_segmenter, robo
     send(robot)
     robot.wait(lambda: masks, "masks")
     assert not to_labels(masks[0]).any()
+
+
+def test_program_ends_cleanly_with_a_signal_and_refuses_other_arguments(ros):
+    command = [sys.executable, "-m", "segan_ros.ros.depth_segmenter"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert any("waiting for /image, /depth" in line for line in process.stderr)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(TIMEOUT) == 0
+        finally:
+            process.kill()
+    command.append("--nope")
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2 and "--nope" in refused.stderr
 
 
 def test_config_holds_its_parameters_and_they_are_those_of_the_method():
