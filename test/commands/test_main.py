@@ -1,10 +1,15 @@
 """What every `segan` command has: help, and errors and warnings of one line."""
 
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
+from samples import labelled_scene
 
 from segan_ros.commands.main import COMMANDS, main
+from segan_ros.storage.scene_writer import write_scene
 
 
 def test_help_lists_every_command(capsys):
@@ -37,3 +42,19 @@ def test_warnings_of_every_room_are_lines_on_stderr(tmp_path, capsys, monkeypatc
     assert main(["complete", "--scenes", str(tmp_path)]) == 2
     said = capsys.readouterr()
     assert said.err == f"segan: warning: {tmp_path}: odd\nsegan: error: no more\n" and not said.out
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_error(tmp_path, dummy_model):
+    """As of `segan complete ... | head -1`."""
+    write_scene(tmp_path / "scenes" / "1", labelled_scene())
+    words = ["complete", "--scenes", tmp_path / "scenes", "--out", tmp_path / "out"]
+    words += ["--model", dummy_model, "--provider", "cpu"]
+    code = "import sys; from segan_ros.commands.main import main; sys.exit(main())"
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], stdout=nobody, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 141 and done.stderr == b""
+    assert (tmp_path / "out" / "1" / "graph.json").exists()

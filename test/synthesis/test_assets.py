@@ -16,7 +16,7 @@ from segan_ros.synthesis.assets.catalogue import FAMILIES, check, meshes, read_m
 from segan_ros.synthesis.assets.packages import PACKAGES, fetch, reader
 from segan_ros.synthesis.assets.store import surfaces_path, thing_path
 from segan_ros.synthesis.assets.things import load_thing
-from segan_ros.synthesis.assets.wavefront import left_half, read_wavefront
+from segan_ros.synthesis.assets.wavefront import left_half, read_picture, read_wavefront
 from segan_ros.synthesis.families import TEST, TRAIN, VAL
 from segan_ros.synthesis.meshes import lathe
 
@@ -354,6 +354,23 @@ def test_damaged_file_of_the_cache_is_said_clearly(listed, of):
             assert "damaged" in str(error) and "delete it and run `segan assets`" in str(error)
             refused += 1
     assert refused > 20
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
+def test_damaged_note_of_the_cache_is_said_clearly(listed, content):
+    cache = listed("box")
+    assert assets(cache) == 0
+    (cache / "set.json").write_text(content)
+    with pytest.raises(
+        ValueError, match=r"set\.json: damaged .*; delete it and run `segan assets`"
+    ):
+        digest(cache)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_texture_that_is_no_picture_is_named(content):
+    with pytest.raises(ValueError, match=r"print\.png: cannot be read as a picture"):
+        read_picture(content, "print.png")
 
 
 def test_sheet_must_be_a_picture(listed, capsys):

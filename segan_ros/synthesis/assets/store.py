@@ -127,8 +127,12 @@ def _note(folder: Path) -> dict[str, Any]:
     path = folder / "set.json"
     if not path.exists():
         raise FileNotFoundError(f"{folder}: no prepared assets; run `segan assets`")
-    note: dict[str, Any] = json.loads(path.read_text())
-    if note["list"] != _fingerprint(meshes(read_manifest())):
+    try:
+        note: dict[str, Any] = json.loads(path.read_text())
+        of_what = note["list"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: damaged ({error}); delete it and run `segan assets`") from None
+    if of_what != _fingerprint(meshes(read_manifest())):
         raise ValueError(f"{folder}: prepared from another list of objects; run `segan assets`")
     return note
 

@@ -186,7 +186,9 @@ def read_picture(content: bytes, name: str, longest: int = 256) -> Image:
     Raises:
         ValueError: it cannot be read.
     """
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    # OpenCV refuses an empty buffer with an error of its own.
+    buffer = np.frombuffer(content or b"-", np.uint8)
+    picture = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise ValueError(f"{name}: cannot be read as a picture")
     if picture.dtype == np.uint16:
