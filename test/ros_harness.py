@@ -184,7 +184,8 @@ def listen(
 ) -> list[list[Any]]:
     """Lists of what comes out under `names`, once the node knows of the listener."""
     heard = [robot.hear(f"/segan/{n}", KINDS[n], reliability) for n in names]
-    robot.wait(lambda: set(names) <= set(node.subscribed), f"listeners of {names}")
+    problem = node.node.report().problem or node.node.state
+    robot.wait(lambda: set(names) <= set(node.subscribed), f"listeners of {names}: {problem}")
     return heard
 
 

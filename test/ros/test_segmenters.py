@@ -203,10 +203,10 @@ def test_unknown_segmenter_keeps_the_node_unconfigured_and_names_those_there_are
 
 
 def test_detections_that_are_stamped_anew_are_a_warning_with_the_remedy(start_node, robot):
-    node = start_node(segmenter="yolo_msgs", sync_timeout=0.2)
-    listen(robot, node, "objects")
     message = polygons(picture().header)
     message.header.stamp.sec += 1
+    node = start_node(segmenter="yolo_msgs", sync_timeout=0.2)
+    listen(robot, node, "objects")
     robot.camera("instance_mask", type(message), RELIABLE)
     robot.send(picture(), message)
     robot.wait(lambda: node.tally(MASK).dropped.get("no_partner"), "the drop")
