@@ -6,6 +6,11 @@ import pwd
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, which is no fault of the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # The same tests everywhere: sums on a GPU differ in their last digits from run to run.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -5,16 +5,13 @@ from dataclasses import replace
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from segan_ros.boxes import crop
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph, reaches, removal_order
-
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 IDS = st.lists(st.integers(1, 65535), min_size=1, max_size=12, unique=True)
 

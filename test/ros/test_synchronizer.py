@@ -270,7 +270,7 @@ def test_cleared_messages_are_accounted_for():
     assert bench.drops == {(IMAGE, "deactivated"): 1, (MASK, "deactivated"): 1}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(

@@ -158,7 +158,7 @@ def test_truth_that_contradicts_itself_is_rejected():
     views.check(1, whole, far, np.where(whole, 2, 0), near)
     with pytest.raises(Rejected, match="outside"):
         views.check(1, whole, near, np.ones((4, 4), int), near)
-    with pytest.raises(Rejected, match="no object"):
+    with pytest.raises(Rejected, match="neither object nor screen"):
         views.check(1, whole, near, np.zeros((4, 4), int), near)
     with pytest.raises(Rejected, match="farther"):
         views.check(1, whole, near, np.where(whole, 2, 0), far)

@@ -66,7 +66,7 @@ def test_volumes_are_those_of_the_solids():
     assert volume(extrude(ell, 0.5)) == pytest.approx(2.0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.floats(0.2, 1.0), min_size=3, max_size=14))
 def test_star_shaped_polygons_fall_into_convex_parts_of_the_same_area(radii):
     angle = 2 * np.pi * np.arange(len(radii)) / len(radii)
