@@ -18,8 +18,8 @@ from segan_ros.frame import (
     free_objects,
 )
 from segan_ros.messages.images import image_message
-from segan_ros.messages.instance_masks import CropWriter, box_of, to_appearance, to_mask
 from segan_ros.messages.kinds import GRAPH, OBJECTS, Make, ros_message
+from segan_ros.messages.mask_crops import CropWriter, box_of, to_appearance, to_mask
 from segan_ros.truth import TrueObject
 
 

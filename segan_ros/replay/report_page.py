@@ -52,7 +52,7 @@ class Gallery:
         Args:
             index: of the frame.
             score: the lower the worse; NaN is not bad.
-            make: see `page_layers`.
+            make: see `segan_ros.replay.layers`.
         """
         if index in self._even:
             self.pictures[index] = make()
@@ -74,7 +74,7 @@ def write_page(path: Path, content: Mapping[str, Any]) -> None:
         path: of the file.
         content: ``heading``; ``run``, ``timings``: as in ``replay.json`` and ``timings.json``;
             ``against``: the same of an earlier run, or None; ``pictures``: by index of the frame,
-            `page_layers.picture` with ``scenes``, `page_layers.layers` of this and the earlier run.
+            `layers.picture` with ``scenes``, `layers.layers` of this and the earlier run.
 
     Raises:
         OSError: it cannot be written.
