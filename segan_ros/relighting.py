@@ -1,8 +1,8 @@
-"""Colours brought to the light of a picture: paint, or a lone render, meets what is seen without a
-step.
+"""Brings an object's colours to the light of a picture, so that paint, or a lone render, continues
+what is seen without a step.
 
-The correction is known where the object is seen, and spread from there over the rest, from near
-before from far (push-pull, Gortler et al. 1996). It is a factor, since light multiplies.
+Where the object is seen, the ratio of picture and colours is known. It is spread over the rest,
+nearest pixels first (push-pull, Gortler et al. 1996), and multiplied with the colours.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ Floats = NDArray[np.float32]
 DARK = np.float32(0.04 * 255)
 """Added to colours before they are divided: black has no ratio."""
 AREA, LINEAR = cv2.INTER_AREA, cv2.INTER_LINEAR
+HUE = np.float32(0.5)
+"""Share of the difference between channels that is carried on: light changes less in colour than in
+strength, and borders are mixed with the colours of neighbours."""
 LONGEST = 128
 """Larger pictures are worked out at this side: light changes slowly."""
 
@@ -45,6 +48,8 @@ def relit(colours: Image, picture: Image, seen: Mask) -> Image:
     field = _spread(ratio, known)
     if scale < 1:
         field = _resized(field, (width, height), LINEAR)
+    strength = field.mean(axis=2, keepdims=True)
+    field = strength + HUE * (field - strength)
     result = (colours + DARK) * np.exp(field) - DARK
     return (result.clip(0, 255, out=result) + np.float32(0.5)).astype(np.uint8)
 

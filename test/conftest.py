@@ -4,6 +4,7 @@ import gc
 import os
 import pwd
 import signal
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +12,10 @@ from hypothesis import HealthCheck, settings
 # A busy machine is slow, which is no fault of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# Its LLVM crashes when that of OSMesa, with which scenes are rendered, is there before it.
+with suppress(ImportError):
+    import triton  # noqa: F401
 
 # The same tests everywhere: sums on a GPU differ in their last digits from run to run.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -22,6 +22,7 @@ COMMANDS = {
     "generate": "render scenes of cluttered tabletops with ground truth",
     "collage": "compose scenes with ground truth from photographed objects",
     "inspect": "make a contact sheet and histograms of scenes",
+    "study": "compare completions blind, by people's votes",
     "train": "train a model on scenes",
     "export": "convert a trained checkpoint into a model folder (ONNX)",
     "quantise": "add 8-bit networks to a model folder",
