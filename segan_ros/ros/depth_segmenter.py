@@ -177,6 +177,10 @@ class DepthSegmenter(Node):
             self.counters.drop(IMAGE, error.reason, str(error))
             self.counters.drop(DEPTH, error.reason)
             return
+        except Exception as error:
+            self.counters.fail(IMAGE, error)
+            self.counters.drop(DEPTH, "internal_error")
+            return
         self.counters.finish(DEPTH)
         if not self._publisher.get_subscription_count():
             self.counters.drop(IMAGE, "no_subscriber")
