@@ -20,7 +20,7 @@ def to_names(message: Any) -> dict[int, str]:
     """
     try:
         table = json.loads(message.data)
-    except ValueError:
+    except (RecursionError, ValueError):
         table = None
     if not isinstance(table, dict):
         start = message.data[:40]
@@ -32,6 +32,7 @@ def to_names(message: Any) -> dict[int, str]:
     found = {}
     for label, name in table.items():
         text = name.get("class") if isinstance(name, dict) else name
-        if label.isdecimal() and int(label) and isinstance(text, str):
-            found[int(label)] = text
+        number = int(label) if label.isdecimal() and len(label) < 11 else 0
+        if 0 < number < 2**31 and isinstance(text, str):
+            found[number] = text
     return found
