@@ -53,6 +53,7 @@ def read_back(folder):
     return model
 
 
+@pytest.mark.slow
 def test_networks_read_back_answer_the_same(trained, folder):
     for found, expected in zip(answers(read_back(folder)), answers(trained), strict=True):
         assert expected.std() > 0.01
@@ -70,6 +71,7 @@ def test_settled_normalisation_changes_no_answer_but_fits_what_comes_in_training
     assert _training_gap(model, planes) < 0.1 * apart
 
 
+@pytest.mark.slow
 def test_what_is_exported_again_is_the_same_model(folder, tmp_path):
     export(Trained(read_back(folder), SPECS["tabletop"]), tmp_path)
     planes = np.random.default_rng(0).random((1, 6, 96, 96), np.float32)

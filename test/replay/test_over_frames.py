@@ -92,6 +92,7 @@ def test_bad_memory_is_refused(bags, dummy_model, capsys, value):
     assert "track_memory is" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.ros
 def test_node_answers_with_tracks(bags, dummy_model):
     pytest.importorskip("rclpy")

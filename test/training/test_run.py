@@ -334,6 +334,7 @@ def test_stage_to_come_may_still_be_corrected(config):
     assert len(curve(config)) == 6 + 1 + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exported", [True, False])
 def test_run_starts_from_the_weights_of_a_trained_model(config, tmp_path, exported):
     """From a model folder as from a checkpoint; it goes on without either."""
@@ -401,7 +402,7 @@ def test_two_processes_share_a_run_and_leave_one_model(config, tmp_path):
     config = replace(config, stages=tuple(replace(s, batch=4) for s in config.stages))
     path.write_text(yaml.safe_dump(_lists(asdict(config))))
     said = torchrun("-m", "segan_ros.commands.train", "--config", str(path))
-    assert said.count("next, segan export") == 1
+    assert said.count("next: segan export") == 1
     assert len(curve(config)) == 6 + 3 + 2
 
 
@@ -460,11 +461,11 @@ def test_every_epoch_shows_validation_objects(config):
 
 def test_folder_of_another_run_is_not_overwritten(config):
     train(config, until=(0, 1))
-    with pytest.raises(TrainingError, match=r"last.pt is of another config \(seed differ\)"):
+    with pytest.raises(TrainingError, match=r"last.pt belongs to another config \(seed differ\)"):
         train(replace(config, seed=5))
-    with pytest.raises(TrainingError, match=r"last.pt is of another config \(data differ\)"):
+    with pytest.raises(TrainingError, match=r"last.pt belongs to another config \(data differ\)"):
         train(replace(config, data=replace(config.data, photographs="somewhere")))
-    with pytest.raises(TrainingError, match=r"last.pt is of another config \(data differ\)"):
+    with pytest.raises(TrainingError, match=r"last.pt belongs to another config \(data differ\)"):
         train(replace(config, data=replace(config.data, train=config.data.train * 2)))
 
 
@@ -550,10 +551,10 @@ def test_command_trains_and_its_checkpoint_exports_to_a_model_that_completes(
     path.write_text(yaml.safe_dump(_lists(text)))
     folder = tmp_path / "command"
     arguments = Namespace(
-        config=path, data=None, val=None, photographs=None, out=str(folder), workers=1
+        config=path, data=None, val=None, photographs=None, weights=None, out=str(folder), workers=1
     )
     assert segan_train.run(arguments) == 0
-    assert "next, segan export" in capsys.readouterr().out
+    assert "next: segan export" in capsys.readouterr().out
     model = tmp_path / "model"
     assert export.run(Namespace(checkpoint=folder / "last.pt", out=model)) == 0
     text = yaml.safe_load((model / "model.yaml").read_text())
