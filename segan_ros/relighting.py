@@ -18,9 +18,6 @@ Floats = NDArray[np.float32]
 DARK = np.float32(0.04 * 255)
 """Added to colours before they are divided: black has no ratio."""
 AREA, LINEAR = cv2.INTER_AREA, cv2.INTER_LINEAR
-HUE = np.float32(0.5)
-"""Share of the difference between channels that is carried on: light changes less in colour than in
-strength, and borders are mixed with the colours of neighbours."""
 LONGEST = 128
 """Larger pictures are worked out at this side: light changes slowly."""
 
@@ -48,8 +45,6 @@ def relit(colours: Image, picture: Image, seen: Mask) -> Image:
     field = _spread(ratio, known)
     if scale < 1:
         field = _resized(field, (width, height), LINEAR)
-    strength = field.mean(axis=2, keepdims=True)
-    field = strength + HUE * (field - strength)
     result = (colours + DARK) * np.exp(field) - DARK
     return (result.clip(0, 255, out=result) + np.float32(0.5)).astype(np.uint8)
 

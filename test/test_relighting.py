@@ -18,7 +18,7 @@ def lit_box(gain, seen_rows=30):
     return lone, picture, seen
 
 
-@pytest.mark.parametrize("gain", [0.4, 1.0, 2.2, (0.95, 1.0, 1.05)])
+@pytest.mark.parametrize("gain", [0.4, 1.0, 2.2, (0.5, 1.0, 1.6)])
 def test_what_is_hidden_gets_the_light_of_what_is_seen(gain):
     lone, picture, seen = lit_box(gain)
     hidden_truth = picture.copy()
@@ -27,14 +27,6 @@ def test_what_is_hidden_gets_the_light_of_what_is_seen(gain):
     assert found.dtype == np.uint8 and found.shape == lone.shape
     error = np.abs(found.astype(int) - hidden_truth)
     assert error[30:].mean() < 4 and error[30].max() < 12
-
-
-def test_half_of_the_colour_of_light_is_carried_on():
-    """Borders are mixed with the colours of neighbours."""
-    lone, picture, seen = lit_box((0.5, 1.0, 1.6))
-    ratio = relit(lone, picture, seen)[31:].mean((0, 1)) / lone[31:].mean((0, 1))
-    mean = (0.5 * 1.6) ** (1 / 3)
-    assert ratio == pytest.approx(np.sqrt([0.5 * mean, 1.0 * mean, 1.6 * mean]), rel=0.05)
 
 
 def test_light_that_changes_slowly_goes_on_from_the_nearest_pixels():
