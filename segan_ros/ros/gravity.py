@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 
 from segan_ros.messages.stamps import SECOND, stamp_of
 from segan_ros.ros.transforms import TransformError, Transforms
+from segan_ros.ros.up_parameter import AUTO, NONE, to_up
 
 GRAVITY, UNSTEADY = 9.81, 0.5
 """Metres per second squared; an Imu that measures more or less than `GRAVITY` by more than
@@ -25,39 +26,6 @@ SAMPLES = 50
 
 OLDEST = 1.0
 """Seconds that the last message of the Imu may be older than the image."""
-
-AUTO, NONE = "auto", "none"
-
-
-def to_up(text: str) -> NDArray[np.float64] | None:
-    """``(3,)`` unit vector of three numbers; None for ``auto``.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if text.strip() == AUTO:
-        return None
-    try:
-        vector = np.array([float(part) for part in text.replace(",", " ").split()])
-    except ValueError:
-        vector = np.zeros(0)
-    length = float(np.linalg.norm(vector))
-    if vector.shape != (3,) or not (np.isfinite(length) and length > 0):
-        raise ValueError(
-            f"up is {text!r}; set it to auto, or to three numbers in the camera's optical frame (x "
-            "right, y down, z ahead), such as '0 -0.7 -0.7' for a camera that looks down by 45 "
-            "degrees"
-        )
-    return vector / length
-
-
-def up_problem(text: str) -> str:
-    """Why `text` is no `up`; empty if it is."""
-    try:
-        to_up(text)
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 class Gravity:

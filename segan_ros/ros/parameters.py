@@ -6,8 +6,8 @@ from segan_ros.completion import Settings
 from segan_ros.depth import MILLIMETRE
 from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.occlusion.edges import RULES
-from segan_ros.ros.gravity import AUTO, NONE, up_problem
 from segan_ros.ros.parameter import INACTIVE, START, UNCONFIGURED, Parameter
+from segan_ros.ros.up_parameter import AUTO, NONE, up_problem
 from segan_ros.runtime.model import PRECISIONS, PROVIDERS
 from segan_ros.tracks.follower import STEADY, FollowSettings
 

@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Imu  # noqa: E402
 
 from segan_ros.ros.diagnostics import values  # noqa: E402
-from segan_ros.ros.gravity import up_problem  # noqa: E402
+from segan_ros.ros.up_parameter import up_problem  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
