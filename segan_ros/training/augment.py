@@ -92,7 +92,7 @@ def augmented(
     return replace(view, rgb=rgb)
 
 
-def spoilt(view: View, chances: Augmentation, rng: np.random.Generator) -> View:
+def with_errors(view: View, chances: Augmentation, rng: np.random.Generator) -> View:
     """`view` with masks as a segmenter draws them, or with its errors, with the chances of
     ``drawn_masks`` and ``noisy_masks``; as it is when the object would count as lost."""
     if chances.drawn_masks and rng.random() < chances.drawn_masks:

@@ -23,7 +23,7 @@ from segan_ros.runtime.spec import ModelSpec
 from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.photographs import photograph_part, read_photographs
 from segan_ros.storage.scenes import iterate_scenes, read_scene
-from segan_ros.training.augment import Cutout, View, augmented, on_photograph, spoilt
+from segan_ros.training.augment import Cutout, View, augmented, on_photograph, with_errors
 from segan_ros.training.config import Augmentation, Config, Stage
 from segan_ros.training.processes import ALONE, Processes
 from segan_ros.truth import LabelledScene, TrueObject
@@ -267,7 +267,7 @@ class Batches(Dataset[Batch]):
         if cutout is not None and rng.random() < chance:
             cutout = replace(cutout, rgb=self._photograph(cutout.mask.shape, rng))
         true = augmented(view, cutout, self.config.augmentation, rng)
-        view = spoilt(true, self.config.augmentation, rng)
+        view = with_errors(true, self.config.augmentation, rng)
         roi = jittered(
             tight_box(view.labels == view.id),
             view.labels.shape,

@@ -147,11 +147,11 @@ class TestCameraThatComesBack:
         info.publish(CameraInfo(width=160, height=120, k=[50.0, 0, 80, 0, 50, 60, 0, 0, 1]))
         robot.wait(lambda: node.tally("camera_info").received, "camera_info")
         robot.send(*image_and_mask(START))
-        robot.wait(lambda: node.node.report().camera_problem, "the complaint")
+        robot.wait(lambda: node.node.report().camera_problem, "the problem")
         rgb, mask = two_boxes((120, 160))
         stamp = START + SECOND
         robot.send(image_message(rgb, "rgb8", stamp), image_message(mask, "16UC1", stamp))
-        robot.wait(lambda: not node.node.report().camera_problem, "the complaint to end")
+        robot.wait(lambda: not node.node.report().camera_problem, "the problem to end")
 
 
 class TestDepth:

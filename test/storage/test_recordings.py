@@ -253,13 +253,13 @@ def test_message_that_is_cut_short_costs_its_own_frame_alone(tmp_path, messages,
 
 
 def test_message_without_valid_stamp_is_left_out_and_told(tmp_path, messages):
-    spoilt = [
+    altered = [
         (topic, kind, time, data[:4] + b"\xff" * 4 + data[8:])
         if (topic, time) == ("/camera/image", STAMPS[1])
         else (topic, kind, time, data)
         for topic, kind, time, data in messages
     ]
-    stamps, problems = look(write_mcap(tmp_path / "other.mcap", spoilt))
+    stamps, problems = look(write_mcap(tmp_path / "other.mcap", altered))
     assert stamps == [STAMPS[0], STAMPS[2]]
     assert problems == [
         "/camera/image: 1 messages without a valid stamp were skipped, the first: a message has "

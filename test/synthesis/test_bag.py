@@ -91,7 +91,7 @@ def test_single_file_holds_the_same_bytes_as_the_folder(bag, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "message"),
     [
         (["--frames", "3"], "--frames is 3"),
         (["--rate", "0"], "--rate is 0"),
@@ -99,9 +99,9 @@ def test_single_file_holds_the_same_bytes_as_the_folder(bag, tmp_path):
         (["--stream", "--frames", "9"], "--frames is 9"),
     ],
 )
-def test_bad_option_is_named(tmp_path, capsys, options, complaint):
+def test_bad_option_is_named(tmp_path, capsys, options, message):
     assert cli.main(["generate", "--bag", str(tmp_path / "new"), *options]) == 2
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_existing_bag_is_left_alone(bag, capsys):

@@ -71,7 +71,7 @@ def test_what_a_killed_run_left_is_cleared(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"version": 5}, "holds version 4, not version 5; choose another --out"),
         ({"seed": 2, "split": "val"}, "holds seed 1, split train, not seed 2, split val"),
@@ -79,11 +79,11 @@ def test_what_a_killed_run_left_is_cleared(tmp_path):
         ({"size": [8, 6]}, r"holds size \[4, 6\], not size \[8, 6\]"),
     ],
 )
-def test_folder_of_other_scenes_is_left_alone(tmp_path, change, complaint):
+def test_folder_of_other_scenes_is_left_alone(tmp_path, change, message):
     fill(tmp_path / "scenes", 1)
     before = contents(tmp_path)
     with (
-        pytest.raises(ValueError, match=complaint),
+        pytest.raises(ValueError, match=message),
         claimed(tmp_path / "scenes", IDENTITY | change),
     ):
         pass
@@ -214,8 +214,8 @@ def test_full_disk_keeps_what_is_whole_and_goes_on_when_there_is_room(tmp_path, 
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
     assert done.returncode == 0, done.stderr
-    complaint, counts = done.stdout.splitlines()
-    assert "No space left on device; free some, and the same command resumes" in complaint
+    message, counts = done.stdout.splitlines()
+    assert "No space left on device; free some, and the same command resumes" in message
     kept, first = map(int, counts.split())
     assert kept > 2
     assert first == kept * (per_shard or 1)

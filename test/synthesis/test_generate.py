@@ -151,7 +151,7 @@ def test_workers_end_with_their_parent(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "message"),
     [
         (["--scenes", "0"], "--scenes is 0"),
         (["--scenes", "-4"], "--scenes is -4"),
@@ -165,9 +165,9 @@ def test_workers_end_with_their_parent(tmp_path):
         (["--scenes", "1000000000"], "GB of disk"),
     ],
 )
-def test_bad_option_is_named(tmp_path, capsys, options, complaint):
+def test_bad_option_is_named(tmp_path, capsys, options, message):
     assert cli.main(["generate", "--out", str(tmp_path / "scenes"), *options]) == 2
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_folder_of_another_seed_is_left_alone(made, capsys):

@@ -15,7 +15,7 @@ from segan_ros.model.segan import SPECS  # noqa: E402
 from segan_ros.scoring.metrics import least_overlap  # noqa: E402
 from segan_ros.storage.photographs import photograph_part, read_photographs  # noqa: E402
 from segan_ros.storage.scene_writer import write_scene  # noqa: E402
-from segan_ros.training.augment import PASTED, Cutout, View, augmented, on_photograph, spoilt  # noqa: E402
+from segan_ros.training.augment import PASTED, Cutout, View, augmented, on_photograph, with_errors  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batch, Batches, Library, jittered, order  # noqa: E402
 from segan_ros.truth import LabelledScene, TrueObject  # noqa: E402
@@ -197,7 +197,7 @@ def test_what_a_segmenter_adds_to_an_object_is_wanted_as_it_is_seen(scenes, monk
         labels[cv2.dilate((labels == view.id).astype(np.uint8), np.ones((9, 9))) > 0] = view.id
         return replace(view, labels=labels)
 
-    monkeypatch.setattr("segan_ros.training.data.spoilt", widened)
+    monkeypatch.setattr("segan_ros.training.data.with_errors", widened)
     batch = arrays(batches(scenes, trains="painter"))
     seen = (batch.seen[:, 0] > 0.999) & (np.abs(batch.picture - 120 / 255).max(1) > 0.01)
     wanted, picture = (a.transpose(0, 2, 3, 1)[seen] for a in (batch.target, batch.picture))
@@ -397,7 +397,7 @@ def test_noisy_masks_change_labels_and_nothing_else():
     before = view()
     changed = 0
     for seed in range(5):
-        after = spoilt(before, replace(NONE, noisy_masks=1), np.random.default_rng(seed))
+        after = with_errors(before, replace(NONE, noisy_masks=1), np.random.default_rng(seed))
         changed += np.count_nonzero(after.labels != before.labels)
         assert after.labels.dtype == np.uint16
         assert after.rgb is before.rgb and after.whole is before.whole
@@ -413,7 +413,7 @@ def test_masks_drawn_in_a_style_are_fitted_as_on_the_robot():
     before = View(rgb, labels, labels == 1, rgb, 1)
     for style, fits in (("gap2", True), ("dilate2", False)):
         chances = replace(NONE, drawn_masks=1.0, mask_styles=(style,))
-        after = spoilt(before, chances, np.random.default_rng(0))
+        after = with_errors(before, chances, np.random.default_rng(0))
         assert after.labels.dtype == np.uint16
         assert np.array_equal(after.labels, labels) == fits
         assert set(np.unique(after.labels)) == {0, 1, PASTED}
@@ -423,7 +423,7 @@ def test_masks_drawn_in_a_style_are_fitted_as_on_the_robot():
 def test_an_object_that_a_segmenter_would_lose_is_learned_from_its_true_mask(kind):
     before = view()
     chances = replace(NONE, noisy_masks=1, mask_noise=replace(MaskNoise().only(), **{kind: 1.0}))
-    after = spoilt(before, chances, np.random.default_rng(0))
+    after = with_errors(before, chances, np.random.default_rng(0))
     assert np.array_equal(after.labels, before.labels)
 
 

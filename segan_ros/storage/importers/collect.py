@@ -72,8 +72,7 @@ class Item:
 def gathered(rgb: Image, items: Sequence[Item], extra: dict[str, Any]) -> LabelledScene:
     """The scene of `items`, whose ids are 1, 2, ... in their order.
 
-    A visible pixel always belongs to the whole object too. Who hides whom is worked out from the
-    masks.
+    A visible pixel always belongs to the whole object too. Occlusion is worked out from the masks.
 
     Raises:
         ValueError: there is no object, or more than a label image can tell apart.
