@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from segan_ros.commands.options import at_least
@@ -59,13 +59,7 @@ def run(args: argparse.Namespace) -> int:
     folder = cache_folder()
     wanted = meshes(entries)
     broken = prepare_all(wanted, folder, args.workers or usable_cores())
-    for name, reason in sorted(broken.items()):
-        print(f"  {name}: {reason}")
-    if broken and not args.skip_broken:
-        raise ValueError(
-            f"{len(broken)} of {len(wanted)} objects cannot be prepared; --skip-broken "
-            "leaves them out"
-        )
+    _tell_broken(broken, f"{len(wanted)} objects", args.skip_broken)
     note = write_note(folder, wanted, list(broken))
     good = [e for e in wanted if e.name not in broken]
     per_split = Counter(e.split for e in good)
@@ -77,6 +71,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _tell_broken(broken: Mapping[str, str], of: str, skip: bool) -> None:
+    """Print why each could not be prepared; refuse to go on unless they are skipped."""
+    for name, reason in sorted(broken.items()):
+        print(f"  {name}: {reason}")
+    if broken and not skip:
+        raise ValueError(f"{len(broken)} of {of} cannot be prepared; --skip-broken leaves them out")
+
+
 def _prepare_own(args: argparse.Namespace) -> int:
     from segan_ros.synthesis.assets.own import mesh_files, prepare_own, write_own_sheet
 
@@ -85,13 +87,7 @@ def _prepare_own(args: argparse.Namespace) -> int:
     files = mesh_files(args.meshes)
     workers = args.workers or usable_cores()
     found, broken = prepare_own(files, args.out, args.units, args.up, workers)
-    for name, reason in sorted(broken.items()):
-        print(f"  {name}: {reason}")
-    if broken and not args.skip_broken:
-        raise ValueError(
-            f"{len(broken)} of {len(files)} meshes cannot be prepared; --skip-broken leaves them "
-            "out"
-        )
+    _tell_broken(broken, f"{len(files)} meshes", args.skip_broken)
     if not found:
         raise ValueError(f"{args.meshes}: no mesh could be prepared")
     for item in found:

@@ -12,7 +12,7 @@ from segan_ros.model.segan import SeGAN, canvas
 from segan_ros.model.weights import read_exported, settle_normalisation
 from segan_ros.runtime.model import model_folder
 from segan_ros.training.config import Config
-from segan_ros.training.data import Batches, Library
+from segan_ros.training.data import Batch, Batches, Library
 from segan_ros.training.state import device
 
 
@@ -24,7 +24,7 @@ def read_weights(config: Config, model: SeGAN) -> None:
         OSError: a file cannot be read.
     """
     weights = config.model.weights
-    if not Path(weights).is_file():
+    if not _is_checkpoint(weights):
         read_exported(model_folder(weights), model)
         return
     saved = read_checkpoint(weights).model
@@ -39,16 +39,29 @@ def read_weights(config: Config, model: SeGAN) -> None:
 
 def settle(config: Config, model: SeGAN, library: Library) -> None:
     """Give the normalisation of networks that were read from a model folder its statistics: those
-    of the first batch of each kind of stage."""
-    for number, stage in enumerate(config.stages):
-        batches = Batches(library, config, number, model.spec, model.mask_size)
-        if stage.paints:
-            batch = batches[0]
-            painted_on = canvas(*(_here(t) for t in (batch.picture, batch.seen, batch.full)))
-            settle_normalisation(model.painter, partial(model.painter, painted_on))
-        if stage.trains != "painter":
-            planes, boxes = (_here(t) for t in batches[0][:2])
-            settle_normalisation(model.segmentor, partial(model.segmentor.logits, planes, boxes))
+    of the first batch that each of them learns from. A checkpoint has them.
+    """
+    if _is_checkpoint(config.model.weights):
+        return
+    segments = (n for n, stage in enumerate(config.stages) if stage.trains != "painter")
+    paints = (n for n, stage in enumerate(config.stages) if stage.paints)
+    if (number := next(segments, None)) is not None:
+        planes, boxes = (_here(t) for t in _first_batch(config, model, library, number)[:2])
+        settle_normalisation(model.segmentor, partial(model.segmentor.logits, planes, boxes))
+    if (number := next(paints, None)) is not None:
+        batch = _first_batch(config, model, library, number)
+        painted_on = canvas(*(_here(t) for t in (batch.picture, batch.seen, batch.full)))
+        settle_normalisation(model.painter, partial(model.painter, painted_on))
+
+
+def _is_checkpoint(weights: str) -> bool:
+    """Whether they are one of `segan train`; else they are a model folder or a shipped model."""
+    return Path(weights).is_file()
+
+
+def _first_batch(config: Config, model: SeGAN, library: Library, number: int) -> Batch:
+    """Of the stage of that number."""
+    return Batches(library, config, number, model.spec, model.mask_size)[0]
 
 
 def _here(tensor: torch.Tensor) -> torch.Tensor:
