@@ -252,7 +252,11 @@ class SceneCompleter:
                 for i, out in zip(batch, planes, strict=True):
                     view = views[i] if spec.view == "roi" else whole_image(frame.size)
                     rgb, labels = crop(frame.rgb, view), crop(frame.labels, view)
-                    input_planes(rgb, labels, i, spec.size, spec.planes, out=out)
+                    depth = None if frame.depth is None else crop(frame.depth, view)
+                    reach = max(size_of(view)) / max(frame.size)
+                    input_planes(
+                        rgb, labels, i, spec.size, spec.planes, depth=depth, reach=reach, out=out
+                    )
                 boxes = np.array([views[i] for i in batch], np.float32) / extent
             with timed(timings, "segment"):
                 answers = self.model.segment(planes, boxes)

@@ -44,6 +44,8 @@ def input_planes(
     size: tuple[int, int],
     planes: Sequence[str],
     *,
+    depth: NDArray[np.float32] | None = None,
+    reach: float = 1.0,
     out: Planes | None = None,
 ) -> Planes:
     """The planes a segmentor asks for, stacked as ``(C, h, w)`` float32 in 0..1.
@@ -54,6 +56,8 @@ def input_planes(
         object_id: the object to complete.
         size: height and width of the result.
         planes: keys of `PLANE_CHANNELS`, in channel order.
+        depth: ``(H, W)`` metres, cut alike, NaN unknown; None if there is none.
+        reach: longer side of what the segmentor is to see, as a share of the picture's.
         out: array to put the result into, for example one of a batch; None for a new one.
     """
     if out is None:
@@ -69,6 +73,8 @@ def input_planes(
             _unit_planes(resized(rgb, size), out[channel : channel + 3])
         elif plane == "borders":
             out[channel] = _borders(labels, size)
+        elif plane == "depth":
+            _depth_planes(depth, labels == object_id, reach, out[channel : channel + 2])
         else:
             mask = visible
             if plane == "others":
@@ -178,6 +184,29 @@ def _borders(labels: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.boo
     result[:, 1:] = small[:, 1:] != small[:, :-1]
     result[1:] |= small[1:] != small[:-1]
     return result
+
+
+def _depth_planes(
+    depth: NDArray[np.float32] | None, visible: Mask, reach: float, out: Planes
+) -> None:
+    """How much nearer than the object each pixel is, and where that is known, into ``(2, h, w)``.
+
+    0.5 is the object's own distance; 0 and 1 are half the width of the view farther and nearer, for
+    a picture as wide as the scene is far away. Unknown pixels have 0.5 and 0; so has all, where
+    nothing of the object was measured.
+    """
+    out[0], out[1] = 0.5, 0
+    if depth is None:
+        return
+    size = (out.shape[1], out.shape[2])
+    near, shown = _nearest(depth, size), _nearest(visible.view(np.uint8), size) > 0
+    known = np.isfinite(near)
+    own = near[known & shown]
+    if len(own):
+        distance = float(np.median(own))
+        ahead = (distance - near) * np.float32(1 / (distance * reach)) + np.float32(0.5)
+        np.copyto(out[0], ahead.clip(0, 1), where=known)
+        out[1] = known
 
 
 def _unit_planes(picture: Image, out: Planes) -> None:

@@ -12,6 +12,7 @@ from samples import frame_of, many_objects, overlapping
 from segan_ros.boxes import crop
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.crops import canvas, input_planes, labelled_area, resized, uncovered, unmarked
+from segan_ros.frame import Frame
 from segan_ros.occlusion.edges import EdgeRule
 from segan_ros.runtime.model import MAX_BATCH, Model
 
@@ -335,6 +336,53 @@ def test_all_values_below_1_are_one_background():
         for values in (labels, labels.clip(0))
     )
     np.testing.assert_array_equal(given, plain)
+
+
+NOWHERE = np.nan
+
+
+@pytest.mark.parametrize(
+    ("depth", "ahead", "known"),
+    [
+        # The object (label 1) is 1 m away, and the view as wide as the picture.
+        ([[1.0, 0.8, 1.2, 0.4, 9.0]], [0.5, 0.7, 0.3, 1.0, 0.0], [1, 1, 1, 1, 1]),
+        # In half the width, a step is twice as large.
+        ([[1.0, 0.9, 1.1, NOWHERE, 1.0]], [0.5, 0.7, 0.3, 0.5, 0.5], [1, 1, 1, 0, 1]),
+        # Nothing of the object was measured: nothing can be compared.
+        ([[NOWHERE, 0.9, 1.1, 1.0, 1.0]], [0.5] * 5, [0] * 5),
+        (None, [0.5] * 5, [0] * 5),
+    ],
+)
+def test_depth_planes_compare_with_the_object(depth, ahead, known):
+    labels = np.array([[1, 2, 0, 0, 0]], np.int32)
+    rgb, reach = np.zeros((1, 5, 3), np.uint8), 0.5 if known[3] == 0 else 1.0
+    given = None if depth is None else np.array(depth, np.float32)
+    found = input_planes(rgb, labels, 1, (1, 5), ["depth"], depth=given, reach=reach)
+    np.testing.assert_allclose(found[0], [ahead], atol=1e-6)
+    np.testing.assert_array_equal(found[1], [known])
+
+
+class DepthReader(Model):
+    """Says that the whole mask is where the depth planes show something nearer."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+    def segment(self, planes, boxes):
+        return (planes[:, :1] > 0.55).astype(np.float32)
+
+
+def test_networks_with_a_plane_for_depth_are_shown_it(model):
+    spec = model.spec
+    segmentor = replace(spec.segmentor, planes=("depth",), view="roi", occluders="any")
+    labels, depth = np.zeros((60, 80), np.int32), np.full((60, 80), 0.8, np.float32)
+    labels[20:40, 20:40], depth[20:40, 40:44] = 1, 0.7
+    completer = SceneCompleter(DepthReader(replace(spec, segmentor=segmentor)))
+    rgb = np.zeros((60, 80, 3), np.uint8)
+    (with_depth,) = completer.segment(Frame(rgb, labels, depth)).objects
+    assert with_depth.box == pytest.approx((20, 20, 44, 40), abs=1)
+    (without,) = completer.segment(Frame(rgb, labels)).objects
+    assert without.box == (20, 20, 40, 40)
 
 
 class Teller(Model):

@@ -43,7 +43,7 @@ SPECS = {
             file="segmentor.onnx",
             view="roi",
             size=(96, 96),
-            planes=("rgb", "visible", "others", "borders"),
+            planes=("rgb", "visible", "others", "borders", "depth"),
             roi=Roi(0.6, "longest_side"),
             threshold=0.5,
             occluders="labelled",
@@ -112,7 +112,8 @@ class SeGAN(nn.Module):
             self.segmentor = PaperSegmentor(pretrained)
             self.painter = UNet(sizes.painter, sizes.painter_most)
         elif size == "tabletop":
-            self.segmentor = TabletopSegmentor(sizes.segmentor, pretrained=pretrained)
+            planes = self.spec.segmentor.channels
+            self.segmentor = TabletopSegmentor(sizes.segmentor, planes, pretrained)
             self.painter = TabletopPainter(sizes.painter, sizes.painter_most)
         else:
             self.segmentor = Pix2PixSegmentor(*sizes.segmentor)

@@ -126,15 +126,16 @@ class TabletopSegmentor(nn.Module):
     """The real-time segmentor: a U-Net on EfficientNet-Lite0 that looks at the widened box alone.
 
     It sees what the paper's sees, the union of the other visible masks, which is what may hide the
-    object, and their borders, which tell one from the next. The masks are given again at each size
-    on the way up, as they say exactly where hidden pixels may lie.
+    object, their borders, which tell one from the next, and depth where there is some. All but the
+    picture is given again at each size on the way up: it says exactly where hidden pixels may lie.
 
     Beside the whole mask it tells who hides it: at each pixel of another object, whether that
     object lies in front.
 
     Args:
         widths: channels of the decoder at 1/16, 1/8, 1/4 and 1/2 of the input.
-        planes: input channels: rgb, visible, others, borders.
+        planes: input channels: rgb, visible, others, borders, depth. Those after rgb are given
+            again at each size.
         pretrained: start the encoder from ImageNet weights; where there are none, say so and start
             from random ones.
     """
@@ -142,7 +143,7 @@ class TabletopSegmentor(nn.Module):
     def __init__(
         self,
         widths: Sequence[int] = (112, 80, 48, 24),
-        planes: int = 6,
+        planes: int = 8,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
@@ -165,7 +166,7 @@ class TabletopSegmentor(nn.Module):
         and of lying in front.
 
         Args:
-            planes: ``(N, 6, h, w)`` in 0..1, see `segan_ros.crops.input_planes`.
+            planes: ``(N, 8, h, w)`` in 0..1, see `segan_ros.crops.input_planes`.
             boxes: unused: the planes already show the widened box.
         """
         *skips, x = self.encoder(planes * 2 - 1)

@@ -16,6 +16,10 @@ from torch import Tensor, nn
 
 from segan_ros.model.segan import SeGAN
 from segan_ros.model.subpixel import is_doubling, transposed_kernel
+from segan_ros.runtime.spec import PLANE_CHANNELS
+
+MORE_PLANES = PLANE_CHANNELS["depth"]
+"""Input channels that a network may have beyond those of the weights that it starts from."""
 
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Kernel and bias of a convolution."""
@@ -116,6 +120,7 @@ def _fill(network: nn.Module, layers: list[Layer]) -> None:
         weight, bias = (torch.tensor(a) for a in layer)
         if is_doubling(convolution) and weight.shape[2:] == (2, 2):
             weight, bias = transposed_kernel(weight), bias[::4]
+        weight = _widened(weight, convolution.weight.shape)
         if weight.shape != convolution.weight.shape:
             expected, got = tuple(convolution.weight.shape), tuple(weight.shape)
             raise _OtherNetworkError(f"a kernel of {got} instead of {expected}")
@@ -128,6 +133,15 @@ def _fill(network: nn.Module, layers: list[Layer]) -> None:
             norm.bias.copy_(bias)
         elif convolution.bias is not None:
             convolution.bias.copy_(bias)
+
+
+def _widened(weight: Tensor, wanted: torch.Size) -> Tensor:
+    """The kernel `weight` for the inputs that `wanted` has beyond its own, the last ones, which
+    start without a say: a network learns to use planes that it did not have."""
+    more = wanted[1] - weight.shape[1]
+    if not 0 < more <= MORE_PLANES or weight.shape[2:] != wanted[2:]:
+        return weight
+    return torch.cat([weight, weight.new_zeros(weight.shape[0], more, *wanted[2:])], 1)
 
 
 def _with_normalisation(

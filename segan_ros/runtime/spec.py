@@ -10,10 +10,10 @@ import yaml
 
 from segan_ros.boxes import Roi
 
-PLANE_CHANNELS = {"rgb": 3, "visible": 1, "others": 1, "borders": 1}
+PLANE_CHANNELS = {"rgb": 3, "visible": 1, "others": 1, "borders": 1, "depth": 2}
 """Input planes of a segmentor and their channels: the picture in 0..1, the object's own visible
 mask, the union of the other visible masks (what may hide it), the lines where two masks or a mask
-and the background meet."""
+and the background meet; how much nearer than the object each pixel is, and where that is known."""
 
 
 class ModelError(ValueError):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from segan_ros.frame import Frame
 
@@ -21,26 +22,35 @@ BLOTCHES = 6
 
 
 def noisy_depth(frame: Frame, share: float = 0.004) -> Frame:
-    """`frame` with noisy depth, the same each time.
-
-    Gaussian noise of so large a `share` of z; `LOST` and `FLYING` pixels at edges; blotches without
-    depth; whole millimetres.
-    """
+    """`frame` with noisy depth, the same each time; see `with_noise`."""
     assert frame.depth is not None
     rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(frame.depth).tobytes()))
-    depth = np.where(np.isfinite(frame.depth), frame.depth, 0).astype(np.float32)
+    return replace(frame, depth=with_noise(frame.depth, rng, share))
+
+
+def with_noise(
+    given: NDArray[np.float32], rng: np.random.Generator, share: float = 0.004
+) -> NDArray[np.float32]:
+    """Depth with noise: Gaussian of so large a `share` of z; `LOST` and `FLYING` pixels at edges;
+    blotches without depth; whole millimetres.
+
+    Args:
+        given: ``(H, W)`` metres, NaN unknown.
+        rng: what the noise is drawn from.
+        share: of z.
+    """
+    depth = np.where(np.isfinite(given), given, 0).astype(np.float32)
     square = np.ones((3, 3), np.uint8)
     near, far = cv2.erode(depth, square), cv2.dilate(depth, square)
     edge, drawn = far - near > STEP, rng.random(depth.shape)
     flying = near + rng.random(depth.shape, np.float32) * (far - near)
     noisy = depth * (1 + rng.normal(0, share, depth.shape))
     noisy = np.where(edge & (drawn > 1 - FLYING), flying, noisy)
-    known = (frame.depth > 0) & ~(edge & (drawn < LOST))
+    known = (given > 0) & ~(edge & (drawn < LOST))
     height, width = depth.shape
     for _ in range(BLOTCHES):
         centre = int(rng.integers(width)), int(rng.integers(height))
         hole = np.zeros(depth.shape, np.uint8)
         cv2.circle(hole, centre, int(rng.integers(2, max(height // 40, 3))), 1, -1)
         known &= hole == 0
-    rounded = np.where(known, noisy.round(3), np.nan).astype(np.float32)
-    return replace(frame, depth=rounded)
+    return np.where(known, noisy.round(3), np.nan).astype(np.float32)

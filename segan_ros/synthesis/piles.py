@@ -34,7 +34,7 @@ from segan_ros.synthesis.views import (
 from segan_ros.synthesis.world import Layout, World, build
 from segan_ros.truth import LabelledScene
 
-VERSION = 4
+VERSION = 5
 """Raised whenever the same seed would give other scenes."""
 
 VIEWS = 3
@@ -67,8 +67,7 @@ class Job:
         scenes: how many.
         objects: one of `OBJECTS`, or the folder of a set that `segan assets --meshes` made: then
             all objects are from there, in each split.
-        lifts: say which objects a lift of each would disturb. Piles are then given more time to
-            come to rest, and each is seen once.
+        lifts: say which objects a lift of each would disturb. Each pile is then seen once.
 
     Raises:
         ValueError: a value is unknown or out of range.
@@ -122,7 +121,7 @@ def heap(job: Job, pile: int, attempt: int, count: int | None = None) -> list[La
     rng = np.random.default_rng([*key, 0])
     count = count or 3 + round(17 * rng.beta(1.8, 1.65))
     world, layout = lay_out(job, count, rng)
-    present = come_to_rest(world, layout, job.lifts)
+    present = come_to_rest(world, layout)
     about = {"split": job.split, "seed": job.seed, "pile": pile, "attempt": attempt}
     about["setting"] = layout.setting.name
     with Renderer(world) as renderer:
@@ -154,20 +153,19 @@ def lay_out(job: Job, count: int, rng: Generator) -> tuple[World, Layout]:
     return build(shapes, layout, rng, job.size), layout
 
 
-def come_to_rest(world: World, layout: Layout, wait: bool = False) -> list[int]:
-    """Let everything fall; labels of the objects that lie on the table.
+def come_to_rest(world: World, layout: Layout) -> list[int]:
+    """Let everything fall until nothing creeps; labels of the objects that lie on the table.
 
     Args:
         world: the table with its objects above it.
         layout: how it is arranged.
-        wait: until nothing creeps, too.
 
     Raises:
         Rejected: not all is at rest, or too little is left, or it could not lie so.
     """
     if not settle(world):
         raise Rejected("did not come to rest")
-    if wait and not rest(world):
+    if not rest(world):
         raise Rejected("an object creeps")
     on_it = np.flatnonzero(on_table(world, layout))
     if len(on_it) < 3:

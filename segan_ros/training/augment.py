@@ -16,12 +16,16 @@ from segan_ros.frame import Image, Mask
 from segan_ros.masks.fitting import fit
 from segan_ros.masks.noise import corrupted
 from segan_ros.masks.styles import drawn
+from segan_ros.scoring.depth_noise import with_noise
 from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.images import MAX_ID
 from segan_ros.training.config import Augmentation
 
 PASTED = 65535
 """Label of an object that was pasted in front."""
+
+MOST_DEPTH_NOISE = 0.008
+"""Share of the distance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,7 @@ class View:
             `whole`.
         id: its label.
         occluders: labels of what truly hides it.
+        depth: ``(h, w)`` float32 metres, NaN unknown; or None.
     """
 
     rgb: Image
@@ -44,6 +49,7 @@ class View:
     appearance: Image
     id: int
     occluders: frozenset[int] = frozenset()
+    depth: NDArray[np.float32] | None = None
 
     def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> View:
         """A view with `change` made to all its arrays."""
@@ -54,6 +60,7 @@ class View:
             change(self.appearance),
             self.id,
             self.occluders,
+            None if self.depth is None else change(self.depth),
         )
 
 
@@ -71,7 +78,7 @@ def augmented(
     """`view` with each change of the scene and the picture made with its chance; `cutout` is what
     `paste` pastes."""
     if cutout is not None and rng.random() < chances.paste:
-        view = _pasted(view, cutout, rng)
+        view = _pasted(view, cutout, rng, masked=rng.random() >= chances.unlabelled)
     if rng.random() < chances.flip:
         view = view.each(lambda a: np.ascontiguousarray(a[:, ::-1]))
     if rng.random() < chances.warp:
@@ -107,6 +114,16 @@ def with_errors(view: View, chances: Augmentation, rng: np.random.Generator) -> 
     return replace(view, labels=labels) if found else view
 
 
+def with_depth_of_a_camera(view: View, chances: Augmentation, rng: np.random.Generator) -> View:
+    """`view` without its depth, or with noise in it, with the chances of ``depth`` and
+    ``depth_noise``."""
+    if view.depth is None or rng.random() >= chances.depth:
+        return replace(view, depth=None)
+    if rng.random() < chances.depth_noise:
+        return replace(view, depth=with_noise(view.depth, rng, rng.uniform(0, MOST_DEPTH_NOISE)))
+    return view
+
+
 def _drawn(view: View, styles: Sequence[str], rng: np.random.Generator) -> NDArray[np.uint16]:
     """Labels of `view` in one of the `styles`, fitted as the method fits them."""
     style = styles[int(rng.integers(len(styles)))]
@@ -125,8 +142,9 @@ def on_photograph(view: View, ground: Image) -> View:
     return replace(view, rgb=mixed.round().astype(np.uint8), whole=whole)
 
 
-def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
-    """`view` with `cutout` over the object's border; unchanged when that hides too much."""
+def _pasted(view: View, cutout: Cutout, rng: np.random.Generator, masked: bool = True) -> View:
+    """`view` with `cutout` over the object's border; unchanged when that hides too much. Without
+    being `masked` it has no label."""
     x0, y0, x1, y1 = tight_box(view.whole)
     scale = rng.uniform(0.5, 1.2) * max(x1 - x0, y1 - y0) / max(cutout.mask.shape)
     wide, high = (max(int(s * scale), 4) for s in cutout.mask.shape[::-1])
@@ -148,11 +166,23 @@ def _pasted(view: View, cutout: Cutout, rng: np.random.Generator) -> View:
         return view
     rgb, labels = view.rgb.copy(), view.labels.copy()
     paste(rgb, place, colours, mask)
-    labels[over] = PASTED
+    labels[over] = PASTED if masked else 0
+    depth = None if view.depth is None else _in_front(view.depth, over, rng)
     occluders = view.occluders
-    if np.count_nonzero(over & view.whole) >= least_overlap(float(view.whole.sum())):
+    if masked and np.count_nonzero(over & view.whole) >= least_overlap(float(view.whole.sum())):
         occluders |= {PASTED}
-    return replace(view, rgb=rgb, labels=labels, occluders=occluders)
+    return replace(view, rgb=rgb, labels=labels, occluders=occluders, depth=depth)
+
+
+def _in_front(
+    depth: NDArray[np.float32], over: Mask, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """`depth` with something upright at `over`, nearer than all that was there."""
+    depth = depth.copy()
+    below = depth[over]
+    nearest = below[np.isfinite(below)].min(initial=np.inf)
+    depth[over] = nearest * (1 - rng.uniform(0.005, 0.08)) if np.isfinite(nearest) else np.nan
+    return depth
 
 
 def _warped(view: View, rng: np.random.Generator) -> View:
@@ -176,7 +206,14 @@ def _warped(view: View, rng: np.random.Generator) -> View:
     if left <= 0.5 * seen:
         return view  # a sliver that fell between the pixels
     appearance, whole = _alone(view.appearance, view.whole, warped)
-    return replace(view, rgb=warped(view.rgb), labels=labels, whole=whole, appearance=appearance)
+    return replace(
+        view,
+        rgb=warped(view.rgb),
+        labels=labels,
+        whole=whole,
+        appearance=appearance,
+        depth=None if view.depth is None else warped(view.depth, cv2.INTER_NEAREST),
+    )
 
 
 def _alone(

@@ -90,6 +90,12 @@ class Augmentation:
         mask_noise: those errors, see `MaskNoise`; the calibrated ones where left out.
         mask_styles: keys of `segan_ros.masks.styles.STYLES`; each is as likely. Lengths are in
             pixels of the scenes.
+        depth: show depth, where the scene has it: networks with a plane for it learn to do with and
+            without.
+        depth_noise: give the depth that is shown the noise of a camera (docs/depth.md), up to 0.8 %
+            of the distance.
+        unlabelled: take the mask of what was pasted away: something without a mask hides the
+            object then.
     """
 
     flip: float = 0.5
@@ -104,6 +110,9 @@ class Augmentation:
     mask_noise: MaskNoise = CALIBRATED
     drawn_masks: float = 0.0
     mask_styles: tuple[str, ...] = tuple(STYLES)
+    depth: float = 0.5
+    depth_noise: float = 0.7
+    unlabelled: float = 0.0
 
 
 @dataclass(frozen=True)

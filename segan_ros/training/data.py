@@ -23,7 +23,14 @@ from segan_ros.runtime.spec import ModelSpec
 from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.photographs import photograph_part, read_photographs
 from segan_ros.storage.scenes import iterate_scenes, read_scene
-from segan_ros.training.augment import Cutout, View, augmented, on_photograph, with_errors
+from segan_ros.training.augment import (
+    Cutout,
+    View,
+    augmented,
+    on_photograph,
+    with_depth_of_a_camera,
+    with_errors,
+)
 from segan_ros.training.config import Augmentation, Config, Stage
 from segan_ros.training.processes import ALONE, Processes
 from segan_ros.truth import LabelledScene, TrueObject
@@ -58,10 +65,12 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What is kept of a scene: ``(H, W, 3)`` uint8 and ``(H, W)`` uint16."""
+    """What is kept of a scene: ``(H, W, 3)`` uint8, ``(H, W)`` uint16, and depth as float16 metres,
+    NaN unknown, or None."""
 
     rgb: Image
     labels: NDArray[np.uint16]
+    depth: NDArray[np.float16] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +102,7 @@ class Library:
         limit: read so many scenes of each, 0 for all.
         photographs: folder of them; empty for none.
         light: see `Data`.
+        with_depth: keep depth, too.
 
     Raises:
         ValueError: there is no scene, no object with truth, or no photograph.
@@ -107,6 +117,7 @@ class Library:
         *,
         photographs: str = "",
         light: str = "lone",
+        with_depth: bool = True,
     ) -> None:
         self.photographs = _photographs(photographs) if photographs else []
         self.pictures: list[Picture] = []
@@ -124,7 +135,9 @@ class Library:
                 and np.count_nonzero(labels == s.id) >= min_visible
             ]
             self.subjects += kept
-            self.pictures.append(Picture(scene.frame.rgb, labels))
+            depth = scene.frame.depth if with_depth else None
+            kept_depth = None if depth is None else depth.astype(np.float16)
+            self.pictures.append(Picture(scene.frame.rgb, labels, kept_depth))
         if not self.subjects:
             raise ValueError(
                 f"{', '.join(folders)}: no object with a true whole mask; make scenes with "
@@ -143,7 +156,10 @@ class Library:
         if subject.appearance is not None:
             paste(appearance, subject.box, subject.appearance)
         view = View(picture.rgb, picture.labels, whole, appearance, subject.id, subject.occluders)
-        return view.each(lambda a: crop(a, window))
+        view = view.each(lambda a: crop(a, window))
+        if picture.depth is None:
+            return view
+        return replace(view, depth=crop(picture.depth, window).astype(np.float32))
 
 
 def _photographs(folder: str) -> list[Image]:
@@ -245,8 +261,11 @@ class Batches(Dataset[Batch]):
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
         true, view, roi = self.drawn(index, rng)
+        view = with_depth_of_a_camera(view, self.config.augmentation, rng)
+        picture = self.library.pictures[self.library.subjects[index].picture]
+        reach = max(size_of(roi)) / max(picture.labels.shape)
         seen = self._seen(view, roi)
-        return self._segmentors_side(true, view, roi, seen) + self._painters_side(seen)
+        return self._segmentors_side(true, view, roi, seen, reach) + self._painters_side(seen)
 
     def drawn(self, index: int, rng: np.random.Generator) -> tuple[View, View, Box]:
         """The object with its true visible masks, with those that a segmenter sees, and the part of
@@ -277,7 +296,9 @@ class Batches(Dataset[Batch]):
         )
         return true, view, roi
 
-    def _segmentors_side(self, true: View, view: View, roi: Box, seen: Seen) -> tuple[Floats, ...]:
+    def _segmentors_side(
+        self, true: View, view: View, roi: Box, seen: Seen, reach: float
+    ) -> tuple[Floats, ...]:
         if self.stage.trains == "painter":
             return (np.zeros(0, np.float32),) * 6
         spec = self.spec.segmentor
@@ -289,7 +310,13 @@ class Batches(Dataset[Batch]):
             whole = crop(true.labels, roi) == view.id
         return (
             input_planes(
-                planes.rgb, planes.labels.astype(np.int32), view.id, spec.size, spec.planes
+                planes.rgb,
+                planes.labels.astype(np.int32),
+                view.id,
+                spec.size,
+                spec.planes,
+                depth=planes.depth,
+                reach=reach,
             ),
             np.divide(roi, [width, height] * 2, dtype=np.float32),
             *(

@@ -90,6 +90,7 @@ def train(
         data.train_scenes,
         photographs=data.photographs,
         light=data.light,
+        with_depth="depth" in model.spec.segmentor.planes,
     )
     if processes.leads and (bare := len(library.subjects) - len(library.painted)):
         say(

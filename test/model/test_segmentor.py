@@ -92,7 +92,7 @@ def test_without_a_network_the_papers_segmentor_says_so_and_starts_from_random_w
 def test_tabletop_segmentor_answers_at_the_size_of_its_planes(side):
     network = TabletopSegmentor().eval()
     with torch.no_grad():
-        probability = network(torch.rand(3, 6, side, side))
+        probability = network(torch.rand(3, 8, side, side))
     assert probability.shape == (3, 2, side, side)
     assert probability.min() >= 0 and probability.max() <= 1
 
@@ -103,7 +103,7 @@ def test_tabletop_segmentor_is_small():
 
 def test_tabletop_segmentor_sees_the_whole_view_from_every_pixel():
     network = TabletopSegmentor().eval()
-    planes = torch.rand(1, 6, 96, 96, requires_grad=True)
+    planes = torch.rand(1, 8, 96, 96, requires_grad=True)
     network.logits(planes)[0, 0, 48, 48].backward()
     reached = planes.grad[0].abs().sum(0) > 0
     assert reached[0, 0] and reached[-1, -1] and reached[0, -1]

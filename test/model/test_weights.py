@@ -1,5 +1,7 @@
 """Weights read back from a model folder answer as the folder does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def folder(trained, tmp_path_factory):
 
 def answers(model):
     torch.manual_seed(5)
-    planes, canvas = torch.rand(2, 6, 96, 96), torch.rand(2, 3, 128, 128)
+    planes, canvas = torch.rand(2, 8, 96, 96), torch.rand(2, 3, 128, 128)
     model.eval()
     with torch.inference_mode():
         return model.segmentor(planes), model.painter(canvas)
@@ -63,7 +65,7 @@ def test_networks_read_back_answer_the_same(trained, folder):
 def test_settled_normalisation_changes_no_answer_but_fits_what_comes_in_training(trained, folder):
     model = read_back(folder)
     torch.manual_seed(5)
-    planes = torch.rand(2, 6, 96, 96)
+    planes = torch.rand(2, 8, 96, 96)
     apart = _training_gap(model, planes)
     settle_normalisation(model.segmentor, lambda: model.segmentor(planes))
     for found, expected in zip(answers(model), answers(trained), strict=True):
@@ -74,10 +76,29 @@ def test_settled_normalisation_changes_no_answer_but_fits_what_comes_in_training
 @pytest.mark.slow
 def test_what_is_exported_again_is_the_same_model(folder, tmp_path):
     export(Trained(read_back(folder), SPECS["tabletop"]), tmp_path)
-    planes = np.random.default_rng(0).random((1, 6, 96, 96), np.float32)
+    planes = np.random.default_rng(0).random((1, 8, 96, 96), np.float32)
     first, second = (Model(f, "cpu") for f in (folder, tmp_path))
     boxes = np.zeros((1, 4), np.float32)
     assert np.allclose(first.segment(planes, boxes), second.segment(planes, boxes), atol=1e-5)
+
+
+def test_weights_of_a_network_without_depth_start_one_that_does_not_heed_it_yet(
+    folder, monkeypatch, tmp_path
+):
+    flat = SPECS["tabletop"].segmentor.planes[:-1]
+    spec = replace(SPECS["tabletop"], segmentor=replace(SPECS["tabletop"].segmentor, planes=flat))
+    with monkeypatch.context() as before:
+        before.setitem(SPECS, "tabletop", spec)
+        torch.manual_seed(4)
+        old = SeGAN("tabletop", TINY).eval()
+    nn.init.normal_(old.segmentor.head[-1].weight)
+    export(Trained(old, spec), tmp_path)
+    model = read_back(tmp_path).eval()
+    planes = torch.rand(2, 8, 96, 96)
+    with torch.inference_mode():
+        found, expected = model.segmentor(planes), old.segmentor(planes[:, :6])
+    assert expected.std() > 0.01
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_networks_of_another_size_are_refused(folder):

@@ -193,7 +193,7 @@ def test_missing_key_is_named(folder, key):
         ({"segmentor.size": [32]}, r"size is \[32\]; it must be \[height, width\]"),
         ({"segmentor.threshold": 1.5}, "threshold is 1.5; it must lie between 0 and 1, or be 0"),
         ({"segmentor.view": "box"}, "view has 'box'; choose from roi, image"),
-        ({"segmentor.planes": ["rgb", "depth"]}, "planes has 'depth'; choose from rgb, visible"),
+        ({"segmentor.planes": ["rgb", "heat"]}, "planes has 'heat'; choose from rgb, visible"),
         ({"segmentor.roi.of": "area"}, "roi.of is 'area'"),
         ({"segmentor.roi.margin": -1}, "roi.margin is -1.0; it must lie in"),
         ({"painter.file": "../painter.onnx"}, "it must be a file beside model.yaml"),

@@ -56,7 +56,7 @@ def test_pixels_that_do_not_tell_change_nothing(true):
 
 @pytest.mark.parametrize(
     ("network", "planes"),
-    [(TabletopSegmentor((8, 8, 8, 8)), (2, 6, 32, 32)), (PaperSegmentor(), (2, 4, 64, 64))],
+    [(TabletopSegmentor((8, 8, 8, 8)), (2, 8, 32, 32)), (PaperSegmentor(), (2, 4, 64, 64))],
 )
 def test_rescaled_segmentor_answers_scaled_and_shifted_logits(network, planes):
     network.eval()

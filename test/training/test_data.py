@@ -15,7 +15,15 @@ from segan_ros.model.segan import SPECS  # noqa: E402
 from segan_ros.scoring.metrics import least_overlap  # noqa: E402
 from segan_ros.storage.photographs import photograph_part, read_photographs  # noqa: E402
 from segan_ros.storage.scene_writer import write_scene  # noqa: E402
-from segan_ros.training.augment import PASTED, Cutout, View, augmented, on_photograph, with_errors  # noqa: E402
+from segan_ros.training.augment import (  # noqa: E402
+    PASTED,
+    Cutout,
+    View,
+    augmented,
+    on_photograph,
+    with_depth_of_a_camera,
+    with_errors,
+)
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
 from segan_ros.training.data import Batch, Batches, Library, jittered, order  # noqa: E402
 from segan_ros.truth import LabelledScene, TrueObject  # noqa: E402
@@ -113,7 +121,7 @@ def test_batch_is_a_function_of_seed_and_step(scenes):
 
 def test_segmentors_truth_lies_where_the_picture_shows_it(scenes):
     batch = arrays(batches(scenes))
-    assert batch.planes.shape == (4, 6, 96, 96)
+    assert batch.planes.shape == (4, 8, 96, 96)
     assert batch.whole.shape == batch.visible.shape == batch.others.shape == (4, 1, 96, 96)
     assert np.abs(batch.planes[:, 3:4] - batch.visible).max() < 1e-6
     hidden = (batch.whole > 0.99) & (batch.visible < 0.01)
@@ -327,6 +335,68 @@ def test_pasted_object_hides_the_subject_and_leaves_its_truth_alone():
     assert hid >= 3
 
 
+def test_pasted_object_is_nearer_and_may_have_no_mask():
+    """Depth shows it; the label image has a hole there."""
+    before = replace(view(), depth=np.full((120, 160), 0.8, np.float32))
+    cutout = Cutout(np.ones((20, 20), bool), np.full((20, 20, 3), 255, np.uint8))
+    chances = replace(NONE, paste=1, unlabelled=1)
+    pasted = 0
+    for seed in range(10):
+        after = augmented(before, cutout, chances, np.random.default_rng(seed))
+        over = (after.rgb == 255).all(-1)
+        assert (after.labels[over] == 0).all() and not after.occluders
+        assert (after.depth[over] < 0.8).all() and (after.depth[~over] == 0.8).all()
+        assert np.array_equal(after.whole, before.whole)
+        pasted += over.any()
+    assert pasted >= 3
+
+
+def test_depth_follows_what_is_done_to_the_picture():
+    """Where it tells the colours of the objects, it does so afterwards."""
+    before = view()
+    before = replace(before, depth=np.where(before.labels > 0, 0.5, 0.9).astype(np.float32))
+    for chance in ("flip", "warp"):
+        after = augmented(before, None, replace(NONE, **{chance: 1}), np.random.default_rng(2))
+        assert not np.array_equal(after.depth, before.depth)
+        assert np.array_equal(after.depth < 0.7, after.labels > 0)
+
+
+def test_depth_is_shown_with_its_chance_and_with_a_cameras_noise():
+    before = replace(view(), depth=np.full((120, 160), 0.8, np.float32))
+
+    def shown(**chances):
+        given = replace(NONE, **chances)
+        return [
+            with_depth_of_a_camera(before, given, np.random.default_rng(seed)).depth
+            for seed in range(40)
+        ]
+
+    assert all(d is None for d in shown(depth=0))
+    assert all(np.array_equal(d, before.depth) for d in shown(depth=1, depth_noise=0))
+    assert 8 < sum(d is None for d in shown(depth=0.5)) < 32
+    for depth in shown(depth=1, depth_noise=1):
+        assert 0 < np.isnan(depth).sum() < 2000  # blotches
+        assert np.nanstd(depth) < 0.01 * 0.8
+
+
+def test_depth_of_the_scenes_reaches_the_networks(tmp_path):
+    scene = disc_behind_bar()
+    distance = np.select([scene.frame.labels == 2, scene.frame.labels == 1], [0.7, 0.8], 1.0)
+    deep = replace(scene, frame=replace(scene.frame, depth=distance.astype(np.float32)))
+    write_scene(tmp_path / "deep", deep)
+    always = replace(NONE, depth=1, depth_noise=0)
+    batch = arrays(batches(tmp_path, always, batch=8))
+    ahead, known = batch.planes[:, 6], batch.planes[:, 7]
+    assert (known == 1).all()
+    seen = batch.planes[:, 3] > 0.99
+    others = batch.planes[:, 4] > 0.99
+    hidden = batch.whole[:, 0] > batch.visible[:, 0] + 0.9
+    assert hidden.any() and (ahead[hidden] > 0.55).all()
+    assert np.abs(ahead[seen] - 0.5).max() < 0.01 and others.any()
+    never = arrays(batches(tmp_path, replace(NONE, depth=0), batch=8))
+    assert not never.planes[:, 7].any() and (never.planes[:, 6] == 0.5).all()
+
+
 def test_photograph_lies_behind_all_objects_and_nowhere_else():
     before, ground = view(), np.full((120, 160, 3), 255, np.uint8)
     after = on_photograph(before, ground)
@@ -443,5 +513,5 @@ def test_a_stage_may_see_its_objects_smaller(scenes):
     )
     spec = SPECS["tabletop"]
     batch = Batches(Library([str(scenes)]), config, 0, spec, spec.segmentor.size)[0]
-    assert batch.planes.shape == (4, 6, 64, 64)
+    assert batch.planes.shape == (4, 8, 64, 64)
     assert batch.whole.shape == batch.visible.shape == batch.others.shape == (4, 1, 64, 64)

@@ -293,7 +293,7 @@ def test_loss_that_is_not_finite_stops_with_the_remedy_and_the_batch(config):
     with pytest.raises(TrainingError, match=r"Lower stages\[0\].rate \(now 1e\+30\)"):
         train(wild)
     batch = torch.load(Path(config.out) / "bad_batch_0.pt")
-    assert batch[0].shape[1:] == (6, 96, 96)
+    assert batch[0].shape[1:] == (8, 96, 96)
 
 
 def test_update_that_is_not_finite_is_not_made(config, monkeypatch):
@@ -350,7 +350,7 @@ def test_run_starts_from_the_weights_of_a_trained_model(config, tmp_path, export
         stages=(Stage("segmentor", 2, 2, 1e-4), Stage("painter", 1, 2, 1e-4)),
     )
     begun = read_checkpoint(train(on, until=(0, 0))).model
-    planes, canvas = torch.rand(2, 6, 96, 96), torch.rand(2, 3, 128, 128)
+    planes, canvas = torch.rand(2, 8, 96, 96), torch.rand(2, 3, 128, 128)
     with torch.inference_mode():
         for ours, theirs, x in (
             (begun.segmentor, trained.model.segmentor, planes),
