@@ -1,10 +1,18 @@
-"""How many CPU cores this process may use: containers and services often get a part of them."""
+"""CPU cores: how many this process may use, as containers and services often get a part of them;
+and work that is shared among them."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -20,6 +28,35 @@ def thread_limit() -> int:
     so that the library's own choice holds."""
     cores = usable_cores()
     return cores if cores < (os.cpu_count() or 1) else 0
+
+
+def side_by_side(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int = 0
+) -> Iterator[Result]:
+    """What `work` makes of each of `items`, in their order.
+
+    Networks, codecs and OpenCV leave Python to other threads while they compute: one scene is read
+    or written while another is completed.
+
+    Args:
+        work: what is done in the threads. What it raises is raised where its result is due; items
+            after it may have been worked on.
+        items: taken in the caller's thread, a few ahead.
+        threads: 0 for one per usable core.
+    """
+    threads = threads or usable_cores()
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(work, item))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for unfinished in pending:
+                unfinished.cancel()
 
 
 def _quota(cgroups: Path, own: Path) -> float:

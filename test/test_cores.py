@@ -1,6 +1,7 @@
 """Containers with a part of the machine's cores get as many threads and workers as they may use."""
 
 import os
+from threading import Barrier
 
 import pytest
 
@@ -68,3 +69,34 @@ def test_networks_get_the_threads_that_may_be_used(dummy_model, monkeypatch, ask
     monkeypatch.setattr(runtime, "thread_limit", lambda: limit)
     runtime.Model(dummy_model, "cpu", asked)
     assert set(threads) == {used}
+
+
+def test_work_is_done_side_by_side_and_handed_over_in_order():
+    together = Barrier(2, timeout=10)  # raises where only one thread comes
+
+    def work(item):
+        together.wait()
+        return -item
+
+    assert list(cores.side_by_side(work, range(6), threads=2)) == [0, -1, -2, -3, -4, -5]
+
+
+def test_items_are_taken_a_few_ahead_alone():
+    taken = []
+    items = (taken.append(i) or i for i in range(100))
+    results = cores.side_by_side(str, items, threads=1)
+    assert next(results) == "0"
+    assert len(taken) <= 3
+    results.close()
+
+
+def test_what_an_item_raises_is_raised_in_its_turn():
+    def work(item):
+        if item == 2:
+            raise ValueError("no. 2")
+        return item
+
+    results = cores.side_by_side(work, range(100), threads=2)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match=r"no\. 2"):
+        next(results)

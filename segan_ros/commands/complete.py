@@ -17,6 +17,7 @@ from segan_ros.commands.options import (
     open_model,
 )
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
+from segan_ros.cores import side_by_side
 from segan_ros.depth import MILLIMETRE
 from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
@@ -123,19 +124,24 @@ def run(args: argparse.Namespace) -> int:
     for folder in folders:
         refuse_scene_folder(out / folder.name)
     completer = SceneCompleter(open_model(args), settings)
-    failed = 0
-    for folder in Progress(folders, unit="scene"):
+
+    def problem(folder: ScenePath) -> str:
+        """Of completing it; empty if there was none."""
         try:
             frame = replace(read_scene_frame(folder), occluder_only=occluders)
         except (FileNotFoundError, ValueError) as error:
-            failed += 1
-            say(f"segan: error: {error}", error=True)
-            continue
+            return str(error)
         try:
             _complete(completer, frame, out / folder.name)
         except TooManyObjectsError as error:
+            return f"{folder}: {error}"
+        return ""
+
+    failed = 0
+    for text in Progress(side_by_side(problem, folders), total=len(folders), unit="scene"):
+        if text:
             failed += 1
-            say(f"segan: error: {folder}: {error}", error=True)
+            say(f"segan: error: {text}", error=True)
     done = len(folders) - failed
     print(f"{done} scenes completed in {out} with {completer.model.provider}, {failed} failed")
     return 1 if failed else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segan_ros.completion import TooManyObjectsError
+from segan_ros.cores import side_by_side
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
@@ -106,27 +107,28 @@ class Replay:
 
     def run(self, answer: Callable[[BagFrame], Answer]) -> list[ReplayedFrame]:
         """Have every frame answered; what became of them, in recorded order."""
-        frames = []
-        bar = Progress(
-            self.bag.frames(self._truth), "scoring", total=len(self.bag.stamps), unit="frame"
-        )
-        for bag_frame in bar:
-            if bag_frame.frame is not None:
-                self.usable += 1
-                depth = bag_frame.frame.depth
-                self.with_depth += depth is not None and bool(np.isfinite(depth).any())
-            frames.append(self._replay(bag_frame, answer))
+        # One frame is scored and shown while the next is read and answered.
+        scored = side_by_side(self._scored, self._answered(answer), threads=1)
+        frames = list(Progress(scored, "scoring", total=len(self.bag.stamps), unit="frame"))
         if self._rerun is not None:
             self._rerun.close()
         return frames
 
-    def _replay(self, bag_frame: BagFrame, answer: Callable[[BagFrame], Answer]) -> ReplayedFrame:
-        found = Answer()
-        if bag_frame.frame is not None:
+    def _answered(self, answer: Callable[[BagFrame], Answer]) -> Iterator[tuple[BagFrame, Answer]]:
+        for bag_frame in self.bag.frames(self._truth):
+            if bag_frame.frame is None:
+                yield bag_frame, Answer()
+                continue
+            self.usable += 1
+            depth = bag_frame.frame.depth
+            self.with_depth += depth is not None and bool(np.isfinite(depth).any())
             try:
-                found = answer(bag_frame)
+                yield bag_frame, answer(bag_frame)
             except TooManyObjectsError as error:
-                bag_frame = replace(bag_frame, problem=str(error))
+                yield replace(bag_frame, problem=str(error)), Answer()
+
+    def _scored(self, answered: tuple[BagFrame, Answer]) -> ReplayedFrame:
+        bag_frame, found = answered
         frame, scene, raw = bag_frame.frame, found.scene, found.raw
         if frame and scene and (ids := self._lasting.of(bag_frame, scene)):
             bag_frame = replace(bag_frame, frame=renamed_frame(frame, ids))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from segan_ros.completion import SceneCompleter
+from segan_ros.cores import side_by_side
 from segan_ros.drawing.tables import markdown_table, number
 from segan_ros.progress import Progress
 from segan_ros.scoring.matching import count_masks
@@ -87,30 +88,33 @@ def evaluate(
     Raises:
         ValueError: a scene has no ground truth, or not what a style needs.
     """
-    scores: dict[str, list[SceneScore]] = {m: [] for m in (*MASK_METHODS, TELEA)}
-    in_style: dict[str, list[StyleScores]] = {style: [] for style in styles}
-    predicted, probabilities, all_pixels = [], reliability(), undecided(completer)
-    for folder in Progress(folders, unit="scene"):
+    all_pixels = undecided(completer)
+
+    def evaluated(folder: ScenePath) -> Evaluation:
+        """Of one scene."""
         measured = scene = read_with_truth(folder)
         if not use_depth:
             scene = replace(scene, frame=replace(scene.frame, depth=None))
         with naming(folder):
-            for method, score in score_methods(completer, scene).items():
-                scores[method].append(score)
+            scores = score_methods(completer, scene)
             answer = all_pixels.segment(scene.frame)
-            probabilities += reliability([decided_pixels(scene, answer)])
-            if segmenter is not None:
-                seen = segmenter(folder.name, scene)
-                predicted.append(score_predicted(completer, scene, seen))
-            for style, scored in in_style.items():
-                masks = styled_masks(measured, folder.name, style)
-                scored.append(score_style(completer, scene, masks))
+            seen = None if segmenter is None else segmenter(folder.name, scene)
+            drawn = {style: styled_masks(measured, folder.name, style) for style in styles}
+            return Evaluation(
+                (folder.name,),
+                {method: (score,) for method, score in scores.items()},
+                reliability([decided_pixels(scene, answer)]),
+                () if seen is None else (score_predicted(completer, scene, seen),),
+                {s: (score_style(completer, scene, masks),) for s, masks in drawn.items()},
+            )
+
+    found = list(Progress(side_by_side(evaluated, folders), total=len(folders), unit="scene"))
     return Evaluation(
         tuple(f.name for f in folders),
-        {method: tuple(s) for method, s in scores.items()},
-        probabilities,
-        tuple(predicted),
-        in_style,
+        {m: tuple(s for e in found for s in e.scores[m]) for m in (*MASK_METHODS, TELEA)},
+        sum((e.reliability for e in found), reliability()),
+        tuple(p for e in found for p in e.predicted),
+        {style: tuple(s for e in found for s in e.styles[style]) for style in styles},
     )
 
 
