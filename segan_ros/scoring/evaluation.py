@@ -12,6 +12,7 @@ from segan_ros.drawing.tables import markdown_table, number
 from segan_ros.progress import Progress
 from segan_ros.scoring.matching import count_masks
 from segan_ros.scoring.metrics import SceneScore, score_scene
+from segan_ros.scoring.outlines import NEAR
 from segan_ros.scoring.predicted import (
     PredictedScores,
     Segmenter,
@@ -36,7 +37,7 @@ from segan_ros.scoring.styles import (
     styles_json,
     styles_section,
 )
-from segan_ros.scoring.summary import Summary, bin_by_occlusion, summarise
+from segan_ros.scoring.summary import UNNAMED, Summary, bin_by_occlusion, by_kind, summarise
 from segan_ros.scoring.tables import SCORE_COLUMNS, SCORE_LEGEND, counts_line, score_cells
 from segan_ros.storage.output import write_csv, write_json
 from segan_ros.storage.scenes import ScenePath
@@ -46,6 +47,9 @@ OURS, TELEA = "segan", "segan's masks, Telea"
 
 MASK_METHODS = (OURS, "convex hull", "input mask", "true masks")
 """Rows of the mask and edge tables."""
+
+KIND_OBJECTS = 20
+"""Hidden objects of a kind from which on its scores are shown."""
 
 PAINT_METHODS = (OURS, TELEA)
 """Rows of the painting table; both paint the same pixels."""
@@ -157,6 +161,8 @@ def report(evaluation: Evaluation, heading: str, source: str = "") -> str:
             ],
         ),
     ]
+    if kinds := _kinds(evaluation):
+        parts += ["### By kind", *kinds]
     if ours.true_mask_objects:
         parts += ["### Painting", *_painting(summaries)]
     our_objects = [o for s in evaluation.scores[OURS] for o in s.objects]
@@ -166,6 +172,28 @@ def report(evaluation: Evaluation, heading: str, source: str = "") -> str:
     if evaluation.styles:
         parts += styles_section(evaluation.styles, summaries)
     return "\n\n".join(parts)
+
+
+def _kinds(evaluation: Evaluation) -> tuple[str, ...]:
+    """Kinds of which enough objects are hidden to compare them; empty without."""
+    ours, hull = (
+        by_kind(o for s in evaluation.scores[m] for o in s.objects) for m in (OURS, "convex hull")
+    )
+    pairs = [
+        (k, hull[k.name]) for k in ours.values() if k.objects >= KIND_OBJECTS and k.name != UNNAMED
+    ]
+    rows = [
+        (k.name, f"{k.objects}", *map(number, (k.si, other.si, k.boundary, other.boundary)))
+        for k, other in pairs
+    ]
+    if not rows:
+        return ()
+    legend = f"""\
+Kinds of which at least {KIND_OBJECTS} objects are partly hidden. boundary: F-score of the hidden
+outline, of which the share within {NEAR} pixels of the true one counts."""
+    return legend, markdown_table(
+        ("kind", "objects", "SI", "SI, hull", "boundary", "boundary, hull"), rows
+    )
 
 
 def _painting(summaries: Mapping[str, Summary]) -> tuple[str, str]:

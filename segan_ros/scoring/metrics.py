@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import boxes_of
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask, OcclusionGraph
+from segan_ros.scoring.outlines import boundary_f
 from segan_ros.scoring.painting import InLight, in_light, painting_error
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 
@@ -53,6 +54,7 @@ class ObjectScore:
         expected: what the method itself expected `sf` to be, its `AmodalObject.score`.
         si: IoU of predicted and true invisible part; NaN when both are empty.
         hallucination: predicted invisible area over visible area.
+        boundary: F-score of the hidden outline (`segan_ros.scoring.outlines`).
         painted_pixels: pixels of the true invisible part that are predicted too.
         l1: mean absolute colour difference over those pixels, colours in 0..1.
         l2: mean squared colour difference over those pixels.
@@ -70,6 +72,7 @@ class ObjectScore:
     expected: float = NAN
     si: float = NAN
     hallucination: float = NAN
+    boundary: float = NAN
     painted_pixels: int = 0
     l1: float = NAN
     l2: float = NAN
@@ -188,6 +191,7 @@ def score_object(
         expected=NAN if answer is None else answer.score,
         si=iou(predicted_hidden, hidden),
         hallucination=_ratio(_area(predicted_hidden), visible_area),
+        boundary=boundary_f(predicted, truth.amodal, visible),
         painted_pixels=0 if math.isnan(l1) else _area(both),
         l1=l1,
         l2=l2,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
 from segan_ros.scoring.metrics import NAN, PARTLY_HIDDEN, EdgeScore, ObjectScore, SceneScore
 from segan_ros.scoring.painting import InLight
+
+UNNAMED = "unnamed"
+"""Kind of objects without a name."""
 
 OCCLUSION_BINS = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 """Bounds of the bins of true occlusion."""
@@ -18,10 +22,11 @@ OCCLUSION_BINS = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 class Summary:
     """Means over scenes; each mean stands beside the number of things it was taken over.
 
-    SF, SI, hallucination and painting are means over objects, order accuracy is a mean over the
-    scenes that have a true edge, and precision, recall and F1 are of the edges of all scenes
-    together. `light_l1` is the colour difference in the picture's light, `step` and `detail` are
-    ratios to the truth's (`InLight`), all three with true masks.
+    SF, SI, hallucination, boundary (F-score of hidden outlines) and painting are means over
+    objects, order accuracy is a mean over the scenes that have a true edge, and precision, recall
+    and F1 are of the edges of all scenes together. `light_l1` is the colour difference in the
+    picture's light, `step` and `detail` are ratios to the truth's (`InLight`), all three with true
+    masks.
     """
 
     scenes: int
@@ -31,6 +36,7 @@ class Summary:
     si_objects: int
     hallucination: float
     unoccluded_objects: int
+    boundary: float
     order_accuracy: float
     order_scenes: int
     edge_precision: float
@@ -75,6 +81,7 @@ def summarise(scenes: Sequence[SceneScore]) -> Summary:
         si_objects=len(hidden),
         hallucination=mean(o.hallucination for o in free),
         unoccluded_objects=len(free),
+        boundary=mean(o.boundary for o in hidden),
         order_accuracy=mean(orders),
         order_scenes=len(orders),
         edge_precision=edges.precision,
@@ -99,6 +106,30 @@ def _ratio(paint: Sequence[InLight], ours: str, usual: str) -> float:
     both = [(a, b) for a, b in pairs if not math.isnan(a + b)]
     below = sum(b for _, b in both)
     return sum(a for a, _ in both) / below if below else NAN
+
+
+@dataclass(frozen=True)
+class KindScore:
+    """Partly hidden objects of one kind."""
+
+    name: str
+    objects: int
+    si: float
+    boundary: float
+
+
+def by_kind(objects: Iterable[ObjectScore]) -> dict[str, KindScore]:
+    """Means over the partly hidden objects of each kind, lowest SI first; numbered variants of a
+    kind (``bag_2``) count together."""
+    kinds: dict[str, list[ObjectScore]] = {}
+    for item in objects:
+        if item.partly_hidden:
+            kinds.setdefault(re.sub(r"_\d+$", "", item.name) or UNNAMED, []).append(item)
+    scores = [
+        KindScore(name, len(found), mean(o.si for o in found), mean(o.boundary for o in found))
+        for name, found in kinds.items()
+    ]
+    return {k.name: k for k in sorted(scores, key=lambda k: k.si)}
 
 
 def bin_by_occlusion(

@@ -57,6 +57,15 @@ def test_scene_whose_predicted_masks_are_too_many_is_named(scenes, model, tmp_pa
     assert "scenes/000: the labels hold 300 objects" in capsys.readouterr().err
 
 
+def test_kinds_of_which_many_are_hidden_have_rows(tmp_path, model, capsys):
+    for i in range(20):
+        write_scene(tmp_path / "scenes" / f"{i:03d}", two_cards(i % 5))
+    assert cli.main(["evaluate", "--scenes", str(tmp_path / "scenes"), "--model", str(model)]) == 0
+    table = capsys.readouterr().out.partition("### By kind")[2].partition("###")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| card")]
+    assert [[cell.strip() for cell in row] for row in rows] == [["card 2", "20"]]
+
+
 def test_tables_and_files_hold_every_method(scenes, model, tmp_path, capsys):
     out = tmp_path / "out"
     code = cli.main(["evaluate", "--scenes", str(scenes), "--model", str(model), "--out", str(out)])

@@ -16,7 +16,7 @@ from segan_ros.scoring.metrics import (
     score_scene,
     true_edges,
 )
-from segan_ros.scoring.summary import bin_by_occlusion, summarise
+from segan_ros.scoring.summary import KindScore, bin_by_occlusion, by_kind, summarise
 from segan_ros.truth import LabelledScene, TrueObject
 
 SIZE = 20, 30
@@ -262,3 +262,14 @@ def test_bins_hold_their_lower_bound_and_the_last_one_both():
     bins = bin_by_occlusion(objects, (0.05, 0.2, 0.95))
     assert [(b.objects, b.si) for b in bins] == [(1, 0.05), (2, pytest.approx(0.575))]
     assert math.isnan(bin_by_occlusion([], (0.0, 1.0))[0].sf)
+
+
+def test_variants_of_a_kind_count_together_and_the_worst_comes_first():
+    def item(name: str, si: float, occlusion: float = 0.5) -> ObjectScore:
+        return ObjectScore(1, name, occlusion=occlusion, si=si, boundary=si / 2)
+
+    objects = [item("bag", 0.2), item("bag_2", 0.4), item("cup", 0.1), item("cup", 1, 0.01)]
+    assert list(by_kind(objects).values()) == [
+        KindScore("cup", 1, 0.1, 0.05),
+        KindScore("bag", 2, pytest.approx(0.3), pytest.approx(0.15)),
+    ]
