@@ -31,7 +31,16 @@ from segan_ros.boxes import (
     union,
     whole_image,
 )
-from segan_ros.crops import canvas, grouped, input_planes, labelled_area, resized, uncovered
+from segan_ros.crops import (
+    canvas,
+    grouped,
+    input_planes,
+    labelled_area,
+    median_depth,
+    resized,
+    uncovered,
+    unlabelled_in_front,
+)
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.masks.fitting import FitSettings, as_given, fit
 from segan_ros.occlusion.edges import EdgeRule, find_edges
@@ -59,7 +68,8 @@ class Settings:
     Args:
         threshold: probability above which a hidden pixel belongs to the object; None for the
             model's own.
-        occluders: ``labelled``: hidden pixels only where another labelled object is seen; ``any``:
+        occluders: ``labelled``: hidden pixels only where another labelled object is seen or, with
+            depth and a model that sees it, something without a label that is nearer; ``any``:
             anywhere, for scenes with occluders that have no mask; None for the model's own.
         gap_width: pixels; gaps up to this width that the segmenter leaves between masks that touch
             are closed before everything else (`segan_ros.masks.fitting`), and something without a
@@ -162,7 +172,10 @@ class SceneCompleter:
                 i: view
                 for i, view in views.items()
                 if i not in frame.occluder_only
-                and _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
+                and (
+                    (self._spec.sees_depth and frame.depth is not None)
+                    or _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
+                )
             }
         answers = self.answers(frame, occluded, timings)
         with timed(timings, "crop"):
@@ -299,7 +312,8 @@ class SceneCompleter:
         if answer is not None:
             box = union(box, _likely_box(answer[0], view))
         visible = crop(frame.labels, box) == object_id
-        depth_median = _median(frame.depth, box, visible)
+        depth = None if frame.depth is None else crop(frame.depth, box)
+        depth_median = median_depth(depth, visible)
         in_front: dict[int, float] | None = None
         if answer is None:
             amodal, probability, score = visible, visible.astype(np.float32), 1.0
@@ -308,8 +322,10 @@ class SceneCompleter:
                 in_front = _in_front(crop(frame.labels, view), object_id, answer[1])
             enlarged = resized(answer[0].clip(0, 1), size_of(view))
             probability = np.zeros(visible.shape, np.float32)
-            asked = crop(occluders, box).view(np.uint8)
-            cv2.copyTo(crop(enlarged, relative(box, view)), asked, probability)
+            asked = crop(occluders, box)
+            if depth is not None and self._spec.sees_depth:
+                asked = asked | unlabelled_in_front(crop(frame.labels, box), depth, depth_median)
+            cv2.copyTo(crop(enlarged, relative(box, view)), asked.view(np.uint8), probability)
             np.copyto(probability, 1, where=visible)
             threshold = self.settings.threshold or self._spec.threshold
             amodal, score = whole_mask(
@@ -390,12 +406,3 @@ def _in_front(
     return {
         i: m for i, m in zip(ids.tolist(), means.tolist(), strict=True) if i > 0 and i != object_id
     }
-
-
-def _median(depth: NDArray[np.float32] | None, roi: Box, visible: Mask) -> float:
-    """Median of the known `depth` (metres) of the pixels of `visible`, NaN where there is none."""
-    if depth is None:
-        return float("nan")
-    seen = crop(depth, roi)[visible]
-    seen = seen[np.isfinite(seen)]
-    return float(np.median(seen)) if len(seen) else float("nan")

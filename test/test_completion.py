@@ -362,6 +362,16 @@ def test_depth_planes_compare_with_the_object(depth, ahead, known):
     np.testing.assert_array_equal(found[1], [known])
 
 
+class Everywhere(Model):
+    """Says that the object fills its view."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+    def segment(self, planes, boxes):
+        return np.ones_like(planes[:, :1])
+
+
 class DepthReader(Model):
     """Says that the whole mask is where the depth planes show something nearer."""
 
@@ -372,7 +382,32 @@ class DepthReader(Model):
         return (planes[:, :1] > 0.55).astype(np.float32)
 
 
-def test_networks_with_a_plane_for_depth_are_shown_it(model):
+@pytest.mark.parametrize("planes", [("depth",), ("rgb", "depth")])
+def test_what_depth_shows_in_front_may_hide_an_object_without_a_mask(model, planes):
+    """The reader says that the object goes on at both sides; only at the right something is
+    nearer."""
+    spec = model.spec
+    segmentor = replace(spec.segmentor, planes=planes, view="roi", occluders="labelled")
+    labels, depth = np.zeros((60, 80), np.int32), np.full((60, 80), 0.8, np.float32)
+    labels[20:40, 20:40], depth[20:40, 40:44] = 1, 0.7
+    completer = SceneCompleter(Everywhere(replace(spec, segmentor=segmentor)))
+    rgb = np.zeros((60, 80, 3), np.uint8)
+    (with_depth,) = completer.segment(Frame(rgb, labels, depth)).objects
+    assert with_depth.box == (20, 20, 44, 40)
+    (without,) = completer.segment(Frame(rgb, labels)).objects
+    assert without.box == (20, 20, 40, 40)
+
+
+def test_networks_that_see_no_depth_do_not_look_behind_what_has_no_mask(model):
+    segmentor = replace(model.spec.segmentor, occluders="labelled")
+    labels, depth = np.zeros((60, 80), np.int32), np.full((60, 80), 0.8, np.float32)
+    labels[20:40, 20:40], depth[20:40, 40:44] = 1, 0.7
+    completer = SceneCompleter(Everywhere(replace(model.spec, segmentor=segmentor)))
+    (found,) = completer.segment(Frame(np.zeros((60, 80, 3), np.uint8), labels, depth)).objects
+    assert found.box == (20, 20, 40, 40)
+
+
+def test_networks_with_planes_for_depth_are_shown_it(model):
     spec = model.spec
     segmentor = replace(spec.segmentor, planes=("depth",), view="roi", occluders="any")
     labels, depth = np.zeros((60, 80), np.int32), np.full((60, 80), 0.8, np.float32)

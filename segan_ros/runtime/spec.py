@@ -38,6 +38,11 @@ class SegmentorSpec:
         """Channels of the input."""
         return sum(PLANE_CHANNELS[p] for p in self.planes)
 
+    @property
+    def sees_depth(self) -> bool:
+        """Whether depth is among the planes."""
+        return "depth" in self.planes
+
 
 @dataclass(frozen=True)
 class PainterSpec:

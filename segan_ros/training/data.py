@@ -15,7 +15,15 @@ from torch.utils.data import Dataset
 
 from segan_ros.boxes import Box, Roi, clip, crop, paste, size_of, tight_box
 from segan_ros.completion import Settings
-from segan_ros.crops import grouped, input_planes, labelled_area, resized, unmarked
+from segan_ros.crops import (
+    grouped,
+    input_planes,
+    labelled_area,
+    median_depth,
+    resized,
+    unlabelled_in_front,
+    unmarked,
+)
 from segan_ros.frame import Image, Mask
 from segan_ros.progress import Progress
 from segan_ros.relighting import relit
@@ -329,10 +337,14 @@ class Batches(Dataset[Batch]):
     def _seen(self, view: View, roi: Box) -> Seen:
         """`view` cut to `roi`; there the visible mask, and where hidden pixels may lie."""
         shown = view.each(lambda a: crop(a, roi))
+        visible = shown.labels == view.id
         occluders = np.ones(shown.labels.shape, bool)
         if self.spec.segmentor.occluders == "labelled":
             occluders = labelled_area(shown.labels, Settings().gap_width)
-        return shown, shown.labels == view.id, occluders
+            if shown.depth is not None and self.spec.segmentor.sees_depth:
+                distance = median_depth(shown.depth, visible)
+                occluders |= unlabelled_in_front(shown.labels, shown.depth, distance)
+        return shown, visible, occluders
 
     def _cutout(self, rng: np.random.Generator) -> Cutout | None:
         """Any object with an appearance, to be pasted in front."""

@@ -90,7 +90,7 @@ def train(
         data.train_scenes,
         photographs=data.photographs,
         light=data.light,
-        with_depth="depth" in model.spec.segmentor.planes,
+        with_depth=model.spec.segmentor.sees_depth,
     )
     if processes.leads and (bare := len(library.subjects) - len(library.painted)):
         say(
