@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from segan_ros.commands.options import (
     add_depth_scale,
@@ -16,6 +14,7 @@ from segan_ros.commands.options import (
     add_scenes,
     open_model,
 )
+from segan_ros.commands.roles import Roles, add_roles, roles_of
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.cores import side_by_side
 from segan_ros.depth import MILLIMETRE
@@ -24,7 +23,7 @@ from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.masks.inspection import mask_problem
-from segan_ros.masks.layering import Choice, to_labels
+from segan_ros.masks.layering import to_labels
 from segan_ros.messages.segmenters import REMEDIES
 from segan_ros.progress import Progress, say
 from segan_ros.storage.frames import read_depth, read_frame
@@ -61,28 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_depth_scale(what, "--depth")
     add_scenes(what, "labelled pictures")
-    roles = parser.add_argument_group("roles of the masks, by class (of --masks) or by id")
-    roles.add_argument(
-        "--ignore",
-        nargs="+",
-        default=[],
-        metavar="NAME_OR_ID",
-        help="masks to leave out, such as a dining table",
-    )
-    roles.add_argument(
-        "--occluder-only",
-        nargs="+",
-        default=[],
-        metavar="NAME_OR_ID",
-        help="masks that only occlude others, such as a hand: neither completed nor lifted",
-    )
-    roles.add_argument(
-        "--min-score",
-        type=float,
-        default=0.0,
-        metavar="S",
-        help="leave out masks of COCO JSON with a lower score (0)",
-    )
+    add_roles(parser, "of --masks", "COCO JSON")
     add_out(parser, "folder for the results (NAME-completed in the current folder)")
     add_model(parser)
     parser.add_argument(
@@ -106,20 +84,20 @@ def run(args: argparse.Namespace) -> int:
         ValueError, OSError: an argument, a file or the model cannot be used.
     """
     _check_input(args)
-    ignored = Roles.of(args.ignore)
+    roles = roles_of(args, "" if args.masks is not None else "--masks")
     settings = Settings(
-        threshold=args.threshold, occluders=args.occluders, ignore_ids=tuple(ignored.ids)
+        threshold=args.threshold, occluders=args.occluders, ignore_ids=tuple(roles.ignored.ids)
     )
     name = args.rgb.stem if args.scenes is None else args.scenes.resolve().stem
     out = args.out or Path(f"{name}-completed")
     check_output(out)
     if args.scenes is None:
         refuse_scene_folder(out)
-        frame = _frame(args, ignored.names)
+        frame = _frame(args, roles)
         completer = SceneCompleter(open_model(args), settings)
         _report(out, _complete(completer, frame, out))
         return 0
-    occluders = Roles.of(args.occluder_only).ids
+    occluders = roles.occluder_only.ids
     folders = _of_different_names(list(iterate_scenes(args.scenes)))
     for folder in folders:
         refuse_scene_folder(out / folder.name)
@@ -147,19 +125,6 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-class Roles(NamedTuple):
-    """What an option names: classes, and ids above 0."""
-
-    names: frozenset[str]
-    ids: frozenset[int]
-
-    @classmethod
-    def of(cls, given: Sequence[str]) -> Roles:
-        """Numbers are ids, the others names."""
-        numbers = {text for text in given if text.isdecimal()}
-        return cls(frozenset(given) - numbers, frozenset(map(int, numbers)) - {0})
-
-
 def _check_input(args: argparse.Namespace) -> None:
     """Raise ValueError where it is not clear what to complete."""
     photo = {
@@ -181,28 +146,17 @@ def _check_input(args: argparse.Namespace) -> None:
             "--rgb needs the masks of its objects: either --labels, a label image, or --masks, a "
             "folder of mask images or COCO JSON"
         )
-    if not 0 <= args.min_score <= 1:
-        raise ValueError(f"--min-score is {args.min_score:g}; it must lie in 0..1")
-    for option in ("--ignore", "--occluder-only"):
-        names = Roles.of(getattr(args, option[2:].replace("-", "_"))).names
-        if names and args.masks is None:
-            raise ValueError(
-                f"{option} names {', '.join(sorted(names))}, but only --masks have classes; name "
-                "objects by their ids"
-            )
     if args.depth is None and args.depth_scale != MILLIMETRE:
         raise ValueError("--depth-scale needs --depth")
 
 
-def _frame(args: argparse.Namespace, ignored: Collection[str]) -> Frame:
-    """The photo with its masks, those of `ignored` classes left out."""
-    occluders = Roles.of(args.occluder_only)
+def _frame(args: argparse.Namespace, roles: Roles) -> Frame:
+    """The photo with its masks in their `roles`."""
     if args.masks is None:
         frame = read_frame(args.rgb, args.labels, args.depth, depth_scale=args.depth_scale)
-        return replace(frame, occluder_only=occluders.ids)
+        return replace(frame, occluder_only=roles.occluder_only.ids)
     rgb = read_photo(args.rgb)
-    choice = Choice(ignored, args.min_score, occluders.names, occluders.ids)
-    found = to_labels(read_instances(args.masks, args.rgb, rgb.shape[:2]), choice)
+    found = to_labels(read_instances(args.masks, args.rgb, rgb.shape[:2]), roles.choice)
     for reason, count in found.left_out.items():
         remedy = f"; {REMEDIES[reason]}" if reason in REMEDIES else ""
         say(f"skipped {count} masks: {reason}{remedy}")

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from segan_ros.commands.options import add_depth_scale, add_model, at_least, open_model
-from segan_ros.completion import SceneCompleter
+from segan_ros.commands.roles import Roles, add_roles, roles_of
+from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.instances import Layered
 from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.frames import Reading
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[LABEL_IMAGE, *SEGMENTERS],
         help="format of the bag's masks, see docs/segmenters.md (%(default)s)",
     )
+    add_roles(parser, "of --segmenter", "--segmenter")
     frames = parser.add_argument_group("over frames: docs/tracking.md")
     frames.add_argument(
         "--track",
@@ -117,11 +119,12 @@ def run(args: argparse.Namespace) -> int:
     own = topics
     if args.truth is not None:
         own = replace(topics, true_objects=Topics.true_objects, true_graph=Topics.true_graph)
+    roles = roles_of(args, "masks of another --segmenter" if _no_classes(args) else "")
     follow = FollowSettings(args.track, args.track_memory, args.steady)
     answers: Answers | None = None
     left_out = Counter[str]()
     with (
-        open_bag(args.bag or _demo(), own, reading=_reading(args, left_out)) as bag,
+        open_bag(args.bag or _demo(), own, reading=_reading(args, roles, left_out)) as bag,
         open_truth(args.truth, topics) as truth,
         no_empty_folder(args.out),
         TemporaryDirectory() as scratch,
@@ -131,13 +134,12 @@ def run(args: argparse.Namespace) -> int:
         if args.out is not None:
             args.out.mkdir(parents=True, exist_ok=True)
         if args.live:
-            live = Live(
-                model, args.provider, args.segmenter, follow, args.rate, patience=args.patience
-            )
-            answers = play(bag, live, (args.out or Path(scratch)) / "node.log")
+            answers = play(bag, _live(args, model, follow, roles), _log(args, scratch))
             answer: Callable[[BagFrame], Answer] = answers.to
         else:
-            answer = partial(_complete, SceneCompleter(open_model(args)), Follower(follow))
+            settings = Settings(ignore_ids=tuple(roles.ignored.ids))
+            completer = SceneCompleter(open_model(args), settings)
+            answer = partial(_complete, completer, Follower(follow))
         if args.out is not None:
             clear_frames(args.out)
         left_out.clear()  # a live run has read the bag once already
@@ -179,7 +181,30 @@ def _write_tables(out: Path, text: str, content: Any, timings: Any) -> None:
     print(f"\npictures of each frame, replay.json, timings.json and replay.md: {out}")
 
 
-def _reading(args: argparse.Namespace, left_out: Counter[str]) -> Reading:
+def _live(args: argparse.Namespace, model: Path, follow: FollowSettings, roles: Roles) -> Live:
+    return Live(
+        model,
+        args.provider,
+        args.segmenter,
+        follow,
+        args.rate,
+        patience=args.patience,
+        choice=roles.choice,
+        ignore_ids=tuple(sorted(roles.ignored.ids)),
+    )
+
+
+def _log(args: argparse.Namespace, scratch: str) -> Path:
+    """Of the node."""
+    return (args.out or Path(scratch)) / "node.log"
+
+
+def _no_classes(args: argparse.Namespace) -> bool:
+    """Whether the bag's masks are label images or colours alone."""
+    return args.segmenter in (LABEL_IMAGE, "colours")
+
+
+def _reading(args: argparse.Namespace, roles: Roles, left_out: Counter[str]) -> Reading:
     """How to read the bag; `left_out` counts masks of the segmenter that are no objects."""
 
     def note(found: Layered) -> None:
@@ -188,7 +213,7 @@ def _reading(args: argparse.Namespace, left_out: Counter[str]) -> Reading:
             left_out[REPEATED] += 1
 
     kind = IMAGE if args.segmenter == LABEL_IMAGE else SEGMENTERS[args.segmenter].type
-    masks = mask_reader(args.segmenter, note=note)
+    masks = mask_reader(args.segmenter, roles.choice, note)
     return Reading(depth_scale=args.depth_scale, masks=masks, mask_type=kind)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segan_ros.frame import CompletedScene
+from segan_ros.masks.layering import Choice
 from segan_ros.messages.answers import to_scene
 from segan_ros.messages.kinds import GRAPH, OBJECTS, typestore
 from segan_ros.messages.segmenters import LABEL_IMAGE
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 NODE = "/segan"
 
+ALL = Choice()
+"""Every mask is an object."""
+
 
 @dataclass(frozen=True)
 class Live:
@@ -40,6 +44,8 @@ class Live:
         rate: 2 plays twice as fast as recorded.
         start_timeout: seconds that the node may take to load the model and to be found.
         patience: seconds without an answer after which the missing ones are given up.
+        choice: which masks count, and as what.
+        ignore_ids: see `Settings`.
     """
 
     model: Path
@@ -49,6 +55,22 @@ class Live:
     rate: float = 1.0
     start_timeout: float = 60.0
     patience: float = 10.0
+    choice: Choice = ALL
+    ignore_ids: tuple[int, ...] = ()
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The node's parameters that say what masks are."""
+        classes = {
+            "ignored_classes": ", ".join(sorted(self.choice.ignored)) or "none",
+            "occluder_classes": ", ".join(sorted(self.choice.occluders)) or "none",
+        }
+        ids = {
+            "ignore_ids": [0, *self.ignore_ids],
+            "occluder_ids": [0, *sorted(self.choice.occluder_ids)],
+        }
+        score = {"min_score": str(float(self.choice.min_score))}
+        return classes | {name: str(values) for name, values in ids.items()} | score
 
 
 @dataclass(frozen=True)
@@ -103,6 +125,7 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
         "depth_scale": str(bag.reading.depth_scale),
         "segmenter": live.segmenter,
         "segmenter_type": bag.type_of("instance_mask"),
+        **live.roles,
         "track": str(live.follow.track).lower(),
         "track_memory": str(float(live.follow.memory)),
         "steady": live.follow.steady,

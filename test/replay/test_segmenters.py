@@ -21,6 +21,36 @@ def test_bag_of_detections_is_replayed_with_names(tmp_path, dummy_model):
     assert "card 2" in (tmp_path / "out" / "frame_000" / "graph.svg").read_text()
 
 
+ROLES = [
+    (["--ignore", "card 2"], [1], []),
+    (["--ignore", "2"], [1], []),
+    (["--occluder-only", "card 1"], [1, 2], [1]),
+    (["--occluder-only", "1"], [1, 2], [1]),
+    (["--min-score", "0.85"], [1], []),
+]
+"""Options; ids of the objects that are left, and of those that only hide others."""
+
+
+def found(out):
+    objects = json.loads((out / "frame_000" / "objects.json").read_text())
+    return [o["id"] for o in objects], [o["id"] for o in objects if o["occluder_only"]]
+
+
+@pytest.mark.parametrize(("options", "ids", "occluders"), ROLES)
+def test_masks_have_roles_in_a_replay_too(tmp_path, dummy_model, options, ids, occluders):
+    bag = yolo_bag(tmp_path / "bag", 1)
+    given = ["--model", str(dummy_model), "--provider", "cpu", "--out", str(tmp_path / "out")]
+    words = ["replay", str(bag), "--segmenter", "yolo_msgs", *given, *TOPIC, *options]
+    assert main(words) == 0
+    assert found(tmp_path / "out") == (ids, occluders)
+
+
+def test_label_images_have_no_classes(tmp_path, dummy_model, capsys):
+    bag = yolo_bag(tmp_path / "bag", 1)
+    assert main(["replay", str(bag), "--model", str(dummy_model), "--ignore", "card 2"]) == 2
+    assert "--ignore names card 2, but only masks of another --segmenter" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("plugin", ["MCAP", "SQLITE3"])
 def test_damaged_bag_still_holds_the_definitions(tmp_path, dummy_model, capsys, plugin):
     bag = yolo_bag(tmp_path / "bag", plugin=plugin)
@@ -52,3 +82,16 @@ def test_node_answers_a_bag_of_detections(tmp_path, dummy_model):
     done = replay_live(bag, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 3 frames answered: 6 objects" in done.stdout
+
+
+@pytest.mark.ros
+def test_the_node_is_told_what_masks_are(tmp_path, dummy_model):
+    pytest.importorskip("rclpy")
+    pytest.importorskip("yolo_msgs.msg", reason="tools/build_interfaces.py makes it")
+    from live_replay import replay_live
+
+    bag, out = yolo_bag(tmp_path / "bag", 1), tmp_path / "out"
+    options = "--model", dummy_model, "--provider", "cpu", "--segmenter", "yolo_msgs", *TOPIC
+    done = replay_live(bag, *options, "--occluder-only", "card 1", "--out", out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert found(out) == ([1, 2], [1])

@@ -1,0 +1,91 @@
+"""``--ignore``, ``--occluder-only``, ``--min-score``: which masks count, and as what."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from segan_ros.masks.layering import Choice
+
+
+class Named(NamedTuple):
+    """What an option names: classes, and ids above 0."""
+
+    names: frozenset[str]
+    ids: frozenset[int]
+
+    @classmethod
+    def of(cls, given: Sequence[str]) -> Named:
+        """Numbers are ids, the others names."""
+        numbers = {text for text in given if text.isdecimal()}
+        return cls(frozenset(given) - numbers, frozenset(map(int, numbers)) - {0})
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What masks are.
+
+    Args:
+        ignored: no objects.
+        occluder_only: see `Frame.occluder_only`.
+        min_score: masks below it are left out.
+    """
+
+    ignored: Named
+    occluder_only: Named
+    min_score: float
+
+    @property
+    def choice(self) -> Choice:
+        """The same for masks that have classes and scores. Ids to ignore are no part of it: see
+        `Settings.ignore_ids`."""
+        return Choice(
+            self.ignored.names, self.min_score, self.occluder_only.names, self.occluder_only.ids
+        )
+
+
+def add_roles(parser: argparse.ArgumentParser, classes: str, scores: str) -> None:
+    """The options, where `classes` and `scores` say which masks have classes and scores."""
+    roles = parser.add_argument_group(f"roles of the masks, by class ({classes}) or by id")
+    roles.add_argument(
+        "--ignore",
+        nargs="+",
+        default=[],
+        metavar="NAME_OR_ID",
+        help="masks to leave out, such as a dining table",
+    )
+    roles.add_argument(
+        "--occluder-only",
+        nargs="+",
+        default=[],
+        metavar="NAME_OR_ID",
+        help="masks that only occlude others, such as a hand: neither completed nor lifted",
+    )
+    roles.add_argument(
+        "--min-score",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help=f"leave out masks of {scores} with a lower score (0)",
+    )
+
+
+def roles_of(args: argparse.Namespace, classes: str) -> Roles:
+    """What the options say; `classes` names the masks that have classes, empty if those of this
+    command line do.
+
+    Raises:
+        ValueError: a class is named and there are none, or a score is out of range.
+    """
+    if not 0 <= args.min_score <= 1:
+        raise ValueError(f"--min-score is {args.min_score:g}; it must lie in 0..1")
+    roles = Roles(Named.of(args.ignore), Named.of(args.occluder_only), args.min_score)
+    for option, named in (("--ignore", roles.ignored), ("--occluder-only", roles.occluder_only)):
+        if named.names and classes:
+            raise ValueError(
+                f"{option} names {', '.join(sorted(named.names))}, but only {classes} have "
+                "classes; name objects by their ids"
+            )
+    return roles
