@@ -15,6 +15,7 @@ from typing import Any
 from segan_ros.commands.options import add_depth_scale, add_model, at_least, open_model
 from segan_ros.commands.roles import Roles, add_roles, roles_of
 from segan_ros.completion import SceneCompleter, Settings
+from segan_ros.frame import CompletedScene, Frame
 from segan_ros.instances import Layered
 from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.frames import Reading
@@ -277,7 +278,19 @@ def _complete(completer: SceneCompleter, follower: Follower, bag_frame: BagFrame
     raw = completer.segment(bag_frame.frame)
     scene = completer.paint(bag_frame.frame, follower(bag_frame.frame, raw))
     seconds = time.perf_counter() - start
-    return Answer(scene, seconds, None if follower.settings.steady == NONE else raw)
+    return Answer(
+        scene,
+        seconds,
+        None if follower.settings.steady == NONE else raw,
+        _without_depth(completer, bag_frame.frame),
+    )
+
+
+def _without_depth(completer: SceneCompleter, frame: Frame) -> CompletedScene | None:
+    """What the method would say without depth; None where its masks would be the same."""
+    if frame.depth is None or not completer.model.spec.segmentor.sees_depth:
+        return None
+    return completer.segment(replace(frame, depth=None))
 
 
 def _demo() -> Path:

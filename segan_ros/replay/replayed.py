@@ -20,7 +20,8 @@ they lie, and so from run to run."""
 OURS, HULL, RAW, TRUE = "segan", "convex hull", "input mask", "true masks"
 
 FLAT_OURS, FLAT_HULL = f"{OURS}, depth unused", f"{HULL}, depth unused"
-"""The same masks with the edges that they give without depth; for frames that have depth."""
+"""The same without depth, for frames that have depth: the edges that the same masks give, and
+offline also the masks, with a model that sees depth."""
 
 UNSTEADIED = f"{OURS}, each frame by itself"
 """The answers before they were steadied over frames."""

@@ -53,11 +53,13 @@ class Answer(NamedTuple):
         scene: None without an answer.
         seconds: that it took; NaN without an answer.
         raw: the same frame by itself, where the answer was steadied over frames.
+        flat: the same frame without its depth, where depth changes masks too; None elsewhere.
     """
 
     scene: CompletedScene | None = None
     seconds: float = NAN
     raw: CompletedScene | None = None
+    flat: CompletedScene | None = None
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,8 @@ class Replay:
         frame, scene, raw = bag_frame.frame, found.scene, found.raw
         if frame and scene and (ids := self._lasting.of(bag_frame, scene)):
             bag_frame = replace(bag_frame, frame=renamed_frame(frame, ids))
-            found = Answer(
-                renamed_scene(scene, ids), found.seconds, raw and renamed_scene(raw, ids)
-            )
+            raw, flat = (s and renamed_scene(s, ids) for s in (raw, found.flat))
+            found = Answer(renamed_scene(scene, ids), found.seconds, raw, flat)
         result = self._judge(bag_frame, found)
         self._show(bag_frame, found.scene, result)
         return result
@@ -145,7 +146,7 @@ class Replay:
         if bag_frame.frame is None or answer is None:
             problem = bag_frame.problem or NO_ANSWER
             return ReplayedFrame(bag_frame.index, bag_frame.stamp, None, problem)
-        answers = _answers_of(bag_frame, answer)
+        answers = _answers_of(bag_frame, answer, found.flat)
         compared = {m: Moment(bag_frame.frame, answers[m]) for m in COMPARED if m in answers}
         self._before = compared
         scores = {m: score(bag_frame, answers[m]) for m in SCORED if m in answers}
@@ -223,13 +224,15 @@ def score(bag_frame: BagFrame, answer: CompletedScene) -> SceneScore | None:
     return SceneScore((), score_edges(edges, graph.object_ids, answer.graph))
 
 
-def _answers_of(bag_frame: BagFrame, answer: CompletedScene) -> dict[str, CompletedScene]:
+def _answers_of(
+    bag_frame: BagFrame, answer: CompletedScene, flat: CompletedScene | None
+) -> dict[str, CompletedScene]:
     """The answer, the references' and, where it is known, the truth."""
     frame, rule = bag_frame.frame, EdgeRule()
     assert frame is not None
     answers = {OURS: answer, HULL: convex_hulls(frame, rule), RAW: input_masks(frame, rule)}
     if frame.depth is not None:
-        answers[FLAT_OURS] = _depth_unused(frame, answers[OURS], rule)
+        answers[FLAT_OURS] = flat or _depth_unused(frame, answers[OURS], rule)
         answers[FLAT_HULL] = _depth_unused(frame, answers[HULL], rule)
     if bag_frame.truth is not None:
         answers[TRUE] = true_masks(bag_frame.truth, rule)

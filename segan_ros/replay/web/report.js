@@ -92,7 +92,7 @@ function drawCards() {
   for (const [title, name, better, tip] of now ? scores : []) {
     const was = then.scores.segan && then.scores.segan[name];
     cards.push({title, value: show(now[name]), better, change: difference(now[name], was),
-      tip: `${tip}\ninput: the input mask, unchanged\nno depth: the same masks without depth`,
+      tip: `${tip}\ninput: the input mask, unchanged\nno depth: the same without depth`,
       small: `hull ${show(hull[name])} · input ${show(raw[name])}`,
       more: flat && (name === "order_accuracy" || name === "edge_f1")
         ? `no depth ${show(flat[name])} · hull ${show(flatHull[name])}` : ""});
