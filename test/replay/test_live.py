@@ -104,7 +104,7 @@ def test_answers_of_the_node_are_unpacked_one_by_one(bag, dummy_model, monkeypat
         answers = live.play(opened, live.Live(dummy_model, "cpu"), tmp_path / "node.log")
         assert not unpacked
         for count, frame in enumerate(opened.frames(), 1):
-            scene, seconds, _ = answers.to(frame)
+            scene, seconds, *_ = answers.to(frame)
             assert scene is not None and 0 < seconds < 10
             assert len(unpacked) == count
             assert answers.to(frame)[0] is None, "kept"
