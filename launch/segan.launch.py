@@ -24,31 +24,34 @@ ARGUMENTS = {
     "name": ("segan", "Name of the node, and so the prefix of its outputs and services."),
     "params_file": ("", "YAML file with parameters, as config/segan.yaml. Empty: the defaults."),
     "parameters": ("{}", "Parameters as YAML, which override params_file: '{max_age: 0.5}'."),
-    "use_sim_time": ("", "true: time from /clock (simulation, bag). Empty: as the parameters say."),
-    "autostart": ("", "true: configure and activate at start. Empty: as the parameters say."),
+    "use_sim_time": (
+        "",
+        "true: time from /clock (simulation, bag). Empty: params_file, else default.",
+    ),
+    "autostart": ("", "true: configure and activate at start. Empty: params_file, else default."),
     "respawn": ("false", "true: restart the node whenever it exits."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
-    "model": ("", "Shipped model, or path to a model folder. Empty: as the parameters say."),
-    "provider": ("", "auto, tensorrt, cuda, openvino or cpu. Empty: as the parameters say."),
+    "model": ("", "Shipped model, or path to a model folder. Empty: params_file, else default."),
+    "provider": ("", "auto, tensorrt, cuda, openvino or cpu. Empty: params_file, else default."),
     "segmenter": (
         "",
         "What mask_topic carries: label_image, yolo_msgs, masks, panoptic or colours; depth: also "
-        "start depth_segmenter, which publishes it. Empty: as the parameters say.",
+        "start depth_segmenter, which publishes it. Empty: params_file, else default.",
     ),
-    "segmenter_type": ("", "Message type, for segmenter masks. Empty: as the parameters say."),
+    "segmenter_type": ("", "Message type, for segmenter masks. Empty: params_file, else default."),
     "ignored_classes": (
         "",
-        "Classes to leave out, separated by commas. Empty: as the parameters say.",
+        "Classes to leave out, separated by commas. Empty: params_file, else default.",
     ),
     "occluder_classes": (
         "",
-        "Classes that only hide others (hand, arm), separated by commas. Empty: as the parameters "
-        "say.",
+        "Classes that only occlude others (hand, arm), separated by commas. Empty: params_file, "
+        "else default.",
     ),
-    "min_score": ("", "Masks with a lower score are left out. Empty: as the parameters say."),
+    "min_score": ("", "Masks with a lower score are left out. Empty: params_file, else default."),
     "latched": (
         "",
-        "true: subscribers that join late get the last answer. Empty: as the parameters say.",
+        "true: subscribers that join late get the last answer. Empty: params_file, else default.",
     ),
     "image_topic": ("image", "Colour image."),
     "mask_topic": ("instance_mask", "Masks of the segmenter; by default a label image."),

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sheet", type=Path, metavar="FILE", help="draw all objects on one sheet, a .png or .jpg"
     )
-    own = parser.add_argument_group("your own meshes instead")
+    own = parser.add_argument_group("own meshes")
     own.add_argument(
         "--meshes", type=Path, metavar="DIR", help="prepare the OBJ, GLB, PLY and STL files below"
     )
@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="SET", help="folder of the prepared set, for `segan generate`"
     )
     own.add_argument(
-        "--units", choices=("auto", "m", "cm", "mm", "in"), default="auto", help="of the files"
+        "--units",
+        choices=("auto", "m", "cm", "mm", "in"),
+        default="auto",
+        help="unit of the mesh files",
     )
     own.add_argument(
         "--up", choices=("auto", "x", "y", "z"), default="auto", help="axis that points up in them"

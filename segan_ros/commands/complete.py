@@ -192,7 +192,7 @@ def _complete(completer: SceneCompleter, frame: Frame, out: Path) -> CompletedSc
 
 def _report(out: Path, scene: CompletedScene) -> None:
     for item in scene.objects:
-        hidden = f"{item.occlusion_ratio:.0%} hidden" if item.invisible.any() else "whole"
+        hidden = f"{item.occlusion_ratio:.0%} hidden" if item.invisible.any() else "unoccluded"
         if item.occluder_only:
             hidden = "occluder only"
         print(f"object {item.label}: layer {item.layer}, {hidden}, score {item.score:.2f}")

@@ -19,7 +19,7 @@ from segan_ros.synthesis.workforce import Workforce
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `segan generate`."""
-    what = parser.add_argument_group("what to make: --out, --bag or --stats")
+    what = parser.add_argument_group("output: --out, --bag or --stats")
     add_out(what, "folder for the scenes; an interrupted run resumes there")
     what.add_argument(
         "--bag", type=Path, metavar="PATH", help="bag to write: a new folder, or a new .mcap file"

@@ -69,7 +69,7 @@ def add_depth_scale(parser: Options, source: str) -> None:
         type=_metres,
         default=MILLIMETRE,
         metavar="METRES",
-        help=f"length of one step of 16-bit depth in {source}; 0.0001 for tenths of a millimetre "
+        help=f"metres per unit of 16-bit depth in {source}; 0.0001 for tenths of a millimetre "
         "(%(default)s)",
     )
 

@@ -50,27 +50,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--truth", type=Path, help="bag, or folder of scene folders named by stamp; default: BAG"
     )
-    parser.add_argument("--out", type=Path, help="folder for the report, tables, masks, pictures")
     parser.add_argument(
-        "--report", type=Path, help="HTML report to write; default: report.html in --out"
-    )
-    parser.add_argument("--against", type=Path, help="earlier run to compare with: its --out")
-    parser.add_argument(
-        "--pictures", type=int, default=60, help="frames with pictures in the report (%(default)s)"
+        "--out", type=Path, metavar="DIR", help="folder for the report, tables, masks, pictures"
     )
     parser.add_argument(
-        "--rrd", type=Path, help="recording to write for the Rerun viewer (needs rerun-sdk)"
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="HTML report to write; default: report.html in --out",
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="earlier run to compare with: its --out"
+    )
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        default=60,
+        metavar="N",
+        help="frames with pictures in the report (%(default)s)",
+    )
+    parser.add_argument(
+        "--rrd",
+        type=Path,
+        metavar="FILE",
+        help="recording to write for the Rerun viewer (needs rerun-sdk)",
     )
     parser.add_argument(
         "--live", action="store_true", help="play to the real node, in its own process, over DDS"
     )
     parser.add_argument(
-        "--rate", type=float, default=1.0, help="with --live: 2 plays twice as fast as recorded"
+        "--rate",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="with --live: 2 plays twice as fast as recorded",
     )
     parser.add_argument(
         "--patience",
         type=float,
         default=Live.patience,
+        metavar="SECONDS",
         help="with --live: give up on the missing answers after so many seconds without one",
     )
     add_depth_scale(parser, "the bag")
@@ -81,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="format of the bag's masks, see docs/segmenters.md (%(default)s)",
     )
     add_roles(parser, "of --segmenter", "--segmenter")
-    frames = parser.add_argument_group("over frames: docs/tracking.md")
+    frames = parser.add_argument_group("tracking and smoothing: docs/tracking.md")
     frames.add_argument(
         "--track",
         action="store_true",
@@ -91,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--track-memory",
         type=float,
         default=FollowSettings.memory,
-        metavar="S",
+        metavar="SECONDS",
         help="seconds that an object may be out of sight and keep its track (%(default)s)",
     )
     frames.add_argument(

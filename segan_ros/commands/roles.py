@@ -67,7 +67,7 @@ def add_roles(parser: argparse.ArgumentParser, classes: str, scores: str) -> Non
         "--min-score",
         type=float,
         default=0.0,
-        metavar="S",
+        metavar="SCORE",
         help=f"leave out masks of {scores} with a lower score (0)",
     )
 

@@ -31,10 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tally", type=Path, nargs="+", metavar="FILE", help="count votes that the page saved"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("study.html"), metavar="FILE", help="page (study.html)"
+        "--out",
+        type=Path,
+        default=Path("study.html"),
+        metavar="FILE",
+        help="page to write (study.html)",
     )
-    parser.add_argument("--objects", type=int, default=40, metavar="N", help="to ask about (40)")
-    parser.add_argument("--seed", type=int, default=0, help="draws objects and sides (0)")
+    parser.add_argument(
+        "--objects", type=int, default=40, metavar="N", help="number of objects to ask about (40)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed for objects and sides (0)")
     parser.add_argument(
         "--against", default="", metavar="MODEL", help="another model instead of Telea's inpainting"
     )
@@ -84,6 +90,14 @@ def _count(files: list[Path]) -> int:
             counts = map(str, (found.wins, found.losses, found.ties))
             shares = f"{found.share:.0%}", f"{low:.0%}-{high:.0%}"
             rows.append((name, found.first, found.second, *counts, *shares))
-    header = ("judge", "first", "second", "for the first", "for the second", "ties", "share")
+    header = (
+        "voter",
+        "first",
+        "second",
+        "first preferred",
+        "second preferred",
+        "ties",
+        "share of first",
+    )
     print(markdown_table((*header, "95 % interval"), rows))
     return 0

@@ -20,7 +20,7 @@ def completed_sheet(frame: Frame, scene: CompletedScene, most: int = 12, side: i
         (o for o in scene.objects if o.invisible.any()), key=lambda o: -o.occlusion_ratio
     )
     heading = np.full((28, 3 * side, 3), 255, np.uint8)
-    for column, text in enumerate(("seen", "whole mask", "completed")):
+    for column, text in enumerate(("visible", "whole mask", "completed")):
         write(heading, (column * side + 8, 20), text if hidden else "", DARK)
     if not hidden:
         write(heading, (8, 20), "no object has a hidden part", DARK)

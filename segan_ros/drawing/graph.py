@@ -31,7 +31,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
     notes = {i: _note(i, graph) for i, layer in layer_of.items() if layer == 0 and i not in free}
     rows = _rows(graph, layer_of)
     heading = [
-        f"lift in this order: {' → '.join(map(str, graph.removal_order)) or 'nothing in view'}"
+        f"removal order: {' → '.join(map(str, graph.removal_order)) or 'no objects to lift'}"
     ]
     if not graph.is_acyclic:
         heading.append("some objects occlude each other: the order ignores dashed edges")
@@ -73,7 +73,7 @@ def graph_svg(graph: OcclusionGraph, scene: CompletedScene | None = None) -> str
 def _note(object_id: int, graph: OcclusionGraph) -> str:
     """Why an object of the first row is not free."""
     if any(e.occludee_id == object_id for e in graph.edges):
-        return "partly covered"
+        return "partly occluded"
     if object_id not in graph.removal_order:
         return "occluder only"
     if any(e.occludee_id == object_id for e in graph.supports):
@@ -82,7 +82,7 @@ def _note(object_id: int, graph: OcclusionGraph) -> str:
 
 
 def _row_name(depth: int, some_are_free: bool) -> str:
-    return "free to grasp" if depth == 0 and some_are_free else f"layer {depth}"
+    return "free to lift" if depth == 0 and some_are_free else f"layer {depth}"
 
 
 def _edge(

@@ -25,11 +25,11 @@ STEPS_ASIDE = [(0, 0), *((x, y) for y in (1, -1, 2, -2) for x in (0, 1, -1)), (2
 def overlay(frame: Frame, scene: CompletedScene) -> Image:
     """The picture with whole outlines, hatched hidden parts, arrows occluder -> occludee, labels.
 
-    A label holds the id, the name where there is one, and the layer. Green ones are free to grasp:
+    A label holds the id, the name where there is one, and the layer. Green ones are free to lift:
     nothing occludes them, nothing lies on them. The one that says NEXT comes first in the removal
-    order, and its outline is thick. COVERED ones are occluded by something without a mask. Red
-    arrows were set aside for the order (objects that occlude each other). What is no object is
-    darkened.
+    order, and its outline is thick. UNDER UNLABELLED ones are occluded by something without a
+    mask. Red arrows were set aside for the order (objects that occlude each other). What is no
+    object is darkened.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB, the size of the frame.
@@ -59,7 +59,7 @@ def overlay(frame: Frame, scene: CompletedScene) -> Image:
     # The front-most find room where they are, the others give way.
     for item in sorted(scene.objects, key=lambda o: (o.id != first, o.layer)):
         place = "NEXT" if item.id == first else f"L{item.layer}"
-        under = "COVERED" if item.occluded_by_unlabelled else ""
+        under = "UNDER UNLABELLED" if item.occluded_by_unlabelled else ""
         text = " ".join(filter(None, (str(item.id), item.name[:MOST_LETTERS], place, under)))
         colour = FREE if item.id in free else DARK
         label(picture, middles[item.id], text, colour, taken)

@@ -289,7 +289,7 @@ one's visible mask and the other's true hidden part is above 0.05, the share tha
 right order by the same overlaps of predicted masks, by the learned order head, or by depth. Strict
 order: by our own edge rule (learned order head: edge_rule learned), pairs that cover 1 % and 20
 pixels."""
-    title = f"Table 5, order in depth{title}"
+    title = f"Table 5, depth ordering{title}"
     return Table("table5", title, tuple(cells), rows, (note, NO_DEPTH_NETWORK))
 
 

@@ -44,18 +44,19 @@ predicted there."""
 STREAM_COLUMNS = (
     "method",
     "id switches",
-    "edges changed",
-    "truly",
+    "edge changes",
+    "true changes",
     "flicker",
     "edge F1",
     "shown in time",
 )
 
 STREAM_LEGEND = f"""\
-Over frames. id switches: share of the objects, over all frames, whose track changed. edges changed:
-edges that came or went between objects that stay; truly: how often the true ones did. flicker:
-those that were back within {SOON} frames while the true one stayed. edge F1: over all frames. shown
-in time: share of the lasting true changes shown within {PROMPT} frames, their own included."""
+Over frames. id switches: share of the objects, over all frames, whose track changed. edge changes:
+edges that came or went between objects that stay; true changes: how often the true ones did.
+flicker: those that were back within {SOON} frames while the true one stayed. edge F1: over all
+frames. shown in time: share of the lasting true changes shown within {PROMPT} frames, their own
+included."""
 
 
 def report(frames: Sequence[ReplayedFrame], heading: str) -> str:

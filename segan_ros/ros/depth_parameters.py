@@ -14,22 +14,21 @@ OWN = (
     Parameter(
         "min_height",
         _SETTINGS.min_height,
-        "Height above the plane from which on a point is part of an object; where depth is noisier "
-        "than that, the noise decides.",
+        "Minimum height of object points above the plane; raised where depth noise exceeds it.",
         limits=(0.0, 1.0),
         unit="m",
     ),
     Parameter(
         "max_length",
         _SETTINGS.max_length,
-        "Longer things, such as the walls of a bin, are no objects.",
+        "Longer things, such as the walls of a bin, are not objects.",
         limits=(0.01, 100.0),
         unit="m",
     ),
     Parameter(
         "max_distance",
         _SETTINGS.max_distance,
-        "What is farther from the camera is no object; 0 = any distance.",
+        "What is farther from the camera is not an object; 0 = any distance.",
         limits=(0.0, 100.0),
         unit="m",
     ),
@@ -43,21 +42,21 @@ OWN = (
     Parameter(
         "crease",
         _SETTINGS.crease,
-        "Angle by which a surface must turn towards the camera to part two regions.",
+        "Angle by which a surface must turn towards the camera to separate two regions.",
         limits=(1.0, 89.0),
         unit="degrees",
     ),
     Parameter(
         "colour_edge",
         _SETTINGS.colour_edge,
-        "Difference of colour that parts two regions (8-bit Lab, lightness counts a quarter); 0 = "
-        "colours part none.",
+        "Colour difference that separates two regions (8-bit Lab, lightness counts a quarter); 0 = "
+        "colour is ignored.",
         limits=(0.0, 500.0),
     ),
     Parameter(
         "cut",
         _SETTINGS.cut,
-        "How sure it must be that two neighbouring regions are one object: lower if objects come "
+        "Minimum confidence for merging two neighbouring regions: lower if objects come "
         "in several masks, raise if several objects come in one.",
         limits=(0.001, 0.999),
     ),

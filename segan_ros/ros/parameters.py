@@ -75,7 +75,7 @@ PARAMETERS = (
     Parameter(
         "ignore_ids",
         [0],
-        "Label values that are not objects, such as 255 for void; 0 never is an object.",
+        "Label values that are not objects, such as 255 for void; 0 is never an object.",
         limits=(0, 65535),
     ),
     Parameter(
@@ -136,7 +136,7 @@ PARAMETERS = (
     Parameter(
         "depth_scale",
         MILLIMETRE,
-        "Length of one step of integer depth (16UC1, mono16): 0.001 = millimetres, 0.0001 = tenths "
+        "Metres per unit of integer depth (16UC1, mono16): 0.001 = millimetres, 0.0001 = tenths "
         "of a millimetre.",
         limits=(1e-6, 1.0),
         unit="m",
@@ -158,7 +158,7 @@ PARAMETERS = (
     Parameter(
         "sync_queue",
         60,
-        "Messages of each input that may wait for their partners.",
+        "Messages buffered per input while waiting for a match.",
         limits=(1, 1000),
         unit="messages",
         changes=INACTIVE,
@@ -215,8 +215,8 @@ PARAMETERS = (
     Parameter(
         "use_imu",
         False,
-        "Whether an Imu on imu tells which way is up, where gravity_frame is none; its frame must "
-        "be on /tf, or be the camera's.",
+        "Whether to take the up direction from the Imu on topic imu, where gravity_frame is none; "
+        "its frame must be on /tf, or be the camera's.",
         changes=INACTIVE,
     ),
     Parameter(
@@ -249,14 +249,14 @@ PARAMETERS = (
     Parameter(
         "occluder_classes",
         "none",
-        "Classes that only hide others, such as hand or robot arm, separated by commas; none = no "
-        "such class. They get no whole mask and no place in removal_order. For segmenters that "
+        "Classes that only occlude others, such as hand or robot arm, separated by commas; none = "
+        "no such class. They get no whole mask and no place in removal_order. For segmenters that "
         "name classes.",
     ),
     Parameter(
         "occluder_ids",
         [0],
-        "Ids that only hide others, as occluder_classes; 0 never is an object.",
+        "Ids that only occlude others, as occluder_classes; 0 is never an object.",
         limits=(0, 2**31 - 1),
     ),
     Parameter(

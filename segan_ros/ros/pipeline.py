@@ -202,7 +202,7 @@ class Pipeline:
     def _is_stale(self, snapshot: Snapshot) -> bool:
         problem = age_problem(self.age(snapshot), self._max_age)
         if problem:
-            self._counters.drop(IMAGE, "stale", f"frame dropped: {problem}")
+            self._counters.drop(IMAGE, "stale", problem)
         return bool(problem)
 
     def _fail(self, snapshot: Snapshot, error: Exception) -> None:

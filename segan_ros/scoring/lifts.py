@@ -303,11 +303,11 @@ def lifts_report(cases: Mapping[str, Sequence[Pile]], heading: str) -> str:
             "Clean: the pick disturbs nothing (95 % interval over the piles). Difference: to the "
             "first row, on the same piles (95 %). Disturbed: objects a pick. Full order: share of "
             "its picks that hit nothing still there, by single lifts from the whole pile.",
-            markdown_table(("pick", "clean", "difference", "disturbed", "full order"), rows),
+            markdown_table(("method", "clean", "difference", "disturbed", "full order"), rows),
             "### Edges that block a lift",
             markdown_table(
                 (
-                    *("given", "warned", "indirectly", "precision", "AP"),
+                    *("input", "recall", "recall, indirect", "precision", "AP"),
                     *("image accuracy", "calibration error"),
                 ),
                 edges,

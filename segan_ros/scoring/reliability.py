@@ -135,7 +135,7 @@ Expected calibration error of the hidden-pixel probabilities: {number(found.erro
 {found.pixels.sum()} pixels with a probability above {LEAST:.0%}. Rank correlation of `score` with
 the true SF: {correlation(scored)} over {len(scored)} objects, {correlation(hidden)} over the
 {len(hidden)} partly hidden ones."""
-    return ["### Probabilities", text]
+    return ["### Calibration", text]
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

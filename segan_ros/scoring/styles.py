@@ -153,8 +153,8 @@ def _found(styles: Mapping[str, Sequence[StyleScores]]) -> list[str]:
     """A line for each style whose masks a segmenter found."""
     return [
         f"`{style}` finds {c.found} of {c.objects} objects (mean IoU {c.iou:.3f}); {c.merged} are "
-        f"merged with others, {c.missed} missed; {c.split} masks are split off, {c.spurious} of "
-        "nothing."
+        f"merged with others, {c.missed} missed; {c.split} masks are split off, {c.spurious} "
+        "match no object."
         for style, scored in styles.items()
         if (c := _counts(scored))
     ]

@@ -142,12 +142,12 @@ def histograms(found: Statistics) -> list[Histogram]:
     hidden_labels = ("0", *(f"{a}–{b}" for a, b in pairwise(percent)))
     drawn = [
         Histogram("hidden share of objects, %", hidden_labels, (whole, *partly)),
-        _histogram("objects in a scene", found.per_scene, COUNTS),
-        _histogram("objects that hide an object", found.occluders, OCCLUDERS),
+        _histogram("objects per scene", found.per_scene, COUNTS),
+        _histogram("occluders per object", found.occluders, OCCLUDERS),
         _histogram("longest side of a whole object, pixels", found.sides, SIDES),
         _histogram("camera elevation, degrees", found.elevations, ELEVATIONS),
-        _named("where piles lie", found.places),
-        _named("grippers in the picture", found.grippers),
+        _named("pile setting", found.places),
+        _named("grippers in the image", found.grippers),
         _named("kinds of objects", found.kinds),
     ]
     return [h for h in drawn if any(h.counts)]
@@ -178,7 +178,7 @@ def key_figures(found: Statistics) -> list[tuple[str, str]]:
         ("objects per scene", f"{objects / max(found.scenes, 1):.1f}"),
         ("kinds", f"{len(found.kinds)}"),
         ("partly hidden (5–95 %)", f"{found.partly_hidden / max(objects, 1):.0%} of objects"),
-        ("pairs that hide each other", f"{found.mutual / max(found.pairs, 1):.1%} of pairs"),
+        ("mutually occluding pairs", f"{found.mutual / max(found.pairs, 1):.1%} of pairs"),
         ("scenes with such a pair", f"{found.mutual_scenes / max(found.scenes, 1):.0%}"),
     ]
 

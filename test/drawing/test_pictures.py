@@ -110,7 +110,7 @@ def test_drawing_has_every_node_and_edge(completer):
     scene = completer.complete(frame)
     root = ElementTree.fromstring(graph_svg(scene.graph))
     texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"1", "7", "layer 0", "partly covered"} <= set(texts)
+    assert {"1", "7", "layer 0", "partly occluded"} <= set(texts)
     titles = [t.text for t in root.iter("{http://www.w3.org/2000/svg}title")]
     assert len(titles) == len(scene.graph.edges)
 
@@ -122,11 +122,11 @@ def test_object_that_a_knot_covers_is_not_shown_as_free():
     assert graph.layers == (0, 1, 1, 0)
     assert graph.free == {4}
     svg = graph_svg(graph)
-    assert svg.count("partly covered") == 1 and "free to grasp" in svg
+    assert svg.count("partly occluded") == 1 and "free to lift" in svg
     knot = build_graph([1, 2], edges[:2])
     starts = re.findall(r'd="M(\d+) \d+ C', graph_svg(knot))
     assert len(set(starts)) == 2, "one arrow lies upon the other"
-    assert knot.free == set() and "free to grasp" not in graph_svg(knot)
+    assert knot.free == set() and "free to lift" not in graph_svg(knot)
 
 
 def test_drawing_says_why_an_object_in_front_is_not_free():
@@ -136,7 +136,7 @@ def test_drawing_says_why_an_object_in_front_is_not_free():
     root = ElementTree.fromstring(graph_svg(graph))
     texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"carries others", "occluder only", "under something unlabelled"} <= set(texts)
-    assert "partly covered" not in texts and "free to grasp" in texts
+    assert "partly occluded" not in texts and "free to lift" in texts
 
 
 def test_small_pictures_are_enlarged_to_be_drawn_into(completer):

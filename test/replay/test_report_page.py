@@ -204,7 +204,7 @@ def test_two_runs_stand_side_by_side_worst_regression_first(pair):
     assert now != then
     assert pair.ask("document.querySelectorAll('#graph svg > rect').length") == 2
     details = pair.ask("document.getElementById('details').textContent")
-    assert "Against the earlier run" in details and "1 frames are worse" in details
+    assert "Compared with the earlier run" in details and "1 frames are worse" in details
 
 
 @needs_chromium
@@ -269,7 +269,7 @@ def test_objects_that_hide_each_other_are_nodes_like_all_others(chromium, runs, 
     write_page(tmp_path / "report.html", content)
     chromium.open(tmp_path / "report.html")
     chromium.click(f'#list [data-frame="{frame["index"]}"]')
-    assert "partly covered" in chromium.ask("document.getElementById('graph').textContent")
+    assert "partly occluded" in chromium.ask("document.getElementById('graph').textContent")
     nodes = chromium.ask("document.querySelectorAll('#graph .node').length")
     assert nodes == len(scene["objects"])
     for scheme in ("light", "dark"):

@@ -49,7 +49,7 @@ def test_arguments_that_are_parameters_leave_them_alone_by_default():
     ours |= {"occluder_classes", "min_score", "latched"}
     assert set(shared) == {*ours, "autostart", "use_sim_time"}
     for default, text in shared.values():
-        assert default == "" and text.endswith("Empty: as the parameters say.")
+        assert default == "" and text.endswith("Empty: params_file, else default.")
     for name in ("provider", "segmenter"):
         for choice in BY_NAME[name].choices:
             assert choice in shared[name][1]

@@ -64,8 +64,8 @@ function describe(item, scene) {
   const under = scene.edges.filter((e) => e.occluder === item.id).map((e) => e.occludee);
   return `object ${item.id}, layer ${item.layer}`
     + (over.length ? `\noccluded by ${over.join(", ")}` : "")
-    + (item.unlabelled ? "\noccluded by something without a mask" : "")
-    + (item.free ? "\nfree to grasp" : "")
+    + (item.unlabelled ? "\nunder something unlabelled" : "")
+    + (item.free ? "\nfree to lift" : "")
     + (under.length ? `\noccludes ${under.join(", ")}` : "");
 }
 

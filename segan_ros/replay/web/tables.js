@@ -13,7 +13,7 @@ function drawObjects(frame, scene) {
   const colours = new Map(scene ? scene.objects.map((o) => [o.id, o.colour]) : []);
   const truth = frame.objects.some((o) => "sf" in o);
   const pair = truth && then, layer = (o) => (pair ? [] : [o.layer]);
-  const header = ["object", ...(pair ? [] : ["layer"]), "hidden", ...(truth ? ["true", "SF", "SI"] : ["score"]),
+  const header = ["object", ...(pair ? [] : ["layer"]), "hidden", ...(truth ? ["true hidden", "SF", "SI"] : ["score"]),
     ...(pair ? ["SI ±"] : [])];
   const value = (o) => (truth && known(o.si) ? o.si : 2 - o.occlusion_ratio);
   const rows = [...frame.objects].sort((a, b) => value(a) - value(b)).map((o) => {
@@ -51,9 +51,9 @@ const SCORES = [
   ["order", "order_accuracy", 1], ["edge P", "edge_precision", 1], ["edge R", "edge_recall", 1],
   ["edge F1", "edge_f1", 1]];
 const STEPS = [
-  ["whole IoU", "whole_iou"], ["visible IoU", "visible_iou"], ["edges ±", "edge_changes"],
-  ["revealed IoU", "revealed_iou"], ["recall", "revealed_recall"],
-  ["precision", "revealed_precision"], ["edges", "revealed_edges"], ["paint L1", "revealed_l1"]];
+  ["whole IoU", "whole_iou"], ["visible IoU", "visible_iou"], ["edges changed", "edge_changes"],
+  ["revealed IoU", "revealed_iou"], ["revealed recall", "revealed_recall"],
+  ["revealed precision", "revealed_precision"], ["revealed edges", "revealed_edges"], ["paint L1", "revealed_l1"]];
 
 function methodTable(all, methods) {
   const columns = all.filter(([, name]) => Object.values(methods).some((m) => known(m[name])));
@@ -67,13 +67,13 @@ function drawDetails() {
   if (against) parts.push(comparison());
   if (scores.segan) {
     const s = scores.segan;
-    parts.push([make("h3", {}, "Scores beside the references"), methodTable(SCORES, scores),
+    parts.push([make("h3", {}, "Scores, with references"), methodTable(SCORES, scores),
       make("p", {}, `${s.objects} objects in ${s.scenes} frames: ${s.si_objects} hidden by 5 – 95 % `
-        + `(SI), ${s.unoccluded_objects} unhidden (halluc.), ${s.true_edges} true edges.`)]);
+        + `(SI), ${s.unoccluded_objects} unoccluded (halluc.), ${s.true_edges} true edges.`)]);
   }
   if (steps.segan) {
     const s = steps.segan, still = `The camera was static in ${s.still_steps} of ${s.steps} steps`;
-    parts.push([make("h3", {}, "Without ground truth: from frame to frame"),
+    parts.push([make("h3", {}, "Frame to frame, without ground truth"),
       methodTable(STEPS, steps), make("p", {}, s.still_steps
         ? `${still}; ${s.revealed} objects came into view when another was removed.`
         : `${still}: revealed parts cannot be measured, and stability must be compared with `
@@ -95,7 +95,7 @@ function comparison() {
   const rose = changes.filter((d) => d > 0.005).length;
   const alone = earlier.filter((f) => !f).length;
   const unlike = frames.length - alone - changes.length;
-  return [make("h3", {}, "Against the earlier run"),
+  return [make("h3", {}, "Compared with the earlier run"),
     table(["", "this run", "earlier run", "difference"], rows),
     make("p", {}, `${fell} frames are worse, ${rose} better, ${changes.length - fell - rose} `
       + `the same${alone ? `; ${alone} are not in the earlier run` : ""}`

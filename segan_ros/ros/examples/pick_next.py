@@ -77,7 +77,7 @@ def _hindrance(scene: CompletedScene, best: AmodalObject) -> str:
     if best.id in scene.graph.free:
         return ""
     occluded = any(edge.occludee_id == best.id for edge in scene.graph.edges)
-    return ", partly occluded" if occluded else ", under something without a mask"
+    return ", partly occluded" if occluded else ", under something unlabelled"
 
 
 def _where(transforms: Transforms | None, frame: str, object_id: int, cloud: PointCloud2) -> str:
