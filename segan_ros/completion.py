@@ -173,7 +173,7 @@ class SceneCompleter:
                 for i, view in views.items()
                 if i not in frame.occluder_only
                 and (
-                    (self._spec.sees_depth and frame.depth is not None)
+                    (self._spec.sees_depth and _is_known(frame.depth, view))
                     or _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
                 )
             }
@@ -361,6 +361,11 @@ class SceneCompleter:
 def _holds_more_than(occluders: Mask, visible: Mask) -> bool:
     """Whether anything but the object's own visible pixels lies in a view's `occluders`."""
     return bool(cv2.countNonZero(occluders.view(np.uint8)) > np.count_nonzero(visible))
+
+
+def _is_known(depth: NDArray[np.float32] | None, view: Box) -> bool:
+    """Whether any `depth` in `view` was measured."""
+    return depth is not None and bool(np.isfinite(crop(depth, view)).any())
 
 
 def _likely_box(probability: NDArray[np.float32], view: Box) -> Box:

@@ -14,6 +14,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+MOST_THREADS = 4
+"""More would hold more scenes in memory, and wait for the same networks."""
+
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -42,9 +45,9 @@ def side_by_side(
         work: what is done in the threads. What it raises is raised where its result is due; items
             after it may have been worked on.
         items: taken in the caller's thread, a few ahead.
-        threads: 0 for one per usable core.
+        threads: 0 for one per usable core, `MOST_THREADS` at most.
     """
-    threads = threads or usable_cores()
+    threads = threads or min(usable_cores(), MOST_THREADS)
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

@@ -218,10 +218,11 @@ def _depth_planes(
         return
     size = (out.shape[1], out.shape[2])
     near, shown = _nearest(depth, size), _nearest(visible.view(np.uint8), size) > 0
-    known = np.isfinite(near)
+    known = np.isfinite(near) & (near > 0)
     own = near[known & shown]
-    if len(own):
-        distance = float(np.median(own))
+    # Something thin may lie between the samples.
+    distance = float(np.median(own)) if len(own) else median_depth(depth, visible)
+    if distance > 0:
         ahead = (distance - near) * np.float32(1 / (distance * reach)) + np.float32(0.5)
         np.copyto(out[0], ahead.clip(0, 1), where=known)
         out[1] = known

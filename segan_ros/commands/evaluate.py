@@ -115,7 +115,9 @@ def run(args: argparse.Namespace) -> int:
         write(args.out, evaluation, text)
         scores = [s.objects for s in evaluation.scores[OURS]]
         for name, worst in (("worst", True), ("objects", False)):
-            shown = ranked_objects(completer, folders, scores, PICTURED, worst)
+            shown = ranked_objects(
+                completer, folders, scores, PICTURED, worst, use_depth=args.use_depth
+            )
             write_image(args.out / f"{name}.jpg", object_sheet(shown, columns=2))
     return 0
 

@@ -26,7 +26,7 @@ from segan_ros.replay.live import Answers, Live, play
 from segan_ros.replay.replayed import timings_to_json, to_json
 from segan_ros.replay.report_page import write_page
 from segan_ros.replay.report_text import clear_frames, report
-from segan_ros.replay.run import NO_ANSWER, Answer, Replay, Wanted
+from segan_ros.replay.run import NO_ANSWER, Answer, Replay, TruthRoles, Wanted
 from segan_ros.replay.truth import open_truth
 from segan_ros.resources import resource_path
 from segan_ros.runtime.model import model_folder
@@ -150,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
         TemporaryDirectory() as scratch,
     ):
         wanted = Wanted(args.out, args.pictures if page else 0, args.rrd)
-        job = Replay(bag, truth, earlier, wanted)
+        job = Replay(bag, truth, earlier, wanted, _of_truth(roles))
         if args.out is not None:
             args.out.mkdir(parents=True, exist_ok=True)
         if args.live:
@@ -159,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             settings = Settings(ignore_ids=tuple(roles.ignored.ids))
             completer = SceneCompleter(open_model(args), settings)
-            answer = partial(_complete, completer, Follower(follow))
+            answer = partial(_complete, completer, Follower(follow), Follower(follow))
         if args.out is not None:
             clear_frames(args.out)
         left_out.clear()  # a live run has read the bag once already
@@ -199,6 +199,11 @@ def _write_tables(out: Path, text: str, content: Any, timings: Any) -> None:
     write_json(out / "replay.json", content)
     write_json(out / "timings.json", timings)
     print(f"\npictures of each frame, replay.json, timings.json and replay.md: {out}")
+
+
+def _of_truth(roles: Roles) -> TruthRoles:
+    ignored, occluders = roles.ignored, roles.occluder_only
+    return TruthRoles(ignored.ids, ignored.names, occluders.ids, occluders.names)
 
 
 def _live(args: argparse.Namespace, model: Path, follow: FollowSettings, roles: Roles) -> Live:
@@ -291,7 +296,10 @@ def _heading(job: Replay, args: argparse.Namespace, model: str) -> str:
     return f"{job.bag.path} through {way}, model {model}, {depth}{truth}"
 
 
-def _complete(completer: SceneCompleter, follower: Follower, bag_frame: BagFrame) -> Answer:
+def _complete(
+    completer: SceneCompleter, follower: Follower, flat_follower: Follower, bag_frame: BagFrame
+) -> Answer:
+    """What the method says of a frame, and what it would say without depth."""
     assert bag_frame.frame is not None
     start = time.perf_counter()
     raw = completer.segment(bag_frame.frame)
@@ -301,15 +309,18 @@ def _complete(completer: SceneCompleter, follower: Follower, bag_frame: BagFrame
         scene,
         seconds,
         None if follower.settings.steady == NONE else raw,
-        _without_depth(completer, bag_frame.frame),
+        _without_depth(completer, flat_follower, bag_frame.frame),
     )
 
 
-def _without_depth(completer: SceneCompleter, frame: Frame) -> CompletedScene | None:
+def _without_depth(
+    completer: SceneCompleter, follower: Follower, frame: Frame
+) -> CompletedScene | None:
     """What the method would say without depth; None where its masks would be the same."""
     if frame.depth is None or not completer.model.spec.segmentor.sees_depth:
         return None
-    return completer.segment(replace(frame, depth=None))
+    flat = replace(frame, depth=None)
+    return follower(flat, completer.segment(flat))
 
 
 def _demo() -> Path:

@@ -17,10 +17,12 @@ class Named(NamedTuple):
     ids: frozenset[int]
 
     @classmethod
-    def of(cls, given: Sequence[str]) -> Named:
-        """Numbers are ids, the others names."""
+    def of(cls, given: Sequence[str], classes: bool = True) -> Named:
+        """Numbers are ids and, where there are `classes`, names too, as some are numbers; all
+        others are names."""
         numbers = {text for text in given if text.isdecimal()}
-        return cls(frozenset(given) - numbers, frozenset(map(int, numbers)) - {0})
+        names = frozenset(given) if classes else frozenset(given) - numbers
+        return cls(names, frozenset(map(int, numbers)) - {0})
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,15 @@ def roles_of(args: argparse.Namespace, classes: str) -> Roles:
     command line do.
 
     Raises:
-        ValueError: a class is named and there are none, or a score is out of range.
+        ValueError: a class is named or a score given, and there are none; or a score is out of
+            range.
     """
     if not 0 <= args.min_score <= 1:
         raise ValueError(f"--min-score is {args.min_score:g}; it must lie in 0..1")
-    roles = Roles(Named.of(args.ignore), Named.of(args.occluder_only), args.min_score)
+    if args.min_score and classes:
+        raise ValueError(f"--min-score is {args.min_score:g}, but only {classes} have scores")
+    ignored, occluders = (Named.of(g, not classes) for g in (args.ignore, args.occluder_only))
+    roles = Roles(ignored, occluders, args.min_score)
     for option, named in (("--ignore", roles.ignored), ("--occluder-only", roles.occluder_only)):
         if named.names and classes:
             raise ValueError(

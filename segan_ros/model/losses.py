@@ -17,8 +17,8 @@ class LossWeights:
         background: of a pixel outside the whole mask.
         visible: of a pixel of SV.
         invisible: of a pixel of SI.
-        neighbours: of a background pixel where another object is seen: how dear a hallucination is.
-            1 in the paper.
+        neighbours: of a background pixel where something is seen that might hide the object,
+            another object above all: how dear a hallucination is. 1 in the paper.
         overlap: of the soft IoU of the invisible part, which the paper does not have: 0.
         order: of telling who lies in front, for networks that tell it. The paper's does not.
         adversarial: of Eq. 3 inside Eq. 5, where the paper has 1. With 0 no discriminator is
@@ -47,7 +47,8 @@ class Regions:
     Args:
         whole: SF.
         visible: SV.
-        others: where other objects are seen.
+        others: where something is seen that might hide the object: other objects and, where depth
+            is shown, what is nearer and has no label.
     """
 
     whole: Tensor

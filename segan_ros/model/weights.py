@@ -19,7 +19,8 @@ from segan_ros.model.subpixel import is_doubling, transposed_kernel
 from segan_ros.runtime.spec import PLANE_CHANNELS
 
 MORE_PLANES = PLANE_CHANNELS["depth"]
-"""Input channels that a network may have beyond those of the weights that it starts from."""
+"""Input channels that a network may have beyond those of the weights that it starts from: it sees
+depth, and they are of one that did not."""
 
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Kernel and bias of a convolution."""
@@ -138,10 +139,10 @@ def _fill(network: nn.Module, layers: list[Layer]) -> None:
 def _widened(weight: Tensor, wanted: torch.Size) -> Tensor:
     """The kernel `weight` for the inputs that `wanted` has beyond its own, the last ones, which
     start without a say: a network learns to use planes that it did not have."""
-    more = wanted[1] - weight.shape[1]
-    if not 0 < more <= MORE_PLANES or weight.shape[2:] != wanted[2:]:
+    outputs, inputs, *kernel = wanted
+    if weight.shape != (outputs, inputs - MORE_PLANES, *kernel):
         return weight
-    return torch.cat([weight, weight.new_zeros(weight.shape[0], more, *wanted[2:])], 1)
+    return torch.cat([weight, weight.new_zeros(outputs, MORE_PLANES, *kernel)], 1)
 
 
 def _with_normalisation(

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segan_ros.completion import TooManyObjectsError
-from segan_ros.cores import side_by_side
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
@@ -42,6 +41,7 @@ from segan_ros.scoring.references import convex_hulls, input_masks, true_masks
 from segan_ros.scoring.streams import StreamFrame
 from segan_ros.storage.bag import Bag
 from segan_ros.storage.bag_frame import BagFrame, Truth
+from segan_ros.truth import TrueObject
 
 NO_ANSWER = "no answer"
 
@@ -77,6 +77,42 @@ class Wanted:
     rrd: Path | None = None
 
 
+@dataclass(frozen=True)
+class TruthRoles:
+    """What objects of the ground truth are, by id or name: as the masks that the method gets.
+
+    Args:
+        ignored_ids, ignored_names: no objects, for no method.
+        occluder_ids, occluder_names: occlude others, but are not scored themselves.
+    """
+
+    ignored_ids: frozenset[int] = frozenset()
+    ignored_names: frozenset[str] = frozenset()
+    occluder_ids: frozenset[int] = frozenset()
+    occluder_names: frozenset[str] = frozenset()
+
+    def applied(self, bag_frame: BagFrame) -> BagFrame:
+        """`bag_frame` with its objects in their roles."""
+        frame, truth = bag_frame.frame, bag_frame.truth
+        if frame is not None and self.ignored_ids:
+            ignored = np.isin(frame.labels, list(self.ignored_ids))
+            frame = replace(frame, labels=np.where(ignored, 0, frame.labels))
+        if truth is not None:
+            objects = (
+                replace(o, scored=o.scored and not self._only_occludes(o))
+                for o in truth.objects
+                if o.id not in self.ignored_ids and o.name not in self.ignored_names
+            )
+            truth = replace(truth, objects=tuple(objects))
+        return replace(bag_frame, frame=frame, truth=truth)
+
+    def _only_occludes(self, item: TrueObject) -> bool:
+        return item.id in self.occluder_ids or item.name in self.occluder_names
+
+
+EVERYTHING = TruthRoles()
+
+
 class Replay:
     """One pass over a bag; afterwards `pictures` holds those for the report, by index.
 
@@ -87,14 +123,21 @@ class Replay:
         truth: where ground truth comes from; None for the bag itself.
         earlier: run to show beside this one, or None.
         wanted: see `Wanted`.
+        roles: see `TruthRoles`.
 
     Raises:
         ValueError: a recording is wanted but rerun-sdk is missing.
     """
 
     def __init__(
-        self, bag: Bag, truth: Truth | None, earlier: EarlierRun | None, wanted: Wanted
+        self,
+        bag: Bag,
+        truth: Truth | None,
+        earlier: EarlierRun | None,
+        wanted: Wanted,
+        roles: TruthRoles = EVERYTHING,
     ) -> None:
+        self._roles = roles
         self.bag, self._truth, self._earlier, self._out = bag, truth, earlier, wanted.out
         self._gallery = Gallery(len(bag.stamps), wanted.pictures) if wanted.pictures else None
         self._rerun = None if wanted.rrd is None else RerunLog(wanted.rrd)
@@ -109,15 +152,15 @@ class Replay:
 
     def run(self, answer: Callable[[BagFrame], Answer]) -> list[ReplayedFrame]:
         """Have every frame answered; what became of them, in recorded order."""
-        # One frame is scored and shown while the next is read and answered.
-        scored = side_by_side(self._scored, self._answered(answer), threads=1)
+        # One after the other: what runs beside an answer would be in its latency.
+        scored = map(self._scored, self._answered(answer))
         frames = list(Progress(scored, "scoring", total=len(self.bag.stamps), unit="frame"))
         if self._rerun is not None:
             self._rerun.close()
         return frames
 
     def _answered(self, answer: Callable[[BagFrame], Answer]) -> Iterator[tuple[BagFrame, Answer]]:
-        for bag_frame in self.bag.frames(self._truth):
+        for bag_frame in map(self._roles.applied, self.bag.frames(self._truth)):
             if bag_frame.frame is None:
                 yield bag_frame, Answer()
                 continue

@@ -21,8 +21,8 @@ def boundary_f(predicted: Mask, truth: Mask, visible: Mask) -> float:
         visible: the object's visible mask: outlines there are given, not predicted.
 
     Returns:
-        Harmonic mean of the shares of each outline that have the other one within `NEAR` pixels; 0
-        where one of them is empty, NaN where both are.
+        Harmonic mean of the shares of each hidden outline that have the other mask's outline within
+        `NEAR` pixels; 0 where nothing of ours is hidden, NaN where nothing of the true one is.
     """
     masks = [m for m in (predicted, truth) if m.any()]
     if not masks:
@@ -30,12 +30,12 @@ def boundary_f(predicted: Mask, truth: Mask, visible: Mask) -> float:
     size = predicted.shape[0], predicted.shape[1]
     part = clip(dilate(union(*map(tight_box, masks)), NEAR + 1), size)
     seen = crop(visible, part)
-    ours, true = (_outline(crop(m, part)) & ~seen for m in (predicted, truth))
-    if not (ours.any() or true.any()):
+    ours, true = (_outline(crop(m, part)) for m in (predicted, truth))
+    if not (true & ~seen).any():
         return float("nan")
-    if not (ours.any() and true.any()):
+    if not (ours & ~seen).any():
         return 0.0
-    precision, recall = (np.mean(_wide(b)[a]) for a, b in ((ours, true), (true, ours)))
+    precision, recall = (np.mean(_wide(b)[a & ~seen]) for a, b in ((ours, true), (true, ours)))
     return float(2 * precision * recall / max(precision + recall, 1e-9))
 
 
@@ -46,5 +46,7 @@ def _outline(mask: Mask) -> Mask:
 
 
 def _wide(outline: Mask) -> Mask:
-    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * NEAR + 1, 2 * NEAR + 1))
-    return cv2.dilate(outline.view(np.uint8), reach) > 0
+    """Pixels within `NEAR` of it."""
+    y, x = np.mgrid[-NEAR : NEAR + 1, -NEAR : NEAR + 1]
+    disc = (x**2 + y**2 <= NEAR**2).astype(np.uint8)
+    return cv2.dilate(outline.view(np.uint8), disc) > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,8 @@ def ranked_objects(
     scores: Sequence[Sequence[ObjectScore]],
     count: int,
     worst: bool,
+    *,
+    use_depth: bool = False,
 ) -> Iterator[Shown]:
     """Partly hidden objects by the SI that they scored.
 
@@ -69,6 +71,7 @@ def ranked_objects(
         scores: of the objects of each.
         count: objects.
         worst: those of the lowest SI, the lowest first; else evenly from the highest to the lowest.
+        use_depth: whether depth was used.
     """
     ranked = sorted(
         (item.si, number, item.id)
@@ -80,7 +83,8 @@ def ranked_objects(
     for si, number, object_id in chosen:
         scene = read_scene(folders[number])
         truth = next(o for o in scene.objects if o.id == object_id)
-        guess = completer.complete(scene.frame, paint=[object_id]).object(object_id)
+        frame = scene.frame if use_depth else replace(scene.frame, depth=None)
+        guess = completer.complete(frame, paint=[object_id]).object(object_id)
         yield Shown(scene, truth, guess, f"{identity(folders[number], truth)}: SI {si:.2f}")
 
 

@@ -124,7 +124,7 @@ def by_kind(objects: Iterable[ObjectScore]) -> dict[str, KindScore]:
     kinds: dict[str, list[ObjectScore]] = {}
     for item in objects:
         if item.partly_hidden:
-            kinds.setdefault(re.sub(r"_\d+$", "", item.name) or UNNAMED, []).append(item)
+            kinds.setdefault(re.sub(r"_\d{1,2}$", "", item.name) or UNNAMED, []).append(item)
     scores = [
         KindScore(name, len(found), mean(o.si for o in found), mean(o.boundary for o in found))
         for name, found in kinds.items()

@@ -120,14 +120,15 @@ def with_depth_of_a_camera(view: View, chances: Augmentation, rng: np.random.Gen
     if view.depth is None or rng.random() >= chances.depth:
         return replace(view, depth=None)
     if rng.random() < chances.depth_noise:
-        return replace(view, depth=with_noise(view.depth, rng, rng.uniform(0, MOST_DEPTH_NOISE)))
+        share, blotches = rng.uniform(0, MOST_DEPTH_NOISE), int(rng.integers(3))
+        return replace(view, depth=with_noise(view.depth, rng, share, blotches))
     return view
 
 
 def _drawn(view: View, styles: Sequence[str], rng: np.random.Generator) -> NDArray[np.uint16]:
     """Labels of `view` in one of the `styles`, fitted as the method fits them."""
     style = styles[int(rng.integers(len(styles)))]
-    labels = fit(drawn(view.labels.astype(np.int32), style, rng), view.rgb).labels
+    labels = fit(drawn(view.labels.astype(np.int32), style, rng), view.rgb, view.depth).labels
     # A part that `overlap` found beside its whole may have an id that 16 bits do not hold.
     return np.where(labels > MAX_ID, 0, labels).astype(np.uint16)
 

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from segan_ros.completion import SceneCompleter
 from segan_ros.runtime.model import Model
 from segan_ros.scoring.reliability import Decided, decided_pixels, undecided
-from segan_ros.storage.scenes import ScenePath, read_scene
+from segan_ros.storage.scenes import ScenePath
+from segan_ros.training.validation import as_met
 
 BINS, LIMIT = 4096, 14.0
 """Logits are counted in so many bins up to this: millions of pixels become a few thousand."""
 
 
 def decided(model: Model, folders: Iterable[ScenePath]) -> Iterator[Decided]:
-    """Probabilities and truths of the pixels that `model` decides on, scene by scene."""
+    """Probabilities and truths of the pixels that `model` decides on, scene by scene (`as_met`)."""
     completer = undecided(SceneCompleter(model))
-    for folder in folders:
-        scene = read_scene(folder)
+    for scene in as_met(model, folders):
         yield decided_pixels(scene, completer.segment(scene.frame))
 
 

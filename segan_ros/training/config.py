@@ -293,7 +293,8 @@ def _check(config: Config) -> None:
         f"{size} has no pretrained weights: set it to false",
     )
     chances = ("flip", "warp", "colour", "blur", "noise", "paste", "photographs")
-    for name in (*chances, "noisy_masks", "drawn_masks"):
+    masks_and_depth = ("noisy_masks", "drawn_masks", "depth", "depth_noise", "unlabelled")
+    for name in (*chances, *masks_and_depth):
         value = getattr(config.augmentation, name)
         demand(0 <= value <= 1, f"augmentation.{name}", value, "it must lie in 0..1")
     styles = config.augmentation.mask_styles

@@ -269,7 +269,6 @@ class Batches(Dataset[Batch]):
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
         true, view, roi = self.drawn(index, rng)
-        view = with_depth_of_a_camera(view, self.config.augmentation, rng)
         picture = self.library.pictures[self.library.subjects[index].picture]
         reach = max(size_of(roi)) / max(picture.labels.shape)
         seen = self._seen(view, roi)
@@ -294,7 +293,8 @@ class Batches(Dataset[Batch]):
         if cutout is not None and rng.random() < chance:
             cutout = replace(cutout, rgb=self._photograph(cutout.mask.shape, rng))
         true = augmented(view, cutout, self.config.augmentation, rng)
-        view = with_errors(true, self.config.augmentation, rng)
+        view = with_depth_of_a_camera(true, self.config.augmentation, rng)
+        view = with_errors(view, self.config.augmentation, rng)
         roi = jittered(
             tight_box(view.labels == view.id),
             view.labels.shape,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,11 +14,12 @@ from segan_ros.completion import SceneCompleter
 from segan_ros.frame import AmodalObject, Mask, Planes
 from segan_ros.model.segan import SeGAN
 from segan_ros.runtime.model import MAX_BATCH, Model
+from segan_ros.scoring.depth_noise import noisy_depth
 from segan_ros.scoring.metrics import PARTLY_HIDDEN, iou
 from segan_ros.scoring.reliability import undecided
 from segan_ros.storage.scenes import ScenePath, read_scene
 from segan_ros.thresholds import likeliest_threshold
-from segan_ros.truth import TrueObject
+from segan_ros.truth import LabelledScene, TrueObject
 
 THRESHOLDS = (0.0, *(round(0.2 + 0.05 * i, 2) for i in range(13)))
 """Choices; 0 is the one of highest expected IoU, object by object."""
@@ -72,16 +73,25 @@ class Scores:
     occluded: int
 
 
+def as_met(model: Model, folders: Iterable[ScenePath]) -> Iterator[LabelledScene]:
+    """The scenes as `model` will meet them: without depth and, if it sees depth, also with that of
+    a camera."""
+    for folder in folders:
+        scene = read_scene(folder)
+        yield replace(scene, frame=replace(scene.frame, depth=None))
+        if model.spec.segmentor.sees_depth and scene.frame.depth is not None:
+            yield replace(scene, frame=noisy_depth(scene.frame))
+
+
 def strict_scores(
     model: Model, folders: Iterable[ScenePath], thresholds: Sequence[float] = THRESHOLDS
 ) -> list[Scores]:
-    """Scores of `model` on scene folders at each of `thresholds`."""
+    """Scores of `model` on scene folders, as it meets them (`as_met`), at each of `thresholds`."""
     completer = SceneCompleter(model)
     least = completer.settings.min_hidden_ratio
     completer = undecided(completer)
     rows = []
-    for folder in folders:
-        scene = read_scene(folder)
+    for scene in as_met(model, folders):
         found = {o.id: o for o in completer.segment(scene.frame).objects}
         for truth in scene.trusted:
             if truth.id in found:

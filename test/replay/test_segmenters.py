@@ -5,6 +5,7 @@ import json
 import pytest
 
 pytest.importorskip("rosbags")
+import small_bag
 from foreign_messages import yolo_bag
 
 from segan_ros.commands.main import main
@@ -45,10 +46,26 @@ def test_masks_have_roles_in_a_replay_too(tmp_path, dummy_model, options, ids, o
     assert found(tmp_path / "out") == (ids, occluders)
 
 
+@pytest.mark.parametrize("option", ["--ignore", "--occluder-only"])
+def test_objects_in_a_role_are_scored_for_no_method(tmp_path, dummy_model, option):
+    """The front card hides the other: no method gains by an object that it was told to leave out."""
+    bag, out = small_bag.write_bag(tmp_path / "bag"), tmp_path / "out"
+    given = ["--model", str(dummy_model), "--provider", "cpu", "--out", str(out)]
+    assert main(["replay", str(bag), *given]) == 0
+    before = json.loads((out / "replay.json").read_text())["summary"]["scores"]
+    assert main(["replay", str(bag), *given, option, "2"]) == 0
+    scores = json.loads((out / "replay.json").read_text())["summary"]["scores"]
+    for method in ("segan", "convex hull", "input mask"):
+        assert scores[method]["objects"] == before[method]["objects"] / 2
+        assert scores[method]["si_objects"] == scores[method]["true_edges"] == 0
+
+
 def test_label_images_have_no_classes(tmp_path, dummy_model, capsys):
     bag = yolo_bag(tmp_path / "bag", 1)
     assert main(["replay", str(bag), "--model", str(dummy_model), "--ignore", "card 2"]) == 2
     assert "--ignore names card 2, but only masks of another --segmenter" in capsys.readouterr().err
+    assert main(["replay", str(bag), "--model", str(dummy_model), "--min-score", "0.5"]) == 2
+    assert "--min-score is 0.5, but only masks of another" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("plugin", ["MCAP", "SQLITE3"])

@@ -41,9 +41,22 @@ def test_outline_of_what_is_seen_is_given():
     assert math.isnan(boundary_f(NOTHING, NOTHING, NOTHING))
 
 
-def test_nothing_predicted_and_nothing_true_score_zero():
+def test_nothing_predicted_scores_zero_and_nothing_true_does_not_count():
     assert boundary_f(SEEN, TRUTH, SEEN) == 0
-    assert boundary_f(TRUTH, SEEN, SEEN) == 0
+    assert math.isnan(boundary_f(TRUTH, SEEN, SEEN))
+
+
+def test_hidden_part_inside_the_silhouette_has_no_outline_to_be_met():
+    """Whether it is filled or not: no method gains by leaving it out."""
+    ring = TRUTH & ~rectangle(20, 15, 40, 25)
+    assert math.isnan(boundary_f(TRUTH, TRUTH, ring))
+    assert math.isnan(boundary_f(ring, TRUTH, ring))
+
+
+def test_rim_beside_what_is_seen_may_be_a_pixel_off():
+    grown = rectangle(9, 9, 51, 31)
+    assert boundary_f(grown, TRUTH, SEEN) == 1
+    assert boundary_f(rectangle(6, 6, 54, 34), TRUTH, SEEN) < 0.1
 
 
 def test_border_of_the_picture_is_no_outline():
