@@ -48,7 +48,7 @@ def test_masks_have_roles_in_a_replay_too(tmp_path, dummy_model, options, ids, o
 
 @pytest.mark.parametrize("option", ["--ignore", "--occluder-only"])
 def test_objects_in_a_role_are_scored_for_no_method(tmp_path, dummy_model, option):
-    """The front card hides the other: no method gains by an object that it was told to leave out."""
+    """The front card hides the other: no method gains by what all were told to leave out."""
     bag, out = small_bag.write_bag(tmp_path / "bag"), tmp_path / "out"
     given = ["--model", str(dummy_model), "--provider", "cpu", "--out", str(out)]
     assert main(["replay", str(bag), *given]) == 0
