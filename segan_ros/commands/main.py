@@ -23,6 +23,7 @@ COMMANDS = {
     "collage": "compose scenes with ground truth from photographed objects",
     "inspect": "make a contact sheet and histograms of scenes",
     "study": "compare completions blind, by people's votes",
+    "pack": "put scenes into one file that a GPU learns from",
     "train": "train a model on scenes",
     "export": "convert a trained checkpoint into a model folder (ONNX)",
     "quantise": "add 8-bit networks to a model folder",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch.utils.data import Dataset
 
 from segan_ros.model.export import read_checkpoint
 from segan_ros.model.segan import SeGAN, canvas
 from segan_ros.model.weights import read_exported, settle_normalisation
 from segan_ros.runtime.model import model_folder
 from segan_ros.training.config import Config
-from segan_ros.training.data import Batch, Batches, Library
+from segan_ros.training.data import Batch
 from segan_ros.training.state import device
 
 
@@ -37,19 +39,20 @@ def read_weights(config: Config, model: SeGAN) -> None:
         ) from None
 
 
-def settle(config: Config, model: SeGAN, library: Library) -> None:
+def settle(config: Config, model: SeGAN, batches: Callable[[int], Dataset[Batch]]) -> None:
     """Give the normalisation of networks that were read from a model folder its statistics: those
-    of the first batch that each of them learns from. A checkpoint has them.
+    of the first batch that each of them learns from, of the `batches` of a stage. A checkpoint has
+    them.
     """
     if _is_checkpoint(config.model.weights):
         return
     segments = (n for n, stage in enumerate(config.stages) if stage.trains != "painter")
     paints = (n for n, stage in enumerate(config.stages) if stage.paints)
     if (number := next(segments, None)) is not None:
-        planes, boxes = (_here(t) for t in _first_batch(config, model, library, number)[:2])
+        planes, boxes = (_here(t) for t in batches(number)[0][:2])
         settle_normalisation(model.segmentor, partial(model.segmentor.logits, planes, boxes))
     if (number := next(paints, None)) is not None:
-        batch = _first_batch(config, model, library, number)
+        batch = batches(number)[0]
         painted_on = canvas(*(_here(t) for t in (batch.picture, batch.seen, batch.full)))
         settle_normalisation(model.painter, partial(model.painter, painted_on))
 
@@ -57,11 +60,6 @@ def settle(config: Config, model: SeGAN, library: Library) -> None:
 def _is_checkpoint(weights: str) -> bool:
     """Whether they are one of `segan train`; else they are a model folder or a shipped model."""
     return Path(weights).is_file()
-
-
-def _first_batch(config: Config, model: SeGAN, library: Library, number: int) -> Batch:
-    """Of the stage of that number."""
-    return Batches(library, config, number, model.spec, model.mask_size)[0]
 
 
 def _here(tensor: torch.Tensor) -> torch.Tensor:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from segan_ros.frame import Image
 from segan_ros.model.segan import SeGAN
@@ -27,6 +30,8 @@ from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config
 from segan_ros.training.data import Batch, Batches, Library
+from segan_ros.training.packed import PackedBatches
+from segan_ros.training.packs import Pack, is_pack, read_pack
 from segan_ros.training.pictures import validation_sheet
 from segan_ros.training.processes import ALONE, Processes
 from segan_ros.training.start import read_weights, settle
@@ -82,35 +87,15 @@ def train(
     elif config.model.weights:
         read_weights(config, model)
     _check_validation(config)
-    data = config.data
-    library = Library(
-        data.train,
-        data.min_visible,
-        data.max_hidden,
-        data.train_scenes,
-        photographs=data.photographs,
-        light=data.light,
-        with_depth=model.spec.segmentor.sees_depth,
-    )
-    if processes.leads and (bare := len(library.subjects) - len(library.painted)):
-        say(
-            f"{bare} of {len(library.subjects)} objects have no appearance: the painter "
-            "is not trained on them"
-        )
-    to_come = config.stages[state.stage :]
-    if any(stage.paints for stage in to_come) and not library.painted:
-        raise ValueError(
-            f"{', '.join(data.train)}: no object has an appearance, which the painter needs: "
-            "make scenes with `segan generate`, or train the segmentor alone"
-        )
+    source = _source(state)
     if config.model.weights and not goes_on:
-        settle(config, model, library)
+        settle(config, model, partial(_batches, state, source))
     state.folder.mkdir(parents=True, exist_ok=True)
     with _curves(state) as curves:
         while state.stage < len(config.stages):
             stage = config.stages[state.stage]
             with stop_request(tells=processes.leads) as request:
-                _train_stage(state, library, curves, until, request)
+                _train_stage(state, source, curves, until, request)
             save(state, checkpoint)
             if until and (state.stage, state.step) == until:
                 return checkpoint
@@ -133,36 +118,83 @@ def _check_validation(config: Config) -> None:
         )
 
 
+def _source(state: Run) -> Library | Pack:
+    """What is learned from."""
+    data = state.config.data
+    if is_pack(data.train):
+        if state.processes.count > 1:
+            raise ValueError(
+                f"data.train is {data.train[0]}, a pack of scenes, which one process learns from; "
+                "start it without torchrun"
+            )
+        return read_pack(data.train[0])
+    library = Library(
+        data.train,
+        data.min_visible,
+        data.max_hidden,
+        data.train_scenes,
+        photographs=data.photographs,
+        light=data.light,
+        with_depth=state.model.spec.segmentor.sees_depth,
+    )
+    if state.processes.leads and (bare := len(library.subjects) - len(library.painted)):
+        say(
+            f"{bare} of {len(library.subjects)} objects have no appearance: the painter "
+            "is not trained on them"
+        )
+    to_come = state.config.stages[state.stage :]
+    if any(stage.paints for stage in to_come) and not library.painted:
+        raise ValueError(
+            f"{', '.join(data.train)}: no object has an appearance, which the painter needs: "
+            "make scenes with `segan generate`, or train the segmentor alone"
+        )
+    return library
+
+
+def _batches(state: Run, source: Library | Pack, number: int) -> Dataset[Batch]:
+    """Those of the stage of that number."""
+    if isinstance(source, Pack):
+        return PackedBatches(source, state.config, number, state.model.spec, device())
+    return Batches(
+        source,
+        state.config,
+        number,
+        state.model.spec,
+        state.model.mask_size,
+        processes=state.processes,
+        half=device().type == "cuda",
+    )
+
+
+def _in_turn(state: Run, source: Library | Pack, last: int) -> Iterable[Sequence[Tensor]]:
+    """The batches of the current stage from the current step on."""
+    batches, steps = _batches(state, source, state.stage), range(state.step, last)
+    if isinstance(batches, PackedBatches):
+        return (batches[step] for step in steps)
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=steps,
+        num_workers=state.config.workers,
+        pin_memory=device().type == "cuda",
+        worker_init_fn=leave_it_to_the_main_process,
+    )
+
+
 def _train_stage(
     state: Run,
-    library: Library,
+    source: Library | Pack,
     curves: Curves | None,
     until: tuple[int, int] | None,
     request: StopRequest,
 ) -> None:
     config, model, stage = state.config, state.model, state.config.stages[state.stage]
-    on_gpu = device().type == "cuda"
-    dataset = Batches(
-        library,
-        config,
-        state.stage,
-        model.spec,
-        model.mask_size,
-        processes=state.processes,
-        half=on_gpu,
-    )
     last = until[1] if until and until[0] == state.stage else stage.steps
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        sampler=range(state.step, last),
-        num_workers=config.workers,
-        pin_memory=on_gpu,
-        worker_init_fn=leave_it_to_the_main_process,
-    )
+    loader = _in_turn(state, source, last)
     state.optimisers = state.optimisers or Optimisers(model, stage, state.processes)
     state.processes.share(model)
-    epoch = math.ceil(len(library.subjects) / stage.batch)
+    objects = len(source.subjects) if isinstance(source, Library) else len(source.number)
+    epoch = math.ceil(objects / stage.batch)
     model.train()
     if stage.trains == "joint":
         # Statistics of small batches would unsettle what the first stage has settled.
@@ -172,7 +204,7 @@ def _train_stage(
     bar = Progress(
         loader,
         stage.trains,
-        stage.steps,
+        total=stage.steps,
         initial=state.step,
         unit="step",
         disable=None if state.processes.leads else True,
