@@ -6,18 +6,25 @@ import argparse
 from itertools import islice
 from pathlib import Path
 
-from segan_ros.commands.options import add_scenes, at_least
+from segan_ros.commands.options import at_least
 from segan_ros.storage.output import check_output
 from segan_ros.storage.scenes import iterate_scenes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    add_scenes(parser, "scenes with ground truth, all of one size", required=True)
+    parser.add_argument(
+        "--scenes",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="scenes with ground truth, all of one size: folders of scene folders or shards",
+    )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="file to write, ending in .npz"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N scenes")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N scenes of each")
     parser.add_argument(
         "--variants",
         type=int,
@@ -43,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.suffix != SUFFIX:
         raise ValueError(f"--out is {args.out}; it must end in {SUFFIX}")
     check_output(args.out.parent)
-    folders = list(islice(iterate_scenes(args.scenes), args.limit))
+    folders = [f for d in args.scenes for f in islice(iterate_scenes(d), args.limit)]
     objects = write_pack(args.out, folders, variants=args.variants, seed=args.seed)
     size = args.out.stat().st_size / 1e6
     print(f"{len(folders)} scenes with {objects} objects in {args.out}, {size:.1f} MB")

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.boxes import Box, crop
 from segan_ros.frame import Frame
 
 NEWTON, STEP = 10, 1e-6
@@ -32,6 +33,20 @@ def pixel_rays(
         return np.asarray(np.linalg.inv(frame.camera_matrix) @ pixels, float).T
     lens = frame.camera_matrix.tobytes(), frame.distortion.tobytes()
     return np.column_stack([_straightened(*lens, frame.size)[rows, columns], ones])
+
+
+def rise(frame: Frame, up: NDArray[np.float64], part: Box) -> NDArray[np.float32]:
+    """``(h, w)`` how far the rays of the pixels in `part` rise along `up` at 1 m depth; as
+    `pixel_rays`, for a whole part of the picture."""
+    assert frame.camera_matrix is not None
+    x0, y0, x1, y1 = part
+    if frame.distortion is None:
+        across, down, start = (up @ np.linalg.inv(frame.camera_matrix)).tolist()
+        columns = np.arange(x0, x1, dtype=np.float32) * np.float32(across)
+        rows = np.arange(y0, y1, dtype=np.float32) * np.float32(down) + np.float32(start)
+        return np.asarray(rows[:, None] + columns, np.float32)
+    lens = frame.camera_matrix.tobytes(), frame.distortion.tobytes()
+    return np.asarray(crop(_straightened(*lens, frame.size), part) @ up[:2] + up[2], np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box
+from segan_ros.boxes import Box, clip, crop, dilate
 from segan_ros.frame import AmodalObject, Frame, Mask
-from segan_ros.geometry.rays import pixel_rays
+from segan_ros.geometry.rays import pixel_rays, rise
 
 SAMPLES, TRIED, PLANES, ROUNDS = 1200, 3, 60, 2
 """Pixels of the background that are looked at, every how many-th of them planes are tried on, how
@@ -181,19 +181,21 @@ def raised(frame: Frame, up: Up, ground: float) -> Mask:
         up: which way is up.
         ground: see `Upright`.
     """
-    found = np.zeros(frame.size, bool)
+    result = np.zeros(frame.size, bool)
     if frame.depth is None or frame.camera_matrix is None:
-        return found
-    labelled = (frame.labels > 0).view(np.uint8)
+        return result
+    everywhere = (frame.labels > 0).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(everywhere)
+    part = clip(dilate((x, y, x + width, y + height), AROUND + THIN), frame.size)
+    labelled, metres = crop(everywhere, part), crop(frame.depth, part)
     around = cv2.dilate(labelled, np.ones((2 * AROUND + 1,) * 2, np.uint8)) > labelled
-    rows, columns = np.nonzero(around)
-    metres = frame.depth[rows, columns]
-    heights = metres * (pixel_rays(frame, rows, columns) @ up.direction)
-    found[rows, columns] = heights > ground + RAISED * np.maximum(metres, 1)
+    heights = metres * rise(frame, up.direction, part)
+    found = around & (heights > np.float32(ground) + RAISED * np.maximum(metres, 1))
     # Edges of things often have no depth: that makes nothing thin.
-    thick = found | (around & ~(frame.depth > 0))
+    thick = found | (around & ~(metres > 0))
     opened = cv2.morphologyEx(thick.view(np.uint8), cv2.MORPH_OPEN, np.ones((THIN,) * 2, np.uint8))
-    return np.asarray(found & (opened > 0))
+    crop(result, part)[:] = found & (opened > 0)
+    return result
 
 
 def _spread(count: int, wanted: int) -> NDArray[np.intp]:

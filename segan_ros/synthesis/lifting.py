@@ -38,16 +38,31 @@ def find_harm(world: World, layout: Layout, present: Sequence[int]) -> dict[int,
     model, data = world.model, world.data
     start = np.empty(mujoco.mj_stateSize(model, whole))
     mujoco.mj_getState(model, data, start, whole)
-    poses = world.poses()
     harm = {}
     for label in present:
-        _lift(world, label)
-        moved, turned = displacement(poses, world.poses())
-        hit = (moved > MOVED) | (turned > TURNED) | ~on_table(world, layout)
-        harm[label] = [i for i in present if i != label and hit[i - 1]]
+        harm[label] = _disturbed(world, layout, label, present)
         mujoco.mj_setState(model, data, start, whole)
     mujoco.mj_forward(model, data)
     return harm
+
+
+def lift_off(world: World, layout: Layout, label: int, present: Sequence[int]) -> list[int]:
+    """Lift one of the objects `present`, and take it away; which of the others that disturbed."""
+    disturbed = _disturbed(world, layout, label, present)
+    model, body = world.model, world.bodies[label - 1]
+    geoms = model.geom_bodyid == body
+    model.geom_contype[geoms] = model.geom_conaffinity[geoms] = 0
+    world.gone.add(label - 1)
+    return disturbed
+
+
+def _disturbed(world: World, layout: Layout, label: int, present: Sequence[int]) -> list[int]:
+    """Lift it; which of the others are then elsewhere."""
+    before = world.poses()
+    _lift(world, label)
+    moved, turned = displacement(before, world.poses())
+    hit = (moved > MOVED) | (turned > TURNED) | ~on_table(world, layout)
+    return [i for i in present if i != label and hit[i - 1]]
 
 
 def _lift(world: World, label: int) -> None:
@@ -56,7 +71,7 @@ def _lift(world: World, label: int) -> None:
     joint = model.body_jntadr[world.bodies[label - 1]]
     at, to = model.jnt_qposadr[joint], model.jnt_dofadr[joint]
     pose, inertia = data.qpos[at : at + 7].copy(), model.dof_armature[to : to + 6].copy()
-    others = np.delete(np.arange(len(world.bodies)), label - 1)
+    others = [i for i in range(len(world.bodies)) if i != label - 1 and i not in world.gone]
     rising, step = round(HEIGHT / SPEED / model.opt.timestep), SPEED * model.opt.timestep
     still = 0
     model.dof_armature[to : to + 6] = FIRM
@@ -68,7 +83,7 @@ def _lift(world: World, label: int) -> None:
         mujoco.mj_step(model, data)
         if k % LOOK == 0:
             speed = np.abs(data.qvel.reshape(-1, 6)[others]) * [1, 1, 1, 0.1, 0.1, 0.1]
-            still = still + 1 if speed.max() < STILL else 0
+            still = still + 1 if speed.max(initial=0) < STILL else 0
             if still >= LOOKS and _is_clear(world, label):
                 break
     model.dof_armature[to : to + 6] = inertia
@@ -81,6 +96,7 @@ def _is_clear(world: World, label: int) -> bool:
     middle = data.geom_xpos[:, 2] + (up * model.geom_aabb[:, :3]).sum(axis=1)
     reach = (np.abs(up) * model.geom_aabb[:, 3:]).sum(axis=1)
     felt = model.geom_contype > 0
-    own = felt & (model.geom_bodyid == world.bodies[label - 1])
+    own = model.geom_bodyid == world.bodies[label - 1]
     rest: NDArray[np.bool_] = felt & ~own & (model.geom_bodyid > 0)
+    own &= felt
     return bool((middle - reach)[own].min() > (middle + reach)[rest].max(initial=-np.inf))

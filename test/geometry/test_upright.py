@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from segan_ros.frame import AmodalObject, Frame
-from segan_ros.geometry.upright import find_up, set_upright
+from segan_ros.geometry.rays import pixel_rays, rise
+from segan_ros.geometry.upright import find_up, raised, set_upright
 
 CAMERA = np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]])
 SIZE = 240, 320
@@ -35,6 +36,28 @@ def box_of(frame: Frame) -> AmodalObject:
 
 def degrees_off(frame: Frame, direction: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(frame.up @ direction, -1, 1))))
+
+
+@pytest.mark.parametrize("distortion", [None, np.array([-0.3, 0.1, 0.001, -0.002, 0.0])])
+def test_rise_of_a_part_is_that_of_its_rays(distortion):
+    frame = replace(looking_down(50), distortion=distortion)
+    part = 40, 30, 90, 200
+    rows, columns = (a.ravel() for a in np.mgrid[30:200, 40:90])
+    expected = (pixel_rays(frame, rows, columns) @ frame.up).reshape(170, 50)
+    np.testing.assert_allclose(rise(frame, frame.up, part), expected, atol=1e-5)
+
+
+def test_what_rises_beside_an_object_without_a_label_is_raised():
+    frame = looking_down(60)
+    depth = frame.depth.copy()
+    depth[100:140, 201:207] -= 0.08  # a hand beside the box
+    frame = replace(frame, depth=depth)
+    found = find_up(frame)
+    ground = set_upright(frame, [box_of(frame)], found).ground
+    above = raised(frame, found, ground)
+    assert above[100:140, 201:207].mean() > 0.9
+    above[100:140, 201:207] = False
+    assert not above.any()
 
 
 @pytest.mark.parametrize("tilt", [25, 60, 90])

@@ -55,6 +55,16 @@ def test_what_leans_on_an_object_falls_when_it_goes():
     assert lifting.find_harm(made, LAYOUT, [1, 2, 3]) == {1: [3], 2: [3], 3: []}
 
 
+def test_what_is_lifted_off_is_gone_and_the_others_stay_where_they_fell():
+    half = [0.03, 0.03, 0.03]
+    made = boxes((half, [0, 0, 0.03]), (half, [0.01, 0, 0.09]), (half, [0.1, 0, 0.03]))
+    assert lifting.lift_off(made, LAYOUT, 1, [1, 2, 3]) == [2]
+    assert made.gone == {0}
+    assert made.pose(2)[0][2] == pytest.approx(0.03, abs=0.005), "it fell to the table"
+    assert lifting.lift_off(made, LAYOUT, 2, [2, 3]) == []
+    assert lifting.lift_off(made, LAYOUT, 3, [3]) == [], "nothing is left that could be disturbed"
+
+
 def test_the_end_of_a_lift_that_is_over_early_changes_no_answer(monkeypatch):
     half = [0.03, 0.03, 0.03]
     made = boxes((half, [0, 0, 0.03]), (half, [0.01, 0, 0.09]), (half, [0.1, 0, 0.03]))
