@@ -60,8 +60,9 @@ PARAMETERS = (
     Parameter(
         "occluders",
         "model",
-        "Where hidden parts may lie: labelled = behind labelled objects and, with depth, behind "
-        "what is nearer and has no label; any = anywhere; model = as model.yaml says.",
+        "Where hidden parts may lie: labelled = behind labelled objects and, with depth and a "
+        "model that sees it, behind what is nearer and has no label; any = anywhere; model = as "
+        "model.yaml says.",
         choices=("model", "labelled", "any"),
     ),
     Parameter(

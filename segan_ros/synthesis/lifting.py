@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.synthesis.gl import mujoco
-from segan_ros.synthesis.physics import displacement, on_table
-from segan_ros.synthesis.world import Layout, World
+from segan_ros.synthesis.physics import displacement, on_table, take_away
+from segan_ros.synthesis.world import Layout, Poses, World
 
 HEIGHT, SPEED, WAIT = 0.35, 0.2, 1.5
 """How far an object is drawn up in metres, how fast in metres per second, and how many seconds the
@@ -40,26 +40,28 @@ def find_harm(world: World, layout: Layout, present: Sequence[int]) -> dict[int,
     mujoco.mj_getState(model, data, start, whole)
     harm = {}
     for label in present:
-        harm[label] = _disturbed(world, layout, label, present)
+        before = world.poses()
+        _lift(world, label)
+        harm[label] = _elsewhere(world, layout, before, label, present)
         mujoco.mj_setState(model, data, start, whole)
-    mujoco.mj_forward(model, data)
+        mujoco.mj_forward(model, data)  # where objects are is no part of the state
     return harm
 
 
 def lift_off(world: World, layout: Layout, label: int, present: Sequence[int]) -> list[int]:
     """Lift one of the objects `present`, and take it away; which of the others that disturbed."""
-    disturbed = _disturbed(world, layout, label, present)
-    model, body = world.model, world.bodies[label - 1]
-    geoms = model.geom_bodyid == body
-    model.geom_contype[geoms] = model.geom_conaffinity[geoms] = 0
-    world.gone.add(label - 1)
-    return disturbed
-
-
-def _disturbed(world: World, layout: Layout, label: int, present: Sequence[int]) -> list[int]:
-    """Lift it; which of the others are then elsewhere."""
     before = world.poses()
     _lift(world, label)
+    lifted = _elsewhere(world, layout, before, label, present)
+    take_away(world, label - 1)  # what came along falls now
+    fallen = _elsewhere(world, layout, before, label, present)
+    return sorted({*lifted, *fallen})
+
+
+def _elsewhere(
+    world: World, layout: Layout, before: Poses, label: int, present: Sequence[int]
+) -> list[int]:
+    """Which of the objects `present` are not where they were, the one that is lifted apart."""
     moved, turned = displacement(before, world.poses())
     hit = (moved > MOVED) | (turned > TURNED) | ~on_table(world, layout)
     return [i for i in present if i != label and hit[i - 1]]

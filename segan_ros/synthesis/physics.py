@@ -108,7 +108,7 @@ def _run(world: World, seconds: float) -> bool:
     for step in range(int(seconds / model.opt.timestep / 10)):
         mujoco.mj_step(model, data, 10)
         speed = np.abs(data.qvel.reshape(-1, 6)[staying]) * [1, 1, 1, 0.1, 0.1, 0.1]
-        still = still + 1 if speed.max() < STILL else 0
+        still = still + 1 if speed.max(initial=0) < STILL else 0
         if step > 15 and still > 5:
             return True
     return False

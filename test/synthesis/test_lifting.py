@@ -57,11 +57,12 @@ def test_what_leans_on_an_object_falls_when_it_goes():
 
 def test_what_is_lifted_off_is_gone_and_the_others_stay_where_they_fell():
     half = [0.03, 0.03, 0.03]
-    made = boxes((half, [0, 0, 0.03]), (half, [0.01, 0, 0.09]), (half, [0.1, 0, 0.03]))
+    tray = [0.06, 0.06, 0.01]
+    made = boxes((tray, [0, 0, 0.01]), (half, [0, 0, 0.05]), (half, [0.2, 0, 0.03]))
     assert lifting.lift_off(made, LAYOUT, 1, [1, 2, 3]) == [2]
     assert made.gone == {0}
-    assert made.pose(2)[0][2] == pytest.approx(0.03, abs=0.005), "it fell to the table"
-    assert lifting.lift_off(made, LAYOUT, 2, [2, 3]) == []
+    assert made.pose(2)[0][2] < 0.06, "what came along fell to the table"
+    assert lifting.lift_off(made, LAYOUT, 2, [2, 3]) == [], "which is no fault of the next lift"
     assert lifting.lift_off(made, LAYOUT, 3, [3]) == [], "nothing is left that could be disturbed"
 
 
