@@ -2,10 +2,16 @@
 
 Everything is drawn for the whole batch at once, and nothing waits for a CPU: which objects, how
 they are turned and cut out, what is pasted in front of them, colours, blur and noise. A batch is a
-function of seed and step alone. It is made as `Batches` makes it, but: masks are those of the
-pack's variants; what is pasted are objects as they are seen in other scenes, and nobody asks who
-lies in front of them; nothing is put on photographs; depth has neither holes nor flying pixels; and
-hidden pixels may lie in no gap between masks.
+function of seed, step and kind of device alone. It is made as `Batches` makes it, but for this:
+
+- masks are those of the pack's variants, never noisy ones;
+- what is pasted are objects as scenes show them, it is placed in the view that was chosen without
+  it, and nobody asks who lies in front of it;
+- the view of a warped object is that of its warped box, which is wider by a sixth on average;
+- order is asked of all objects, also where drawn masks contradict the truth;
+- nothing is put on photographs, blur is of the view's pixels, depth comes in 254 steps and has
+  neither holes nor flying pixels;
+- hidden pixels may lie in no gap between masks.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from torch.utils.data import Dataset
 
 from segan_ros.crops import IN_FRONT
 from segan_ros.runtime.spec import ModelSpec
-from segan_ros.training.config import Augmentation, Config
+from segan_ros.training.config import Augmentation, Config, Stage
 from segan_ros.training.data import Batch
 from segan_ros.training.packs import MOST_OBJECTS, Pack
 
@@ -51,15 +57,31 @@ class Look(NamedTuple):
 
     Args:
         rgb: ``(B, 3, S, S)`` in 0..1.
-        labels: ``(B, S, S)`` int64, as a segmenter draws them.
-        whole: ``(B, S, S)`` bool.
+        labels: ``(B, S, S)`` int64, as a segmenter draws them, the nearest.
+        visible, labelled, whole: ``(B, S, S)`` in 0..1, bilinear: the object's mask, all masks, and
+            the object's whole mask, which contains the first.
         depth: ``(B, S, S)`` metres, NaN unknown.
     """
 
     rgb: Tensor
     labels: Tensor
+    visible: Tensor
+    labelled: Tensor
     whole: Tensor
     depth: Tensor
+
+
+def check_stage(number: int, stage: Stage, spec: ModelSpec) -> None:
+    """Whether a stage can learn from a pack.
+
+    Raises:
+        ValueError: it trains something else than a segmentor that sees the widened box.
+    """
+    if stage.trains != "segmentor" or spec.segmentor.view != "roi":
+        raise ValueError(
+            f"stages[{number}] trains {stage.trains}; from a pack of scenes only a segmentor that "
+            "sees the widened box can learn: give folders of scenes"
+        )
 
 
 class PackedBatches(Dataset[Batch]):
@@ -81,11 +103,7 @@ class PackedBatches(Dataset[Batch]):
     ) -> None:
         self.config, self.number, self.spec = config, number, spec.segmentor
         self.stage, self.device = config.stages[number], device
-        if self.stage.trains != "segmentor" or spec.segmentor.view != "roi":
-            raise ValueError(
-                f"stages[{number}] trains {self.stage.trains}; from a pack of scenes only a "
-                "segmentor that sees the widened box can learn: give folders of scenes"
-            )
+        check_stage(number, self.stage, spec)
         side = self.stage.side or self.spec.size[0]
         self.side = side
         self.size = pack.rgb.shape[1:3]
@@ -164,8 +182,7 @@ class PackedBatches(Dataset[Batch]):
         start, end = middle + 0.5 - seen - before, middle + 0.5 + seen + after
         limit = torch.tensor(self.size[::-1], device=self.device, dtype=torch.float32)
         # Beyond the picture there is nothing to see, as on a robot.
-        start = torch.where(warped[:, None], start, start.clamp(min=0))
-        end = torch.where(warped[:, None], end, torch.minimum(end, limit))
+        start, end = start.clamp(min=0), torch.minimum(end, limit)
         side = 2 * self.side
         steps = (torch.arange(side, device=self.device) + 0.5) / side
         flip = draw.chance(chances.flip)
@@ -187,15 +204,30 @@ class PackedBatches(Dataset[Batch]):
 
     def _look(self, chosen: Chosen, x: Tensor, y: Tensor) -> Look:
         height, width = self.size
-        scene = self.scene[chosen.subject][:, None, None]
+        subject = chosen.subject[:, None, None]
+        scene = self.scene[subject]
+        variant = (scene * self.variants + chosen.variant[:, None, None]) * height * width
         nearest = y.round().long() * width + x.round().long()
-        whole = self.whole[chosen.subject[:, None, None], nearest >> 3]
+        left, top = x.floor().clamp(0, width - 2), y.floor().clamp(0, height - 2)
+        right, low, at = x - left, y - top, top.long() * width + left.long()
+        visible, labelled, whole = torch.zeros(3, *x.shape, device=self.device)
+        for corner, weight in (
+            (at, (1 - right) * (1 - low)),
+            (at + 1, right * (1 - low)),
+            (at + width, (1 - right) * low),
+            (at + width + 1, right * low),
+        ):
+            label = self.labels[variant + corner]
+            mine = label == self.own[subject]
+            bits = self.whole[subject, corner >> 3] >> (7 - (corner & 7)).to(torch.uint8)
+            visible, labelled = visible + weight * mine, labelled + weight * (label > 0)
+            whole = whole + weight * (mine | ((bits & 1) > 0))
         return Look(
             self._colours(scene, x, y),
-            self.labels[
-                (scene * self.variants + chosen.variant[:, None, None]) * height * width + nearest
-            ].long(),
-            (whole >> (7 - (nearest & 7))) & 1 > 0,
+            self.labels[variant + nearest].long(),
+            visible,
+            labelled,
+            whole,
             self.depth[scene * height * width + nearest].float(),
         )
 
@@ -226,13 +258,14 @@ class PackedBatches(Dataset[Batch]):
         subject = self.entire[draw.integers(len(self.entire))]
         box = self.boxes[subject, 0].float()
         size = (box[:, 2:] - box[:, :2]).amax(1)
-        rows, columns = look.whole.any(2).float().sum(1), look.whole.any(1).float().sum(1)
+        solid = look.whole > 0.5
+        rows, columns = solid.any(2).float().sum(1), solid.any(1).float().sum(1)
         # Its middle goes near the border of the object's box: most hides a part.
         extent = torch.maximum(rows, columns).clamp(min=4)
         scale = size / (extent * draw.uniform(0.5, 1.2))  # pixels of its picture for one of ours
         angle, reach = draw.uniform(0, 2 * math.pi), draw.uniform(0.3, 1.1) / 2
         grid = torch.arange(side, device=self.device, dtype=torch.float32)
-        weight = look.whole.float()
+        weight = look.whole
         total = weight.sum((1, 2)).clamp(min=1)
         centre = torch.stack(
             [(weight.sum(1) * grid).sum(1) / total, (weight.sum(2) * grid).sum(1) / total], 1
@@ -259,13 +292,15 @@ class PackedBatches(Dataset[Batch]):
         return look._replace(
             rgb=torch.where(over[:, None], theirs.rgb, look.rgb),
             labels=torch.where(over, number, look.labels),
+            visible=torch.where(over, 0, look.visible),
+            labelled=torch.where(over, (number > 0).float(), look.labelled),
             depth=torch.where(over, depth, look.depth),
         )
 
     def _batch(self, look: Look, own: Tensor, reach: Tensor, hides: Tensor) -> Batch:
-        labels, mine = look.labels, look.labels == own[:, None, None]
-        visible = F.avg_pool2d(mine[:, None].float(), 2)
-        labelled = F.avg_pool2d((labels > 0)[:, None].float(), 2)
+        labels = look.labels
+        visible = F.avg_pool2d(look.visible[:, None], 2)
+        labelled = F.avg_pool2d(look.labelled[:, None], 2)
         small, depth = labels[:, ::2, ::2], look.depth[:, ::2, ::2]
         is_own = small == own[:, None, None]
         distance = (
@@ -283,9 +318,9 @@ class PackedBatches(Dataset[Batch]):
             "borders": borders[:, None].float(),
             "depth": torch.stack([torch.where(known, ahead.clamp(0, 1), 0.5), known.float()], 1),
         }
-        in_front = (labels == 0) & (look.depth < distance - IN_FRONT)
-        occluders = F.avg_pool2d(((labels > 0) | in_front)[:, None].float(), 2)
-        whole = torch.maximum(F.avg_pool2d(look.whole[:, None].float(), 2), visible)
+        in_front = (labels == 0) & (look.depth < distance - IN_FRONT) & self.spec.sees_depth
+        occluders = F.avg_pool2d(torch.where(in_front, 1, look.labelled)[:, None], 2)
+        whole = torch.maximum(F.avg_pool2d(look.whole[:, None], 2), visible)
         none = torch.zeros(len(own), 0, device=self.device)
         return Batch(
             planes=torch.cat([kinds[name] for name in self.spec.planes], 1),
@@ -364,7 +399,7 @@ def _photographed(rgb: Tensor, chances: Augmentation, draw: _Draw) -> Tensor:
     flat = rgb.reshape(1, -1, *rgb.shape[2:])
     padded = F.pad(flat, (6, 6, 6, 6), mode="reflect")
     soft = F.conv2d(padded, kernel[:, None, None, :], groups=3 * count)
-    soft = F.conv2d(soft, kernel[:, None, :, None], groups=3 * count).view_as(rgb)
+    soft = F.conv2d(soft, kernel[:, None, :, None], groups=3 * count).reshape(rgb.shape)
     rgb = torch.where(draw.chance(chances.blur)[:, None, None, None], soft, rgb)
     grain = draw.uniform(2, 12)[:, None, None, None] / 255 * draw.normal(*rgb.shape[1:])
     grain = grain * draw.chance(chances.noise)[:, None, None, None]

@@ -30,10 +30,11 @@ FORMAT, SUFFIX = 1, ".npz"
 JPEG_QUALITY = 92
 
 MOST_OBJECTS = 31
-"""Of a scene; what a style splits off beyond that has no mask."""
+"""Of a scene that are learned from. The others, and parts that a style splits off, are numbered
+`MOST_OBJECTS` + 1: something that may hide an object."""
 
 DEPTH_STEPS = 254
-"""Between the nearest and the farthest pixel of a scene; 0 is unknown."""
+"""Of inverse depth, between the nearest and the farthest pixel of a scene; 0 is unknown."""
 
 FOUND = 0.5
 """IoU with its true mask from which on an object counts as found in a style."""
@@ -191,13 +192,13 @@ def read_pack(path: str | Path) -> Pack:
         ) from None
     hides = np.zeros((scenes, MOST_OBJECTS + 1, MOST_OBJECTS + 1), bool)
     hides[tuple(held["edges"].T)] = True
-    near, far = held["ranges"].T[:, :, None, None]
+    low, high = held["ranges"].T[:, :, None, None]
     coarse = np.stack(_decoded(held, "depth"))
-    metres = near + (coarse - np.float32(1)) * (far - near) / (DEPTH_STEPS - 1)
+    inverse = low + (coarse.clip(1) - np.float32(1)) * (high - low) / (DEPTH_STEPS - 1)
     return Pack(
         rgb=np.stack(_decoded(held, "rgb"))[..., ::-1],
         labels=np.stack(_decoded(held, "labels")).reshape(-1, variants, height, width),
-        depth=np.where(coarse > 0, metres, np.nan).astype(np.float16),
+        depth=np.where(coarse > 0, 1 / inverse, np.nan).astype(np.float16),
         hides=hides,
         scene=held["scene"],
         number=held["number"],
@@ -221,6 +222,7 @@ def _variants(frame: Frame, count: int, rng: np.random.Generator) -> Bytes:
     for variant, image in zip(result, images, strict=True):
         for number, i in enumerate(ids, 1):
             variant[image == i] = number
+        variant[(image > 0) & (variant == 0)] = MOST_OBJECTS + 1
     return result
 
 
@@ -255,7 +257,7 @@ def _subjects(
                 seen,
             ),
             item.amodal,
-            [int(q) for q in hiding if q not in (0, number)],
+            [int(q) for q in hiding if q not in (0, number) and q <= MOST_OBJECTS],
         )
 
 
@@ -274,12 +276,14 @@ def _around(visible: Mask) -> Mask:
 def _coarse(
     depth: NDArray[np.float32] | None, size: tuple[int, int]
 ) -> tuple[tuple[float, float], Bytes]:
-    """The nearest and the farthest metres, and ``(H, W)`` steps between them."""
-    if depth is None or not (known := np.isfinite(depth)).any():
-        return (0.0, 1.0), np.zeros(size, np.uint8)
-    near, far = float(depth[known].min()), float(depth[known].max())
-    steps = (np.where(known, depth, near) - near) * ((DEPTH_STEPS - 1) / max(far - near, 1e-6))
-    return (near, max(far, near + 1e-6)), np.where(known, steps.round() + 1, 0).astype(np.uint8)
+    """The least and the most inverse depth, 1/m, and ``(H, W)`` steps between them."""
+    if depth is None or not (known := np.isfinite(depth) & (depth > 0)).any():
+        return (1.0, 2.0), np.zeros(size, np.uint8)
+    inverse = 1 / np.where(known, depth, 1)
+    low, high = float(inverse[known].min()), float(inverse[known].max())
+    high = max(high, low + 1e-6)
+    steps = (inverse - low) * ((DEPTH_STEPS - 1) / (high - low))
+    return (low, high), np.where(known, steps.round() + 1, 0).astype(np.uint8)
 
 
 def _area(labels: Bytes, number: int) -> int:

@@ -30,7 +30,7 @@ from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config
 from segan_ros.training.data import Batch, Batches, Library
-from segan_ros.training.packed import PackedBatches
+from segan_ros.training.packed import PackedBatches, check_stage
 from segan_ros.training.packs import Pack, is_pack, read_pack
 from segan_ros.training.pictures import validation_sheet
 from segan_ros.training.processes import ALONE, Processes
@@ -127,6 +127,8 @@ def _source(state: Run) -> Library | Pack:
                 f"data.train is {data.train[0]}, a pack of scenes, which one process learns from; "
                 "start it without torchrun"
             )
+        for number, stage in enumerate(state.config.stages):
+            check_stage(number, stage, state.model.spec)
         return read_pack(data.train[0])
     library = Library(
         data.train,
@@ -199,7 +201,7 @@ def _train_stage(
     if stage.trains == "joint":
         # Statistics of small batches would unsettle what the first stage has settled.
         model.segmentor.eval()
-    saved = started = time.monotonic()
+    saved = started = shown = time.monotonic()
     before = state.seconds
     bar = Progress(
         loader,
@@ -233,8 +235,10 @@ def _train_stage(
         bar.set_postfix_str(_in_words(losses), refresh=False)
         if curves is not None:
             curves.add(state, rate, losses)
-            if (state.step % epoch == 0 or state.step == stage.steps) and not stopping:
+            due = state.step % epoch == 0 and now - shown > 60 * config.checkpoint_minutes
+            if (due or state.step == stage.steps) and not stopping:
                 curves.show(state, _sheet(state))
+                shown = now
         if stopping or now - saved > 60 * config.checkpoint_minutes:
             save(state, state.folder / "last.pt")
             saved = now
