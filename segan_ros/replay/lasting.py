@@ -36,7 +36,8 @@ class LastingIds:
             if all(mine == theirs for mine, theirs in found.items()):
                 return {}
             ids = {seen: i for i, seen in found.items()}
-            above = max(int(true.max(initial=0)), *(o.id for o in bag_frame.truth.objects)) + 1
+            known = (o.id for o in bag_frame.truth.objects)
+            above = max([int(true.max(initial=0)), *known]) + 1
             for n, seen in enumerate(i for i in frame.object_ids if i not in ids):
                 ids[seen] = above + n
             return ids

@@ -41,7 +41,6 @@ from segan_ros.scoring.references import convex_hulls, input_masks, true_masks
 from segan_ros.scoring.streams import StreamFrame
 from segan_ros.storage.bag import Bag
 from segan_ros.storage.bag_frame import BagFrame, Truth
-from segan_ros.truth import TrueObject
 
 NO_ANSWER = "no answer"
 
@@ -79,10 +78,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class TruthRoles:
-    """What objects of the ground truth are, by id or name: as the masks that the method gets.
+    """What objects of the ground truth are: as the masks that the method gets.
 
     Args:
-        ignored_ids, ignored_names: no objects, for no method.
+        ignored_ids, ignored_names: no objects, for no method. Ids are those of the masks.
         occluder_ids, occluder_names: occlude others, but are not scored themselves.
     """
 
@@ -93,21 +92,31 @@ class TruthRoles:
 
     def applied(self, bag_frame: BagFrame) -> BagFrame:
         """`bag_frame` with its objects in their roles."""
-        frame, truth = bag_frame.frame, bag_frame.truth
-        if frame is not None and self.ignored_ids:
-            ignored = np.isin(frame.labels, list(self.ignored_ids))
-            frame = replace(frame, labels=np.where(ignored, 0, frame.labels))
+        frame, truth, graph = bag_frame.frame, bag_frame.truth, bag_frame.true_graph
+        if frame is None or self == EVERYTHING:
+            return bag_frame
+        seen = {} if truth is None else match_masks(truth.frame.labels, frame.labels).found
+        ignored = np.isin(frame.labels, list(self.ignored_ids))
+        frame = replace(frame, labels=np.where(ignored, 0, frame.labels))
         if truth is not None:
+            only = self.occluder_ids | frame.occluder_only
             objects = (
-                replace(o, scored=o.scored and not self._only_occludes(o))
+                replace(o, scored=False)
+                if seen.get(o.id, 0) in only or o.name in self.occluder_names
+                else o
                 for o in truth.objects
-                if o.id not in self.ignored_ids and o.name not in self.ignored_names
+                if seen.get(o.id, 0) not in self.ignored_ids and o.name not in self.ignored_names
             )
             truth = replace(truth, objects=tuple(objects))
-        return replace(bag_frame, frame=frame, truth=truth)
-
-    def _only_occludes(self, item: TrueObject) -> bool:
-        return item.id in self.occluder_ids or item.name in self.occluder_names
+        if graph is not None:
+            edges = (
+                e
+                for e in graph.edges
+                if not {e.occluder_id, e.occludee_id} & self.ignored_ids
+                and e.occludee_id not in self.occluder_ids
+            )
+            graph = replace(graph, edges=tuple(edges))
+        return replace(bag_frame, frame=frame, truth=truth, true_graph=graph)
 
 
 EVERYTHING = TruthRoles()
@@ -243,6 +252,8 @@ def _over_frames(
     truth = bag_frame.truth
     shown = set(match_masks(truth.frame.labels, bag_frame.frame.labels).found)
     true = true_edges(truth.frame.labels, [o for o in truth.objects if o.id in shown])
+    scored = {o.id for o in truth.objects if o.scored}
+    true = {edge: pixels for edge, pixels in true.items() if edge[1] in scored}
     found = {}
     for method, scene in answers.items():
         if scene is not None:
