@@ -99,7 +99,7 @@ class TruthRoles:
         ignored = np.isin(frame.labels, list(self.ignored_ids))
         frame = replace(frame, labels=np.where(ignored, 0, frame.labels))
         if truth is not None:
-            only = self.occluder_ids | frame.occluder_only
+            only = self.occluder_ids | frozenset(frame.occluder_only)
             objects = (
                 replace(o, scored=False)
                 if seen.get(o.id, 0) in only or o.name in self.occluder_names
