@@ -141,7 +141,7 @@ def clear(scene: Scene, present: list[int], choose: Choice, rng: np.random.Gener
 
 
 def pile(job: Job, number: int) -> tuple[Scene, list[int]]:
-    """The first attempt at a pile that comes to rest and is seen."""
+    """The first attempt at a pile that comes to rest."""
     for attempt in range(100):
         rng = np.random.default_rng([job.seed, number, attempt])
         world, layout = lay_out(job, 5 + int(rng.integers(10)), rng)
@@ -150,8 +150,7 @@ def pile(job: Job, number: int) -> tuple[Scene, list[int]]:
         except Rejected:
             continue
         points = world.data.xpos[[world.bodies[i - 1] for i in present]]
-        steep = min(70.0, 30 + 250 * layout.setting.rim) if layout.setting.inside else 0.0
-        camera = draw_camera(points, SIZE, rng, steep)
+        camera = draw_camera(points, SIZE, rng, layout.setting.steep)
         return Scene(world, layout, camera, draw_lights(rng), draw_look(rng)), present
     raise ValueError(f"pile {number}: no attempt came to rest")
 

@@ -226,10 +226,9 @@ def _picture(
     world = renderer.world
     points = world.data.xpos[[world.bodies[label - 1] for label in present]]
     reaching = world.gripper >= 0 and rng.random() < GRIPPER_VIEWS
-    steep = min(70.0, 30 + 250 * layout.setting.rim) if layout.setting.inside else 0.0
     reason = ""
     for _ in range(CAMERAS):
-        camera = draw_camera(points, renderer.size, rng, steep)
+        camera = draw_camera(points, renderer.size, rng, layout.setting.steep)
         renderer.hand_shown = reaching and _reach_in(world, camera, points, rng)
         truth = observe(renderer, camera, present)
         reason = _fault(truth)

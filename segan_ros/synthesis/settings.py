@@ -36,6 +36,11 @@ class Setting:
     rim: float = 0.0
     level: float = 0.0
 
+    @property
+    def steep(self) -> float:
+        """Degrees of elevation that a camera needs at least, to look over the walls."""
+        return min(70.0, 30 + 250 * self.rim) if self.inside else 0.0
+
 
 def draw_setting(rng: Generator, radius: float) -> Setting:
     """A random setting for a pile of about this radius in metres."""

@@ -27,6 +27,12 @@ PASTED = 65535
 MOST_DEPTH_NOISE = 0.008
 """Share of the distance."""
 
+LEAST_LEFT = 0.25
+"""Share of what is seen of an object that must be left when something is pasted in front."""
+
+TURN, STRETCH, SHEAR = 0.35, 0.25, 0.2
+"""Radians, and logarithms or shares, up to which `warp` changes shapes."""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -163,7 +169,7 @@ def _pasted(view: View, cutout: Cutout, rng: np.random.Generator, masked: bool =
     if not over.any():
         return view
     seen = view.labels == view.id
-    if np.count_nonzero(seen & ~over) < max(40, 0.25 * np.count_nonzero(seen)):
+    if np.count_nonzero(seen & ~over) < max(40, LEAST_LEFT * np.count_nonzero(seen)):
         return view
     rgb, labels = view.rgb.copy(), view.labels.copy()
     paste(rgb, place, colours, mask)
@@ -189,9 +195,9 @@ def _in_front(
 def _warped(view: View, rng: np.random.Generator) -> View:
     """`view` turned, stretched and sheared about the middle of the object: shapes that no mesh has.
     What comes in from outside is the mirror image of what is there, masks as well as colours."""
-    turn = rng.uniform(-0.35, 0.35)
-    stretch = np.exp(rng.uniform(-0.25, 0.25))
-    shear = rng.uniform(-0.2, 0.2)
+    turn = rng.uniform(-TURN, TURN)
+    stretch = np.exp(rng.uniform(-STRETCH, STRETCH))
+    shear = rng.uniform(-SHEAR, SHEAR)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = rotation @ [[stretch, shear], [0, 1 / stretch]]
     x0, y0, x1, y1 = tight_box(view.labels == view.id)

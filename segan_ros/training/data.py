@@ -41,6 +41,7 @@ from segan_ros.training.augment import (
 )
 from segan_ros.training.config import Augmentation, Config, Stage
 from segan_ros.training.processes import ALONE, Processes
+from segan_ros.training.surroundings import OCCLUDED, has_neighbours, hiders
 from segan_ros.truth import LabelledScene, TrueObject
 
 Floats = NDArray[np.float32]
@@ -152,8 +153,8 @@ class Library:
                 "`segan generate`"
             )
         self.painted = [i for i, s in enumerate(self.subjects) if s.appearance is not None]
-        self.occluded = [i for i, s in enumerate(self.subjects) if s.hidden >= 0.03]
-        self.clear = [i for i, s in enumerate(self.subjects) if s.hidden < 0.03 and s.near]
+        self.occluded = [i for i, s in enumerate(self.subjects) if s.hidden >= OCCLUDED]
+        self.clear = [i for i, s in enumerate(self.subjects) if s.hidden < OCCLUDED and s.near]
 
     def view(self, subject: Subject, window: Box) -> View:
         """`subject` and what lies around it, cut to `window`."""
@@ -182,13 +183,9 @@ def _subject(scene: LabelledScene, item: TrueObject, picture: int, light: str) -
     seen, total = int(np.count_nonzero(visible)), int(np.count_nonzero(item.amodal))
     if seen == 0 or total == 0:
         return None
-    around = Roi(0.5, "longest_side").around(tight_box(visible), scene.frame.size)
-    labels = crop(scene.frame.labels, around)
-    near = bool(np.any((labels > 0) & (labels != item.id)))
+    seen_box = tight_box(visible)
     hidden = 1 - np.count_nonzero(visible & item.amodal) / total
     whole = crop(item.amodal, item.box).copy()
-    over = np.bincount(crop(scene.frame.labels, item.box)[whole].clip(min=0))
-    hiding = np.flatnonzero(over >= least_overlap(total))
     appearance = item.appearance
     if appearance is not None and light == "picture":
         shown = crop(scene.frame.rgb, item.box), crop(visible & item.amodal, item.box)
@@ -197,12 +194,12 @@ def _subject(scene: LabelledScene, item: TrueObject, picture: int, light: str) -
         picture,
         item.id,
         item.box,
-        tight_box(visible),
+        seen_box,
         whole,
         appearance,
         hidden,
-        frozenset(hiding.tolist()) - {0, item.id},
-        near,
+        hiders(crop(scene.frame.labels, item.box), item.id, whole),
+        has_neighbours(scene.frame.labels, item.id, seen_box),
     )
 
 

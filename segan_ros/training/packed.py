@@ -27,21 +27,14 @@ from torch.utils.data import Dataset
 
 from segan_ros.crops import IN_FRONT
 from segan_ros.runtime.spec import ModelSpec
+from segan_ros.training.augment import LEAST_LEFT, MOST_DEPTH_NOISE, SHEAR, STRETCH, TURN
 from segan_ros.training.config import Augmentation, Config, Stage
 from segan_ros.training.data import Batch
-from segan_ros.training.packs import MOST_OBJECTS, Pack
+from segan_ros.training.packs import MOST_OBJECTS, OTHER, Pack
+from segan_ros.training.surroundings import OCCLUDED
 
-PASTED = MOST_OBJECTS + 1
+PASTED = OTHER
 """Number of an object that was pasted in front."""
-
-OCCLUDED = 0.03
-"""Hidden share from which on an object counts as occluded."""
-
-LEAST_LEFT = 0.25
-"""Share of what is seen of an object that must be left when something is pasted in front."""
-
-TURN, STRETCH, SHEAR = 0.35, 0.25, 0.2
-"""Radians, and logarithms or shares, up to which `warp` changes shapes."""
 
 
 class Chosen(NamedTuple):
@@ -247,7 +240,7 @@ class PackedBatches(Dataset[Batch]):
     def _with_depth(self, look: Look, draw: _Draw) -> Look:
         """With noise in depth, or without any of it."""
         chances = self.config.augmentation
-        share = draw.uniform(0, 0.008) * draw.chance(chances.depth_noise)
+        share = draw.uniform(0, MOST_DEPTH_NOISE) * draw.chance(chances.depth_noise)
         noise = 1 + share[:, None, None] * draw.normal(*look.depth.shape[1:])
         hidden = ~draw.chance(chances.depth)[:, None, None]
         return look._replace(depth=torch.where(hidden, torch.nan, look.depth * noise))

@@ -21,8 +21,8 @@ from segan_ros.frame import Frame, Mask
 from segan_ros.masks.fitting import fit
 from segan_ros.masks.styles import STYLES, drawn
 from segan_ros.progress import Progress
-from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.scenes import ScenePath, read_scene
+from segan_ros.training.surroundings import has_neighbours, hiders
 from segan_ros.truth import LabelledScene
 
 FORMAT, SUFFIX = 1, ".npz"
@@ -30,8 +30,11 @@ FORMAT, SUFFIX = 1, ".npz"
 JPEG_QUALITY = 92
 
 MOST_OBJECTS = 31
-"""Of a scene that are learned from. The others, and parts that a style splits off, are numbered
-`MOST_OBJECTS` + 1: something that may hide an object."""
+"""Of a scene that are learned from."""
+
+OTHER = MOST_OBJECTS + 1
+"""Number of all beyond them, and of parts that a style splits off: something that may hide an
+object."""
 
 DEPTH_STEPS = 254
 """Of inverse depth, between the nearest and the farthest pixel of a scene; 0 is unknown."""
@@ -137,13 +140,14 @@ def write_pack(
             )
         rng = np.random.default_rng((seed, place))
         labels = _variants(scene.frame, variants, rng)
-        near_far, coarse = _coarse(scene.frame.depth, size)
+        inverse_depths, coarse = _coarse(scene.frame.depth, size)
         streams["rgb"].append(_encoded(".jpg", scene.frame.rgb[..., ::-1]))
         streams["labels"].append(_encoded(".png", labels.reshape(-1, size[1])))
         streams["depth"].append(_encoded(".png", coarse))
-        ranges.append(near_far)
+        ranges.append(inverse_depths)
         for subject, whole, hiding in _subjects(scene, place, labels):
-            if subject.hidden > max_hidden or _area(labels[0], subject.number) < min_visible:
+            visible_area = np.count_nonzero(labels[0] == subject.number)
+            if subject.hidden > max_hidden or visible_area < min_visible:
                 continue
             edges += [(place, q, subject.number) for q in hiding]
             streams["whole"].append(zlib.compress(np.packbits(whole).tobytes()))
@@ -222,7 +226,7 @@ def _variants(frame: Frame, count: int, rng: np.random.Generator) -> Bytes:
     for variant, image in zip(result, images, strict=True):
         for number, i in enumerate(ids, 1):
             variant[image == i] = number
-        variant[(image > 0) & (variant == 0)] = MOST_OBJECTS + 1
+        variant[(image > 0) & (variant == 0)] = OTHER
     return result
 
 
@@ -245,32 +249,17 @@ def _subjects(
             together = np.count_nonzero(mask & visible)
             either = np.count_nonzero(mask | visible)
             seen.append(found[number] if together > FOUND * either else (0, 0, 0, 0))
-        over = np.bincount(true[item.amodal], minlength=number + 1)
-        hiding = np.flatnonzero(over >= least_overlap(float(total)))
-        around = _around(visible)
         yield (
             Subject(
                 place,
                 number,
                 1 - np.count_nonzero(visible & item.amodal) / total,
-                bool(np.any((true > 0) & (true != number) & around)),
+                has_neighbours(true, number, boxes[0][number]),
                 seen,
             ),
             item.amodal,
-            [int(q) for q in hiding if q not in (0, number) and q <= MOST_OBJECTS],
+            [q for q in hiders(true, number, item.amodal) if q != OTHER],
         )
-
-
-def _around(visible: Mask) -> Mask:
-    """The box of a mask, widened by half of its longer side."""
-    rows, columns = np.nonzero(visible)
-    reach = max(int(np.ptp(rows)), int(np.ptp(columns))) // 2 + 1
-    around = np.zeros_like(visible)
-    around[
-        max(rows.min() - reach, 0) : rows.max() + reach + 1,
-        max(columns.min() - reach, 0) : columns.max() + reach + 1,
-    ] = True
-    return around
 
 
 def _coarse(
@@ -284,10 +273,6 @@ def _coarse(
     high = max(high, low + 1e-6)
     steps = (inverse - low) * ((DEPTH_STEPS - 1) / (high - low))
     return (low, high), np.where(known, steps.round() + 1, 0).astype(np.uint8)
-
-
-def _area(labels: Bytes, number: int) -> int:
-    return int(np.count_nonzero(labels == number))
 
 
 def _encoded(kind: str, image: NDArray[Any]) -> bytes:
