@@ -10,7 +10,14 @@ import yaml
 from segan_ros.commands.options import add_scenes, at_least
 from segan_ros.home import expanded
 from segan_ros.runtime.model import model_folder
+from segan_ros.runtime.spec import ModelSpec
 from segan_ros.storage.scenes import iterate_scenes
+
+NAMES = {
+    "openvino": (".int8.onnx", "int8_file"),
+    "tensorrt": (".tensorrt.int8.onnx", "tensorrt_int8_file"),
+}
+"""What the files end in, and the key of ``model.yaml`` that names them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,19 +30,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_scenes(parser, "scenes to calibrate on; never the test split", required=True)
     parser.add_argument(
+        "--for",
+        dest="runs_on",
+        choices=("openvino", "tensorrt"),
+        default="openvino",
+        help="what is to run them: openvino (CPUs) or tensorrt (GPUs) (openvino)",
+    )
+    parser.add_argument(
+        "--error",
+        type=float,
+        default=0.015,
+        metavar="E",
+        help="how far the outputs, 0 to 1, may change (root mean square); as few first "
+        "layers stay as they are as that takes (0.015)",
+    )
+    parser.add_argument(
         "--limit", type=int, default=40, metavar="N", help="calibrate on the first N scenes (40)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write ``segmentor.int8.onnx`` and ``painter.int8.onnx`` and name them in ``model.yaml``.
+    """Write both 8-bit networks beside the 32-bit ones and name them in ``model.yaml``.
 
     Raises:
         ValueError, OSError: an argument, a scene or the model cannot be used.
     """
-    from segan_ros.model.quantise import quantise, record
+    from segan_ros.model.quantise import everywhere, on_others, quantise, record
 
     at_least(args, limit=1)
+    if not 0 < args.error < 1:
+        raise ValueError(f"--error is {args.error}; it must lie between 0 and 1")
     folder = model_folder(args.model)
     if not expanded(args.model).is_dir():
         raise ValueError(
@@ -43,14 +67,26 @@ def run(args: argparse.Namespace) -> int:
             "name the copy"
         )
     calls = record(folder, list(islice(iterate_scenes(args.scenes), args.limit)))
+    counts = {"segmentor": on_others(ModelSpec.read(folder).segmentor)}
     description = yaml.safe_load((folder / "model.yaml").read_text())
     for name, feeds in calls.items():
         section = description[name]
         source = folder / section["file"]
-        target = source.with_suffix(".int8.onnx")
-        quantise(source, target, feeds)
-        section["int8_file"] = target.name
-        print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, calibrated on {len(feeds)} calls")
+        suffix, key = NAMES[args.runs_on]
+        target = source.with_suffix(suffix)
+        done, layers = quantise(
+            source,
+            target,
+            feeds,
+            runs_on=args.runs_on,
+            error=args.error,
+            counts=counts.get(name, everywhere),
+        )
+        section[key] = target.name
+        print(
+            f"{target}: {target.stat().st_size / 1e6:.1f} MB, {done} of {layers} layers in 8 bits, "
+            f"calibrated on {len(feeds)} calls"
+        )
     (folder / "model.yaml").write_text(
         yaml.safe_dump(description, sort_keys=False, width=100, default_flow_style=None)
     )

@@ -38,9 +38,10 @@ PARAMETERS = (
     Parameter(
         "precision",
         "auto",
-        "Precision of the networks, where the provider supports it: auto is fp16 on TensorRT, bf16 "
-        "on OpenVINO where the CPU has it (AVX512_BF16 or AMX), and fp32 elsewhere; int8 needs "
-        "quantised files and runs on TensorRT and OpenVINO.",
+        "Precision of the networks, where the provider supports it: auto is fp16 on TensorRT; on "
+        "OpenVINO bf16 where the CPU has it (AVX512_BF16 or AMX), or else int8 where the CPU "
+        "(AVX512_VNNI or AVX_VNNI) and the model have it; and fp32 elsewhere. int8 needs quantised "
+        "files and runs on TensorRT and OpenVINO.",
         choices=PRECISIONS,
         changes=UNCONFIGURED,
     ),

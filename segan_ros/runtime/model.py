@@ -137,7 +137,7 @@ class Model:
         self._threads, self._precision = threads or thread_limit(), precision
         self._engines = engines or Engines()
         self._build: EngineBuild | None = None
-        self._files: dict[str, tuple[Network, Network]] = {}
+        self._files: dict[str, Network] = {}
         self._running, waits = choose(provider, lambda n: self._begin(n, named=n == provider))
         if waits:
             self._build = EngineBuild(self._change_over)
@@ -213,35 +213,41 @@ class Model:
         """
         return self._run(self._running.painter, {"canvas": canvases})
 
-    def _networks(self, precision: str) -> tuple[Network, Network]:
+    def _networks(self, provider: str, precision: str) -> tuple[Network, Network]:
         """The files for that precision, and the shapes that model.yaml states."""
-        if precision in self._files:
-            return self._files[precision]
         segmentor, painter = self.spec.segmentor, self.spec.painter
         inputs: dict[str, tuple[int, ...]] = {"planes": (segmentor.channels, *segmentor.size)}
         if segmentor.view == "image":
             inputs["boxes"] = (4,)
         files = [segmentor.file, painter.file]
         if precision == "int8":
-            if segmentor.int8_file is None or painter.int8_file is None:
+            quantised = [part.int8_files.on(provider) for part in (segmentor, painter)]
+            if not any(quantised):
                 raise ModelError(
-                    f"precision is int8 but {self.folder / 'model.yaml'} does not name an "
-                    "int8_file for both networks; quantise them or choose fp16"
+                    f"precision is int8 but {self.folder / 'model.yaml'} names no 8-bit network "
+                    f"for {provider}; quantise a copy of the model "
+                    f"(`segan quantise --for {provider}`) or choose precision auto"
                 )
-            files = [segmentor.int8_file, painter.int8_file]
-        self._files[precision] = (
-            Network(self.folder / files[0], inputs),
-            Network(self.folder / files[1], {"canvas": (3, *painter.size)}),
+            files = [q or file for q, file in zip(quantised, files, strict=True)]
+        # One for each file, whoever runs it: what was loaded is told from what replaced it since.
+        shapes: tuple[dict[str, tuple[int, ...]], ...] = (inputs, {"canvas": (3, *painter.size)})
+        first, second = (
+            self._files.setdefault(file, Network(self.folder / file, shape))
+            for file, shape in zip(files, shapes, strict=True)
         )
-        return self._files[precision]
+        return first, second
+
+    def _precision_on(self, provider: str) -> str:
+        quantised = self.spec.segmentor.int8_files.on(provider) is not None
+        return precision_on(provider, self._precision, quantised)
 
     def _begin(self, provider: str, named: bool) -> Running | None:
         """Both networks on `provider`; None if its engines are yet to be built meanwhile."""
         if provider != self._engines.provider:
             return self._open(provider)
         require(provider)
-        precision = precision_on(provider, self._precision)
-        if all(self._engines.find(n, precision) for n in self._networks(precision)):
+        precision = self._precision_on(provider)
+        if all(self._engines.find(n, precision) for n in self._networks(provider, precision)):
             try:
                 return self._open(provider)
             except UnavailableError:
@@ -258,8 +264,8 @@ class Model:
         return self._open(provider)
 
     def _build_engines(self, watch: Watch | None = None) -> None:
-        precision = precision_on(self._engines.provider, self._precision)
-        for network in self._networks(precision):
+        precision = self._precision_on(self._engines.provider)
+        for network in self._networks(self._engines.provider, precision):
             if self._engines.find(network, precision) is None:
                 LOG.info("building the %s engine of %s", precision, network.path)
                 self._engines.build(network, precision, self._threads, watch)
@@ -268,7 +274,7 @@ class Model:
         """Build the engines, then use them from the next call on; a call at work is finished."""
         self._build_engines(watch)
         running = self._open(self._engines.provider)
-        for network in self._networks(running.precision):
+        for network in self._networks(running.provider, running.precision):
             check_unchanged(network)
         self._running = running
         LOG.info("engines ready: now on %s %s", self.provider, self.precision)
@@ -280,8 +286,8 @@ class Model:
             ProviderError: it cannot run here.
             ModelError: the networks are not what model.yaml says.
         """
-        precision = precision_on(provider, self._precision)
-        networks = self._networks(precision)
+        precision = self._precision_on(provider)
+        networks = self._networks(provider, precision)
         compiles = provider == self._engines.provider
         suspects: tuple[Network, ...] = networks
         sessions = []
@@ -308,7 +314,7 @@ class Model:
         return running
 
     def _warm_up(self, running: Running) -> None:
-        segmentor, painter = self._networks(running.precision)
+        segmentor, painter = self._networks(running.provider, running.precision)
         try:
             for count in (1, MAX_BATCH):
                 shape = self._run(running.segmentor, segmentor.zeros(count))

@@ -9,6 +9,8 @@ from pathlib import Path
 import onnxruntime as ort
 
 LIBRARY = "libopenvino_c.so"
+CPU = Path("/proc/cpuinfo")
+BYTE_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8")
 
 BF16_SINCE = (1, 24)
 """ONNX Runtime's version from which on it was seen to pass the wish for bf16 on to OpenVINO; some
@@ -43,3 +45,16 @@ def computes_bf16() -> bool:
     """Whether the CPU has bfloat16 instructions (AVX512_BF16 or AMX) and OpenVINO uses them."""
     version = tuple(int(n) for n in ort.__version__.split(".")[:2])
     return version >= BF16_SINCE and "BF16" in capabilities()
+
+
+@cache
+def multiplies_int8() -> bool:
+    """Whether the CPU has instructions for products of bytes (AVX512_VNNI, AVX_VNNI or AMX_INT8)
+    and OpenVINO uses them. Others do without, and sums of two products overflow there."""
+    try:
+        flags = set(CPU.read_text().split())
+    except OSError:
+        return False
+    return "INT8" in capabilities() and not flags.isdisjoint(
+        ("avx512_vnni", "avx_vnni", "amx_int8")
+    )

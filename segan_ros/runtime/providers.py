@@ -19,7 +19,7 @@ import onnxruntime as ort
 
 from segan_ros.runtime.gpu import gpu, tensorrt_version
 from segan_ros.runtime.network import MAX_BATCH, USUAL_BATCH, Network, shapes
-from segan_ros.runtime.openvino import computes_bf16
+from segan_ros.runtime.openvino import computes_bf16, multiplies_int8
 from segan_ros.runtime.spec import ModelError
 
 LOG = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ NVIDIA = ("tensorrt", "cuda")
 """Those that need an NVIDIA GPU and CUDA's libraries."""
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
-"""Choices of `precision`. ``auto`` is fp16 on TensorRT, bf16 on OpenVINO where the CPU has it, and
-fp32 elsewhere."""
+"""Choices of `precision`. ``auto`` is fp16 on TensorRT; on OpenVINO bf16 where the CPU has it, or
+else int8 where the CPU and the model have it; and fp32 elsewhere."""
 
 
 class ProviderError(Exception):
@@ -85,14 +85,21 @@ def choose(provider: str, start: Callable[[str], T | None]) -> tuple[T, bool]:
     )
 
 
-def precision_on(provider: str, precision: str) -> str:
+def precision_on(provider: str, precision: str, quantised: bool = False) -> str:
     """``fp32``, ``bf16``, ``fp16`` or ``int8``: what `precision` means where `provider` runs.
 
     fp16 runs on TensorRT, int8 on TensorRT and OpenVINO, bf16 on OpenVINO where the CPU computes
     with it (elsewhere it would be imitated, at a third of the speed); all else is fp32.
+
+    Args:
+        provider: key of `PROVIDERS`.
+        precision: one of `PRECISIONS`.
+        quantised: the model has an 8-bit segmentor for the provider, which ``auto`` may take.
     """
     if precision == "auto":
         precision = {"tensorrt": "fp16", "openvino": "bf16"}.get(provider, "fp32")
+        if provider == "openvino" and not computes_bf16() and quantised and multiplies_int8():
+            precision = "int8"
     able = {"fp16": ("tensorrt",), "int8": ("tensorrt", "openvino"), "bf16": ("openvino",)}
     if provider not in able.get(precision, ()) or (precision == "bf16" and not computes_bf16()):
         return "fp32"

@@ -21,6 +21,21 @@ class ModelError(ValueError):
 
 
 @dataclass(frozen=True)
+class Int8Files:
+    """The 8-bit networks beside a network's usual file, by the provider that takes their form."""
+
+    openvino: str | None = None
+    tensorrt: str | None = None
+
+    def on(self, provider: str) -> str | None:
+        """The one for that provider, if there is one."""
+        return {"openvino": self.openvino, "tensorrt": self.tensorrt}.get(provider)
+
+
+NO_INT8_FILES = Int8Files()
+
+
+@dataclass(frozen=True)
 class SegmentorSpec:
     """The ``segmentor`` part of ``model.yaml``; docs/data.md explains each key."""
 
@@ -31,7 +46,7 @@ class SegmentorSpec:
     roi: Roi
     threshold: float
     occluders: str
-    int8_file: str | None = None
+    int8_files: Int8Files = NO_INT8_FILES
 
     @property
     def channels(self) -> int:
@@ -50,7 +65,7 @@ class PainterSpec:
 
     file: str
     size: tuple[int, int]
-    int8_file: str | None = None
+    int8_files: Int8Files = NO_INT8_FILES
 
 
 @dataclass(frozen=True)
@@ -100,12 +115,12 @@ class ModelSpec:
                 roi=roi,
                 threshold=get.threshold("segmentor.threshold"),
                 occluders=get.choice("segmentor.occluders", ("labelled", "any")),
-                int8_file=get.optional_file("segmentor.int8_file"),
+                int8_files=get.int8_files("segmentor"),
             ),
             PainterSpec(
                 get.file("painter.file"),
                 get.size("painter.size"),
-                get.optional_file("painter.int8_file"),
+                get.int8_files("painter"),
             ),
         )
 
@@ -155,9 +170,13 @@ class _Keys:
             )
         return value
 
-    def optional_file(self, key: str) -> str | None:
-        section, name = key.split(".")
-        return self.file(key) if name in self(section, dict) else None
+    def int8_files(self, section: str) -> Int8Files:
+        named = self(section, dict)
+        openvino, tensorrt = (
+            self.file(f"{section}.{key}") if key in named else None
+            for key in ("int8_file", "tensorrt_int8_file")
+        )
+        return Int8Files(openvino, tensorrt)
 
     def file(self, key: str) -> str:
         value = self(key, str)

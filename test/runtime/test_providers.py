@@ -66,6 +66,34 @@ def test_precision_is_what_a_provider_can_do(monkeypatch):
     assert precision_on("cpu", "int8") == precision_on("cuda", "int8") == "fp32"
 
 
+def test_auto_takes_8_bits_on_a_cpu_that_multiplies_bytes_where_the_model_has_them(monkeypatch):
+    monkeypatch.setattr(providers, "computes_bf16", lambda: False)
+    monkeypatch.setattr(providers, "multiplies_int8", lambda: True)
+    assert precision_on("openvino", "auto", quantised=True) == "int8"
+    assert precision_on("openvino", "auto", quantised=False) == "fp32"
+    assert precision_on("openvino", "fp32", quantised=True) == "fp32"
+    assert precision_on("tensorrt", "auto", quantised=True) == "fp16"
+    assert precision_on("cpu", "auto", quantised=True) == "fp32"
+    monkeypatch.setattr(providers, "multiplies_int8", lambda: False)
+    assert precision_on("openvino", "auto", quantised=True) == "fp32"
+    monkeypatch.setattr(providers, "computes_bf16", lambda: True)
+    monkeypatch.setattr(providers, "multiplies_int8", lambda: True)
+    assert precision_on("openvino", "auto", quantised=True) == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "does"),
+    [("fpu avx2 avx_vnni", True), ("avx512f avx512_vnni", True), ("fpu avx2 avx512f", False)],
+)
+def test_byte_products_are_read_from_the_flags_of_the_cpu(flags, does, monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    monkeypatch.setattr(openvino, "CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(openvino, "capabilities", lambda: frozenset({"FP32", "INT8"}))
+    assert openvino.multiplies_int8.__wrapped__() is does
+    monkeypatch.setattr(openvino, "capabilities", frozenset)
+    assert openvino.multiplies_int8.__wrapped__() is False
+
+
 def test_bf16_is_for_openvino_on_a_cpu_that_computes_with_it(monkeypatch):
     monkeypatch.setattr(providers, "computes_bf16", lambda: True)
     assert precision_on("openvino", "auto") == precision_on("openvino", "bf16") == "bf16"
