@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.boxes import clip, crop, dilate, relative, union
 from segan_ros.frame import AmodalObject, Mask
-from segan_ros.occlusion.borders import borders_of
+from segan_ros.occlusion.borders import REACH, borders_of
 
 SCREEN = -1
 """Label of what has no mask and is no ground."""
@@ -34,10 +35,13 @@ def occluded_by_unlabelled(
         raised: ``(H, W)`` bool, unlabelled pixels that are no ground.
         step: metres from which on something is nearer.
     """
-    if not raised.any():
+    if not (objects and raised.any()):
         return frozenset()
-    screened = np.where(raised, SCREEN, labels)
-    borders = borders_of(SCREEN, screened, depth, {o.id: o.box for o in objects})
+    size = labels.shape[0], labels.shape[1]
+    area = clip(dilate(union(*(o.box for o in objects)), 2 * REACH), size)
+    screened = np.where(crop(raised, area), SCREEN, crop(labels, area))
+    boxes = {o.id: relative(o.box, area) for o in objects}
+    borders = borders_of(SCREEN, screened, crop(depth, area), boxes)
     return frozenset(
         o.id
         for o in objects
