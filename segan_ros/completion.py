@@ -45,7 +45,7 @@ from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.masks.fitting import FitSettings, as_given, fit
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.ordering import ordered
-from segan_ros.relighting import relit
+from segan_ros.relighting import joined, relit
 from segan_ros.runtime.model import MAX_BATCH, Model
 from segan_ros.runtime.spec import SegmentorSpec
 from segan_ros.thresholds import whole_mask
@@ -78,8 +78,8 @@ class Settings:
         min_hidden_ratio: hidden parts below this share of the visible area count as noise of the
             border.
         max_objects: frames with more are refused: their labels are probably no label image.
-        relight: bring the paint to the light of what is seen of the object (`relit`): it goes on
-            without a step. The paper does not.
+        relight: bring the paint to the light of what is seen of the object (`relit`), and let it go
+            over into that at the border (`joined`): it goes on without a step. The paper does not.
         edges: see `EdgeRule`.
 
     Raises:
@@ -235,7 +235,8 @@ class SceneCompleter:
                     colours = uncovered(generated, cover, size_of(view), place)
                     into, hidden_part = appearances[item.id], item.invisible
                     if self.settings.relight:
-                        colours = relit(colours, into, item.amodal & ~hidden_part)
+                        seen = item.amodal & ~hidden_part
+                        colours = joined(relit(colours, into, seen), into, seen, hidden_part)
                     cv2.copyTo(colours, hidden_part.view(np.uint8), into)
         objects = (
             replace(o, appearance=appearances.get(o.id, o.appearance)) for o in scene.objects

@@ -2,7 +2,8 @@
 what is seen without a step.
 
 Where the object is seen, the ratio of picture and colours is known. It is spread over the rest,
-nearest pixels first (push-pull, Gortler et al. 1996), and multiplied with the colours.
+nearest pixels first (push-pull, Gortler et al. 1996), and multiplied with the colours (`relit`).
+Right beside what is seen, its colours are a better guess than any paint (`joined`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.boxes import clip, crop, dilate, tight_box
 from segan_ros.frame import Image, Mask
 
 Floats = NDArray[np.float32]
@@ -20,6 +22,13 @@ DARK = np.float32(0.04 * 255)
 AREA, LINEAR = cv2.INTER_AREA, cv2.INTER_LINEAR
 LONGEST = 128
 """Larger pictures are worked out at this side: light changes slowly."""
+
+SMOOTH, FADE, SEAM = 1.5, 2.0, 7
+"""Pixels: the width of the Gaussian that seen colours are averaged with, the distance over which
+their weight falls to 1/e, and how far they reach."""
+
+FAINT = 1e-3
+"""Less weight of seen pixels gives no colour."""
 
 
 def relit(colours: Image, picture: Image, seen: Mask) -> Image:
@@ -47,6 +56,35 @@ def relit(colours: Image, picture: Image, seen: Mask) -> Image:
         field = _resized(field, (width, height), LINEAR)
     result = (colours + DARK) * np.exp(field) - DARK
     return (result.clip(0, 255, out=result) + np.float32(0.5)).astype(np.uint8)
+
+
+def joined(colours: Image, picture: Image, seen: Mask, hidden: Mask) -> Image:
+    """`colours` that go over into those of `picture` right beside what is seen.
+
+    Args:
+        colours: ``(h, w, 3)`` uint8, painted, in the light of `picture`.
+        picture: ``(h, w, 3)`` uint8.
+        seen: ``(h, w)`` bool, where `picture` shows the object.
+        hidden: ``(h, w)`` bool, where `colours` count.
+
+    Returns:
+        ``(h, w, 3)`` uint8; `colours` but near the border of `seen`.
+    """
+    kernel = np.ones((2 * SEAM + 1,) * 2, np.uint8)
+    beside = hidden & (cv2.dilate(seen.view(np.uint8), kernel) > 0)
+    if not beside.any():
+        return colours
+    part = clip(dilate(tight_box(beside), SEAM + 1), seen.shape)
+    there, here = crop(seen, part), crop(beside, part)
+    shown = np.where(there[..., None], crop(picture, part), 0).astype(np.float32)
+    known = cv2.GaussianBlur(there.astype(np.float32), (0, 0), SMOOTH)[here]
+    mean = cv2.GaussianBlur(shown, (0, 0), SMOOTH)[here] / np.maximum(known, 1e-6)[:, None]
+    away = cv2.distanceTransform((~there).view(np.uint8), cv2.DIST_L2, 3)[here]
+    weight = np.where(known > FAINT, np.exp((1 - away) / FADE), 0)[:, None]
+    result = colours.copy()
+    own = crop(colours, part)[here]
+    crop(result, part)[here] = (own + weight * (mean - own) + 0.5).clip(0, 255)
+    return result
 
 
 def _spread(values: Floats, weight: Floats) -> Floats:

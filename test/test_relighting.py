@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segan_ros.relighting import relit
+from segan_ros.relighting import SEAM, joined, relit
 
 SIZE = 60, 80
 
@@ -62,3 +62,41 @@ def test_black_and_white_need_no_ratio():
     seen = np.ones((8, 8), bool)
     assert relit(colours, colours[:, ::-1].copy(), seen).dtype == np.uint8
     assert np.array_equal(relit(colours, colours, seen), colours)
+
+
+def halves(left, right):
+    """A picture of two colours, and which half is seen: the left one."""
+    picture = np.full((*SIZE, 3), left, np.uint8)
+    picture[:, SIZE[1] // 2 :] = right
+    seen = np.zeros(SIZE, bool)
+    seen[:, : SIZE[1] // 2] = True
+    return picture, seen
+
+
+def test_paint_goes_over_into_what_is_seen():
+    picture, seen = halves((200, 100, 50), (0, 255, 0))  # what lies in front is green
+    paint = np.full_like(picture, 100)
+    found = joined(paint, picture, seen, ~seen)
+    middle = SIZE[1] // 2
+    row = found[30].astype(int)
+    assert np.abs(row[middle] - (200, 100, 50)).max() <= 3
+    reds = row[middle : middle + SEAM + 3, 0]
+    assert (np.diff(reds) <= 0).all() and reds[-1] == 100
+    assert np.array_equal(found[:, :middle], paint[:, :middle])
+    assert np.array_equal(found[:, middle + SEAM :], paint[:, middle + SEAM :])
+
+
+def test_what_is_neither_seen_nor_hidden_stays():
+    picture, seen = halves((200, 100, 50), (0, 255, 0))
+    paint, hidden = np.full_like(picture, 100), ~seen
+    hidden[:30] = False
+    found = joined(paint, picture, seen, hidden)
+    assert np.array_equal(found[:30], paint[:30]) and (found[30:] != paint[30:]).any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (37, 1), (300, 20)])
+def test_paint_of_any_size_is_joined(size):
+    paint, seen = np.full((*size, 3), 100, np.uint8), np.zeros(size, bool)
+    assert np.array_equal(joined(paint, paint, seen, ~seen), paint)
+    seen[0, 0] = True
+    assert np.abs(joined(paint, np.full_like(paint, 98), seen, ~seen).astype(int) - 100).max() <= 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +48,19 @@ def find_harm(world: World, layout: Layout, present: Sequence[int]) -> dict[int,
     return harm
 
 
-def lift_off(world: World, layout: Layout, label: int, present: Sequence[int]) -> list[int]:
-    """Lift one of the objects `present`, and take it away; which of the others that disturbed."""
+def lift_off(
+    world: World,
+    layout: Layout,
+    label: int,
+    present: Sequence[int],
+    watch: Callable[[], None] = lambda: None,
+) -> list[int]:
+    """Lift one of the objects `present`, and take it away; which of the others that disturbed.
+
+    `watch` is called on the way, every `LOOK` steps.
+    """
     before = world.poses()
-    _lift(world, label)
+    _lift(world, label, watch)
     lifted = _elsewhere(world, layout, before, label, present)
     take_away(world, label - 1)  # what came along falls now
     fallen = _elsewhere(world, layout, before, label, present)
@@ -67,7 +76,7 @@ def _elsewhere(
     return [i for i in present if i != label and hit[i - 1]]
 
 
-def _lift(world: World, label: int) -> None:
+def _lift(world: World, label: int, watch: Callable[[], None] = lambda: None) -> None:
     """Draw an object up with its pose held, and let the others come to rest."""
     model, data = world.model, world.data
     joint = model.body_jntadr[world.bodies[label - 1]]
@@ -84,6 +93,7 @@ def _lift(world: World, label: int) -> None:
         data.qvel[to + 2] = SPEED if k < rising else 0
         mujoco.mj_step(model, data)
         if k % LOOK == 0:
+            watch()
             speed = np.abs(data.qvel.reshape(-1, 6)[others]) * [1, 1, 1, 0.1, 0.1, 0.1]
             still = still + 1 if speed.max(initial=0) < STILL else 0
             if still >= LOOKS and _is_clear(world, label):
