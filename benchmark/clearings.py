@@ -20,7 +20,6 @@ from functools import cache, partial
 from multiprocessing import get_context
 
 import cv2
-import mujoco
 import numpy as np
 
 from segan_ros.completion import SceneCompleter
@@ -30,6 +29,7 @@ from segan_ros.progress import Progress
 from segan_ros.runtime.model import load_model
 from segan_ros.scoring.lifts import interval
 from segan_ros.synthesis.cameras import Camera, draw_camera
+from segan_ros.synthesis.gl import mujoco
 from segan_ros.synthesis.lifting import lift_off
 from segan_ros.synthesis.lights import Light, Look, draw_lights, draw_look
 from segan_ros.synthesis.physics import on_table

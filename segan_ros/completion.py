@@ -78,8 +78,8 @@ class Settings:
         min_hidden_ratio: hidden parts below this share of the visible area count as noise of the
             border.
         max_objects: frames with more are refused: their labels are probably no label image.
-        relight: bring the paint to the light of what is seen of the object (`relit`), and let it go
-            over into that at the border (`joined`): it goes on without a step. The paper does not.
+        relight: bring the paint to the light of what is seen of the object (`relit`), and blend it
+            into that at the border (`joined`): it continues without a step. The paper does not.
         edges: see `EdgeRule`.
 
     Raises:

@@ -23,12 +23,9 @@ AREA, LINEAR = cv2.INTER_AREA, cv2.INTER_LINEAR
 LONGEST = 128
 """Larger pictures are worked out at this side: light changes slowly."""
 
-SMOOTH, FADE, SEAM = 1.5, 2.0, 7
+SMOOTH, FADE, SEAM = 1.5, 2.0, 5
 """Pixels: the width of the Gaussian that seen colours are averaged with, the distance over which
-their weight falls to 1/e, and how far they reach."""
-
-FAINT = 1e-3
-"""Less weight of seen pixels gives no colour."""
+their influence falls to 1/e, and the farthest pixel that they reach."""
 
 
 def relit(colours: Image, picture: Image, seen: Mask) -> Image:
@@ -59,7 +56,7 @@ def relit(colours: Image, picture: Image, seen: Mask) -> Image:
 
 
 def joined(colours: Image, picture: Image, seen: Mask, hidden: Mask) -> Image:
-    """`colours` that go over into those of `picture` right beside what is seen.
+    """`colours`, blended into those of `picture` right beside what is seen.
 
     Args:
         colours: ``(h, w, 3)`` uint8, painted, in the light of `picture`.
@@ -78,9 +75,11 @@ def joined(colours: Image, picture: Image, seen: Mask, hidden: Mask) -> Image:
     there, here = crop(seen, part), crop(beside, part)
     shown = np.where(there[..., None], crop(picture, part), 0).astype(np.float32)
     known = cv2.GaussianBlur(there.astype(np.float32), (0, 0), SMOOTH)[here]
-    mean = cv2.GaussianBlur(shown, (0, 0), SMOOTH)[here] / np.maximum(known, 1e-6)[:, None]
-    away = cv2.distanceTransform((~there).view(np.uint8), cv2.DIST_L2, 3)[here]
-    weight = np.where(known > FAINT, np.exp((1 - away) / FADE), 0)[:, None]
+    mean = cv2.GaussianBlur(shown, (0, 0), SMOOTH)[here] / np.maximum(known, 1e-9)[:, None]
+    away = cv2.distanceTransform((~there).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[here]
+    # From 1 at the border to 0 a pixel beyond the farthest.
+    end = np.exp(-SEAM / FADE)
+    weight = ((np.exp((1 - away) / FADE) - end) / (1 - end)).clip(0, 1)[:, None]
     result = colours.copy()
     own = crop(colours, part)[here]
     crop(result, part)[here] = (own + weight * (mean - own) + 0.5).clip(0, 255)

@@ -493,3 +493,23 @@ def test_painted_borders_carry_no_blue_of_the_ground(size):
     inside = crop(resized(whole, size), part) > 0.5
     assert colours.shape == (size[0] - part[1], size[1] - part[0], 3) and inside.any()
     assert np.abs(colours[inside].astype(int) - (26, 204, 51)).max() <= 2
+
+
+def test_paint_continues_what_is_seen(model, monkeypatch):
+    """The painter has hidden parts brighter than the light tells."""
+
+    def paint(canvases):
+        hidden = (canvases[:, :1] > 0.9) & (canvases[:, 1:2] < 0.1)
+        return np.where(hidden, 0.8, np.full_like(canvases, 0.5)).astype(np.float32)
+
+    monkeypatch.setattr(model, "paint", paint)
+    frame = frame_of(overlapping())
+    rgb = np.full_like(frame.rgb, 100)
+    rgb[frame.labels == 1] = (120, 60, 20)
+    item = SceneCompleter(model).complete(replace(frame, rgb=rgb)).object(1)
+    grown = cv2.dilate(
+        item.visible.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    )
+    off = np.abs(item.appearance.astype(int) - (120, 60, 20)).max(2)
+    assert off[item.invisible & (grown > 0)].max() <= 3
+    assert off[item.invisible].max() > 20

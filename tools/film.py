@@ -32,7 +32,7 @@ QUALITY = 55
 STREAM_STEP, STREAM_TIME = 2, 0.2
 """Every how many-th frame of a stream is shown, and for how long, seconds."""
 
-LOOK_TIME, RISE_STEP, RISE_TIME, RISEN = 1.6, 6, 0.15, 6
+LOOK_TIME, RISE_STEP, RISE_TIME, RISEN = 1.6, 2, 0.12, 6
 """How long a choice is shown; every how many-th look at a lift, how long, and how many of these."""
 
 Shot = tuple[Image, float]
@@ -74,7 +74,7 @@ def clearing(number: int) -> Iterator[Shot]:
             found = completer("tabletop").segment(frame)
             label = found.graph.removal_order[0]
             safe = next(o.lift_probability for o in found.objects if o.id == label)
-            text = f"lift {lift}: object {label}, disturbs nothing with {safe:.0%}"
+            text = f"lift {lift}: object {label}, safe with probability {safe:.2f}"
             yield _captioned(overlay(frame, found), text), LOOK_TIME
             rising: list[Image] = []
             see = partial(lambda shown: seen(scene, renderer, shown, rng).rgb, left)

@@ -14,7 +14,7 @@ from segan_ros.runtime.spec import ModelSpec
 from segan_ros.storage.scenes import iterate_scenes
 
 NAMES = {
-    "openvino": (".int8.onnx", "int8_file"),
+    "openvino": (".openvino.int8.onnx", "openvino_int8_file"),
     "tensorrt": (".tensorrt.int8.onnx", "tensorrt_int8_file"),
 }
 """What the files end in, and the key of ``model.yaml`` that names them."""
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.015,
         metavar="E",
-        help="how far the outputs, 0 to 1, may change (root mean square); as few first "
-        "layers stay as they are as that takes (0.015)",
+        help="largest root mean square change of the outputs, which lie in 0..1; the first layers "
+        "stay in 32 bits as far as needed (0.015)",
     )
     parser.add_argument(
         "--limit", type=int, default=40, metavar="N", help="calibrate on the first N scenes (40)"

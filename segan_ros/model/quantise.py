@@ -45,7 +45,7 @@ class Form:
 
     Args:
         activations: their type.
-        symmetric: 0 is 0.
+        symmetric: whether the zero point is 0.
     """
 
     activations: QuantType
@@ -88,9 +88,9 @@ def everywhere(feed: Feed) -> Planes:
 
 
 def on_others(spec: SegmentorSpec) -> Callable[[Feed], Planes]:
-    """What a segmentor tells counts on the other objects' pixels, where it is shown these: visible
-    pixels are given, and nothing is hidden elsewhere."""
-    if spec.view != "roi" or "others" not in spec.planes:
+    """What a segmentor says counts on the other objects' pixels, if hidden parts are sought nowhere
+    else (``occluders: labelled``): visible pixels are given."""
+    if spec.view != "roi" or spec.occluders != "labelled" or "others" not in spec.planes:
         return everywhere
     channel = sum(PLANE_CHANNELS[p] for p in spec.planes[: spec.planes.index("others")])
     return lambda feed: (feed["planes"][:, channel, None] > 0.5).astype(np.float32)
@@ -115,15 +115,14 @@ def quantise(
         target: written in one step.
         feeds: typical calls; they set the ranges of activations.
         runs_on: key of `FORMS`: the provider that the file is for.
-        error: root mean square of what quantisation may change of the output, whose values lie in
-            0..1.
+        error: largest root mean square change of the outputs, which lie in 0..1.
         counts: where the outputs of a call count: 0 or 1, for each object and pixel.
 
     Returns:
         How many layers are in 8 bits, and how many there are.
 
     Raises:
-        ValueError: even the last layer by itself changes more.
+        ValueError: even the last layer by itself changes more, or nothing counts.
     """
     form = FORMS[runs_on]
     with tempfile.TemporaryDirectory() as scratch:
@@ -134,7 +133,7 @@ def quantise(
         finally:
             logging.disable(logging.NOTSET)
         ranges = _ranges(prepared, Path(scratch) / "ranges.onnx", feeds, form)
-        layers = [n.name for n in onnx.load(str(prepared)).graph.node if n.op_type in OPERATORS]
+        layers = _named_layers(prepared)
         tried = _spread(feeds, TRIED)
         exact, weights = _answers(prepared, tried), [counts(feed) for feed in tried]
 
@@ -169,9 +168,22 @@ def quantise(
     return len(layers) - first, len(layers)
 
 
+def _named_layers(path: Path) -> list[str]:
+    """Names of the layers that can be quantised; they are told apart by names, so all get some."""
+    model = onnx.load(str(path))
+    for number, node in enumerate(model.graph.node):
+        node.name = f"{number}_{node.name}"
+    onnx.save(model, str(path))
+    layers = [n.name for n in model.graph.node if n.op_type in OPERATORS]
+    if not layers:
+        raise ValueError(f"no layer of the network is one of {', '.join(OPERATORS)}")
+    return layers
+
+
 def _spread(feeds: Sequence[Feed], count: int) -> list[Feed]:
-    """One object of each of some `count` calls, from all over."""
-    return [{k: v[:1] for k, v in f.items()} for f in feeds[:: max(1, len(feeds) // count)]]
+    """One object of each of `count` calls, drawn at random."""
+    drawn = np.random.default_rng(0).permutation(len(feeds))[:count]
+    return [{k: v[:1] for k, v in feeds[i].items()} for i in drawn]
 
 
 def _ranges(model: Path, scratch: Path, feeds: Sequence[Feed], form: Form) -> Any:
@@ -194,16 +206,26 @@ def _answers(model: Path, feeds: Sequence[Feed]) -> list[Planes]:
 def _difference(
     exact: Sequence[Planes], rough: Sequence[Planes], weights: Sequence[Planes]
 ) -> float:
-    squares = [w * (a - b) ** 2 for a, b, w in zip(exact, rough, weights, strict=True)]
-    counted = [np.broadcast_to(w, a.shape).sum() for a, w in zip(exact, weights, strict=True)]
-    return float(np.sqrt(sum(s.sum() for s in squares) / max(1, sum(counted))))
+    """Root of the weighted mean square; weights are taken at the pixels of the outputs."""
+    total = counted = 0.0
+    for a, b, weight in zip(exact, rough, weights, strict=True):
+        rows, columns = (
+            np.arange(out) * size // out
+            for out, size in zip(a.shape[2:], weight.shape[2:], strict=True)
+        )
+        counts = np.broadcast_to(weight[:, :, rows[:, None], columns], a.shape)
+        total += float((counts * (a - b) ** 2).sum())
+        counted += float(counts.sum())
+    if not counted:
+        raise ValueError("in no call anything counts: calibrate on scenes in which objects meet")
+    return (total / counted) ** 0.5
 
 
 class _Recorder(Model):
     """A model that keeps what it is asked."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+        super().__init__(folder, precision="fp32")
         self.calls: dict[str, list[Feed]] = {"segmentor": [], "painter": []}
 
     def segment(self, planes: Planes, boxes: Planes) -> Planes:

@@ -19,7 +19,8 @@ FEWEST_PIXELS = 3
 """Pixels of known depth, of the square around one, that its median needs."""
 
 MOST_SAMPLES = 128
-"""Pixels of a border whose depths are compared, evenly taken along it: more tell nothing new."""
+"""Pixels of a border whose depths are compared, drawn at random from longer ones: more tell nothing
+new, and every how many-th of them could all lie on one side."""
 
 FEWEST_SAMPLES = 3 * REACH
 KNOWN_SHARE = 0.2
@@ -116,7 +117,7 @@ def _borders(
     time."""
     if not near:
         return []
-    sampled = [places[:: -(-len(places) // MOST_SAMPLES) or 1] for places in near.values()]
+    sampled = [_drawn(places) for places in near.values()]
     counts = [len(places) for places in sampled]
     ids, metres = _squares(labels, depth, np.concatenate(sampled))
     first, second = (
@@ -128,6 +129,14 @@ def _borders(
             near.values(), np.split(second - first, np.cumsum(counts)[:-1]), strict=True
         )
     ]
+
+
+def _drawn(places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """At most `MOST_SAMPLES` of them, the same ones each time."""
+    if len(places) <= MOST_SAMPLES:
+        return places
+    rng = np.random.default_rng(len(places))
+    return places[rng.choice(len(places), MOST_SAMPLES, replace=False, shuffle=False)]
 
 
 def _trusted(gaps: NDArray[np.float32]) -> NDArray[np.float32]:

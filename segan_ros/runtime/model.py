@@ -29,7 +29,7 @@ from segan_ros.runtime.providers import (
     require,
 )
 from segan_ros.runtime.sessions import FIXED_BATCH, failure, open_session
-from segan_ros.runtime.spec import ModelError, ModelSpec
+from segan_ros.runtime.spec import NO_INT8_FILES, ModelError, ModelSpec
 
 __all__ = ["MAX_BATCH", "PRECISIONS", "PROVIDERS", "Model", "load_model", "model_folder"]
 
@@ -221,13 +221,16 @@ class Model:
             inputs["boxes"] = (4,)
         files = [segmentor.file, painter.file]
         if precision == "int8":
-            quantised = [part.int8_files.on(provider) for part in (segmentor, painter)]
+            parts = segmentor, painter
+            quantised = [part.int8_files.on(provider) for part in parts]
             if not any(quantised):
-                raise ModelError(
+                problem = (
                     f"precision is int8 but {self.folder / 'model.yaml'} names no 8-bit network "
                     f"for {provider}; quantise a copy of the model "
                     f"(`segan quantise --for {provider}`) or choose precision auto"
                 )
+                has_others = any(part.int8_files != NO_INT8_FILES for part in parts)
+                raise ProviderError(problem) if has_others else ModelError(problem)
             files = [q or file for q, file in zip(quantised, files, strict=True)]
         # One for each file, whoever runs it: what was loaded is told from what replaced it since.
         shapes: tuple[dict[str, tuple[int, ...]], ...] = (inputs, {"canvas": (3, *painter.size)})

@@ -55,6 +55,4 @@ def multiplies_int8() -> bool:
         flags = set(CPU.read_text().split())
     except OSError:
         return False
-    return "INT8" in capabilities() and not flags.isdisjoint(
-        ("avx512_vnni", "avx_vnni", "amx_int8")
-    )
+    return "INT8" in capabilities() and not flags.isdisjoint(BYTE_PRODUCTS)

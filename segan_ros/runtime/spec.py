@@ -173,8 +173,8 @@ class _Keys:
     def int8_files(self, section: str) -> Int8Files:
         named = self(section, dict)
         openvino, tensorrt = (
-            self.file(f"{section}.{key}") if key in named else None
-            for key in ("int8_file", "tensorrt_int8_file")
+            self.file(f"{section}.{key}") if named.get(key) is not None else None
+            for key in ("openvino_int8_file", "tensorrt_int8_file")
         )
         return Int8Files(openvino, tensorrt)
 

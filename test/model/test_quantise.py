@@ -1,6 +1,7 @@
 """8-bit networks beside the 32-bit ones: named in model.yaml, close to them, and smaller."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -45,8 +46,8 @@ def test_shipped_networks_in_8_bits_answer_nearly_the_same(tmp_path):
         main(["quantise", "--model", str(model), "--scenes", scenes(tmp_path, *others[3:5])]) == 0
     )
     spec = ModelSpec.read(model)
-    assert spec.segmentor.int8_files == Int8Files(openvino="segmentor.int8.onnx")
-    assert spec.painter.int8_files == Int8Files(openvino="painter.int8.onnx")
+    assert spec.segmentor.int8_files == Int8Files(openvino="segmentor.openvino.int8.onnx")
+    assert spec.painter.int8_files == Int8Files(openvino="painter.openvino.int8.onnx")
     feeds = {
         "segmentor": {"planes": planes_of(frame, spec)},
         "painter": {"canvas": canvas_of(frame, spec)},
@@ -106,7 +107,7 @@ def test_first_layers_stay_as_they_are_as_far_as_the_error_asks(network, tmp_pat
     whole = error()
     assert quantise(network, made, feeds, error=0.5 * whole) == (1, 2)
     assert error() < 0.5 * whole
-    assert kept(made) == ["first"]
+    assert kept(made) == ["0_first"]
     with pytest.raises(ValueError, match=r"in 8 bits its output changes by more than 1e-12"):
         quantise(network, made, feeds, error=1e-12)
 
@@ -127,9 +128,36 @@ def test_tensorrt_gets_symmetric_signed_activations(network, tmp_path):
 
 
 def test_only_what_counts_is_an_error(network, tmp_path):
+    planes = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+    planes[:, :, :4] = 0  # nothing plus nothing is nothing, in 8 bits too
+    feeds, made = [{"planes": planes}], tmp_path / "q.onnx"
+    upper = np.zeros((1, 1, 8, 8), np.float32)
+    upper[:, :, :4] = 1
+    assert quantise(network, made, feeds, error=1e-9, counts=lambda _: upper) == (2, 2)
+    with pytest.raises(ValueError, match="in 8 bits its output changes by more than"):
+        quantise(network, made, feeds, error=1e-9)
+    with pytest.raises(ValueError, match="in no call anything counts"):
+        quantise(network, made, feeds, counts=lambda feed: 0 * everywhere(feed))
+
+
+def test_layers_without_names_are_told_apart(network, tmp_path):
+    model = onnx.load(str(network))
+    for node in model.graph.node:
+        node.name = ""
+    onnx.save(model, str(network))
     feeds = [{"planes": np.random.default_rng(0).random((2, 3, 8, 8), np.float32)}]
-    nothing = lambda feed: 0 * everywhere(feed)  # noqa: E731
-    assert quantise(network, tmp_path / "q.onnx", feeds, error=1e-12, counts=nothing) == (2, 2)
+    assert quantise(network, tmp_path / "q.onnx", feeds, error=0.9) == (2, 2)
+    assert kept(tmp_path / "q.onnx") == []
+
+
+def test_where_a_segmentors_answer_counts():
+    spec = ModelSpec.read(model_folder("tabletop")).segmentor
+    planes = np.zeros((1, spec.channels, 4, 4), np.float32)
+    planes[0, 4, 1, 2] = 1  # after rgb and visible
+    assert np.argwhere(
+        on_others(replace(spec, occluders="labelled"))({"planes": planes})
+    ).tolist() == [[0, 0, 1, 2]]
+    assert on_others(replace(spec, occluders="any"))({"planes": planes}).all()
 
 
 def test_shipped_model_stays_as_it_is(tmp_path, capsys):

@@ -580,7 +580,7 @@ def test_int8_takes_the_8_bit_files_there_are(folder, monkeypatch):
     assert Model(folder, "openvino").precision == "fp32"
     # Only the quantised segmentor is there: without it, and without the painter's usual file,
     # nothing could run.
-    name_file(folder, "segmentor", "int8_file", "eight.onnx")
+    name_file(folder, "segmentor", "openvino_int8_file", "eight.onnx")
     shutil.move(folder / "segmentor.onnx", folder / "eight.onnx")
     for precision in ("int8", "auto"):
         assert Model(folder, "openvino", precision=precision).precision == "int8"
@@ -594,6 +594,7 @@ def test_the_8_bit_file_of_tensorrt_is_for_tensorrt_alone(folder):
     shutil.copy(folder / "segmentor.onnx", folder / "eight.onnx")
     with pytest.raises(ModelError, match="names no 8-bit network for openvino"):
         Model(folder, "openvino", precision="int8")
+    assert Model(folder, "auto", precision="int8").provider == "cpu"
 
 
 def name_file(folder, network, key, file):

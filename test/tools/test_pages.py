@@ -82,7 +82,7 @@ def test_reference_has_every_public_name():
 
 def test_pages_from_elsewhere_keep_their_links():
     readme = docs_site.relinked("README.md")
-    assert "](overview.jpg)" in readme and "](model_card.md)" in readme
+    assert "](stream.webp)" in readme and "](model_card.md)" in readme
     assert "](robot.md#shared-memory)" in readme
     card = docs_site.relinked("models/tabletop/MODEL_CARD.md")
     assert "](objects.jpg)" in card and "../" not in card.replace("`", "")
