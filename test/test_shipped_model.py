@@ -4,12 +4,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 import yaml
 
 from segan_ros.completion import SceneCompleter
 from segan_ros.frame import Frame
 from segan_ros.runtime.model import Model, model_folder
+from segan_ros.runtime.spec import ModelSpec
 from segan_ros.scoring.evaluation import OURS, evaluate
 from segan_ros.scoring.summary import summarise
 from segan_ros.storage.scenes import iterate_scenes
@@ -59,6 +61,21 @@ def test_pure_red_and_blue_are_colours_though_eq_1_marks_pixels_with_them(colour
 
 def test_models_stay_small_enough_to_clone():
     assert sum(f.stat().st_size for f in MODELS.rglob("*") if f.is_file()) <= 40e6
+
+
+def test_8_bit_networks_answer_as_the_others_do():
+    spec = ModelSpec.read(FOLDER)
+    rng = np.random.default_rng(0)
+    planes = rng.random((2, spec.segmentor.channels, *spec.segmentor.size), np.float32)
+    canvas = rng.random((2, 3, *spec.painter.size), np.float32)
+    for part, feed in ((spec.segmentor, {"planes": planes}), (spec.painter, {"canvas": canvas})):
+        exact, rough = (
+            ort.InferenceSession(str(FOLDER / f), providers=["CPUExecutionProvider"]).run(
+                None, feed
+            )[0]
+            for f in (part.file, part.int8_files.openvino)
+        )
+        assert 0 < np.abs(exact - rough).mean() < 0.03
 
 
 def test_card_names_the_networks_as_they_are(card):

@@ -39,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--error",
         type=float,
-        default=0.015,
+        default=0.02,
         metavar="E",
         help="largest root mean square change of the outputs, which lie in 0..1; the first layers "
-        "stay in 32 bits as far as needed (0.015)",
+        "stay in 32 bits as far as needed (0.02)",
     )
     parser.add_argument(
         "--limit", type=int, default=40, metavar="N", help="calibrate on the first N scenes (40)"
