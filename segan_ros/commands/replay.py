@@ -30,6 +30,7 @@ from segan_ros.replay.run import NO_ANSWER, Answer, Replay, TruthRoles, Wanted
 from segan_ros.replay.truth import open_truth
 from segan_ros.resources import resource_path
 from segan_ros.runtime.model import model_folder
+from segan_ros.runtime.spec import ModelSpec
 from segan_ros.storage.bag import Bag
 from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import Topics
@@ -155,10 +156,9 @@ def run(args: argparse.Namespace) -> int:
             args.out.mkdir(parents=True, exist_ok=True)
         if args.live:
             answers = play(bag, _live(args, model, follow, roles), _log(args, scratch))
-            answer: Callable[[BagFrame], Answer] = answers.to
+            answer = _looked_up(answers, args, roles, follow)
         else:
-            settings = Settings(ignore_ids=tuple(roles.ignored.ids))
-            completer = SceneCompleter(open_model(args), settings)
+            completer = _completer(args, roles)
             answer = partial(_complete, completer, Follower(follow), Follower(follow))
         if args.out is not None:
             clear_frames(args.out)
@@ -294,6 +294,28 @@ def _heading(job: Replay, args: argparse.Namespace, model: str) -> str:
         depth = f"with depth in {job.with_depth} of {job.usable} frames"
     truth = f", truth {args.truth}" if args.truth else ""
     return f"{job.bag.path} through {way}, model {model}, {depth}{truth}"
+
+
+def _completer(args: argparse.Namespace, roles: Roles) -> SceneCompleter:
+    return SceneCompleter(open_model(args), Settings(ignore_ids=tuple(roles.ignored.ids)))
+
+
+def _looked_up(
+    answers: Answers, args: argparse.Namespace, roles: Roles, follow: FollowSettings
+) -> Callable[[BagFrame], Answer]:
+    """What the node said of a frame; and what the method would say without depth, worked out here
+    now that the node has stopped, so that it delays none of its answers."""
+    if not ModelSpec.read(model_folder(args.model)).segmentor.sees_depth:
+        return answers.to
+    completer, follower = _completer(args, roles), Follower(follow)
+
+    def to(bag_frame: BagFrame) -> Answer:
+        found = answers.to(bag_frame)
+        if found.scene is None or bag_frame.frame is None:
+            return found
+        return found._replace(flat=_without_depth(completer, follower, bag_frame.frame))
+
+    return to
 
 
 def _complete(

@@ -88,6 +88,23 @@ def test_live_replay_answers_as_the_method_does(bag, dummy_model, tmp_path):
 
 
 @pytest.mark.slow
+def test_live_replay_knows_the_method_without_depth(bag, tmp_path):
+    """Depth changes the shipped model's masks: the node's answers do not tell what it would say
+    without."""
+    options = ["--provider", "cpu", "--out"]
+    done = replay_live(bag, *options, tmp_path / "live")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert cli.main(["replay", str(bag), *options, str(tmp_path / "offline")]) == 0
+    ours, offline = (
+        json.loads((tmp_path / way / "replay.json").read_text())["frames"]
+        for way in ("live", "offline")
+    )
+    flat = "segan, depth unused"
+    assert [f[flat] for f in ours] == [f[flat] for f in offline]
+    assert any(f[flat]["sf"] != f["segan"]["sf"] for f in ours)
+
+
+@pytest.mark.slow
 def test_answers_of_the_node_are_unpacked_one_by_one(bag, dummy_model, monkeypatch, tmp_path):
     """Those of a long bag would not fit into memory."""
     unpacked = []
