@@ -65,8 +65,8 @@ def test_shipped_networks_in_8_bits_answer_nearly_the_same(tmp_path):
     # What is asked on the pixels of other objects alone: whether the object goes on behind them,
     # and who lies in front.
     others = on_others(spec.segmentor)(feeds["segmentor"])[:, 0] > 0
-    assert 0 < gaps["segmentor"][:, 0][others].mean() < 0.005
-    assert 0 < gaps["segmentor"][:, 1][others].mean() < 0.03
+    assert 0 < gaps["segmentor"][:, 0][others].mean() < 0.02
+    assert 0 < gaps["segmentor"][:, 1][others].mean() < 0.1
 
 
 @pytest.fixture
