@@ -10,14 +10,8 @@ import yaml
 from segan_ros.commands.options import add_scenes, at_least
 from segan_ros.home import expanded
 from segan_ros.runtime.model import model_folder
-from segan_ros.runtime.spec import ModelSpec
+from segan_ros.runtime.spec import INT8_PROVIDERS, ModelSpec, int8_key
 from segan_ros.storage.scenes import iterate_scenes
-
-NAMES = {
-    "openvino": (".openvino.int8.onnx", "openvino_int8_file"),
-    "tensorrt": (".tensorrt.int8.onnx", "tensorrt_int8_file"),
-}
-"""What the files end in, and the key of ``model.yaml`` that names them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for",
         dest="runs_on",
-        choices=("openvino", "tensorrt"),
+        choices=INT8_PROVIDERS,
         default="openvino",
         help="what is to run them: openvino (CPUs) or tensorrt (GPUs) (openvino)",
     )
@@ -72,8 +66,7 @@ def run(args: argparse.Namespace) -> int:
     for name, feeds in calls.items():
         section = description[name]
         source = folder / section["file"]
-        suffix, key = NAMES[args.runs_on]
-        target = source.with_suffix(suffix)
+        target = source.with_suffix(f".{args.runs_on}.int8.onnx")
         done, layers = quantise(
             source,
             target,
@@ -82,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             error=args.error,
             counts=counts.get(name, everywhere),
         )
-        section[key] = target.name
+        section[int8_key(args.runs_on)] = target.name
         print(
             f"{target}: {target.stat().st_size / 1e6:.1f} MB, {done} of {layers} layers in 8 bits, "
             f"calibrated on {len(feeds)} calls"

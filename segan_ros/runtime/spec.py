@@ -20,6 +20,15 @@ class ModelError(ValueError):
     """A model folder or a provider cannot be used; the message says why and what helps."""
 
 
+INT8_PROVIDERS = ("openvino", "tensorrt")
+"""Those that run 8-bit networks, each in a form of its own."""
+
+
+def int8_key(provider: str) -> str:
+    """What names a network's 8-bit file for `provider` in ``model.yaml``."""
+    return f"{provider}_int8_file"
+
+
 @dataclass(frozen=True)
 class Int8Files:
     """The 8-bit networks beside a network's usual file, by the provider that takes their form."""
@@ -172,11 +181,10 @@ class _Keys:
 
     def int8_files(self, section: str) -> Int8Files:
         named = self(section, dict)
-        openvino, tensorrt = (
-            self.file(f"{section}.{key}") if named.get(key) is not None else None
-            for key in ("openvino_int8_file", "tensorrt_int8_file")
+        keys = {p: int8_key(p) for p in INT8_PROVIDERS}
+        return Int8Files(
+            **{p: self.file(f"{section}.{k}") for p, k in keys.items() if named.get(k) is not None}
         )
-        return Int8Files(openvino, tensorrt)
 
     def file(self, key: str) -> str:
         value = self(key, str)
