@@ -39,7 +39,6 @@ from segan_ros.crops import (
     median_depth,
     resized,
     uncovered,
-    unlabelled_in_front,
 )
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
 from segan_ros.masks.fitting import FitSettings, as_given, fit
@@ -47,7 +46,7 @@ from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.ordering import ordered
 from segan_ros.relighting import joined, relit
 from segan_ros.runtime.model import MAX_BATCH, Model
-from segan_ros.runtime.spec import SegmentorSpec
+from segan_ros.runtime.spec import OCCLUDERS, SegmentorSpec
 from segan_ros.thresholds import whole_mask
 from segan_ros.timing import timed
 
@@ -68,9 +67,9 @@ class Settings:
     Args:
         threshold: probability above which a hidden pixel belongs to the object; None for the
             model's own.
-        occluders: ``labelled``: hidden pixels only where another labelled object is seen or, with
-            depth and a model that sees it, something without a label that is nearer; ``any``:
-            anywhere, for scenes with occluders that have no mask; None for the model's own.
+        occluders: ``labelled``: hidden pixels only where another labelled object is seen; ``any``:
+            anywhere, for scenes with occluders that have no mask; ``auto``: anywhere in frames
+            with depth, if the model sees it; None for the model's own.
         gap_width: pixels; gaps up to this width that the segmenter leaves between masks that touch
             are closed before everything else (`segan_ros.masks.fitting`), and something without a
             mask may hide an object in any gap up to this width.
@@ -98,8 +97,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise ValueError(f"threshold is {self.threshold}; it must lie between 0 and 1")
-        if self.occluders not in (None, "labelled", "any"):
-            raise ValueError(f"occluders is {self.occluders!r}; choose labelled or any")
+        if self.occluders not in (None, *OCCLUDERS):
+            raise ValueError(
+                f"occluders is {self.occluders!r}; choose one of {', '.join(OCCLUDERS)}"
+            )
         if self.gap_width < 0 or self.min_hidden_ratio < 0:
             raise ValueError("gap_width and min_hidden_ratio must not be negative")
 
@@ -167,15 +168,12 @@ class SceneCompleter:
         with timed(timings, "crop"):
             views = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
             views |= {i: box for i, box in (rois or {}).items() if i in boxes}
-            occluders = self._occluders(frame.labels, boxes.values())
+            occluders = self._occluders(frame, boxes.values())
             occluded = {
                 i: view
                 for i, view in views.items()
                 if i not in frame.occluder_only
-                and (
-                    (self._spec.sees_depth and _is_known(frame.depth, view))
-                    or _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
-                )
+                and _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
             }
         answers = self.answers(frame, occluded, timings)
         with timed(timings, "crop"):
@@ -285,17 +283,18 @@ class SceneCompleter:
                 "If not, raise max_objects (a parameter of the node, a setting in Python)"
             )
 
-    def _occluders(self, labels: NDArray[np.int32], boxes: Collection[Box]) -> Mask:
+    def _occluders(self, frame: Frame, boxes: Collection[Box]) -> Mask:
         """``(H, W)`` bool: where something may hide an object: on labelled objects and in narrow
         gaps between them, or anywhere."""
-        occluders = self.settings.occluders or self._spec.occluders
-        if occluders == "any":
-            return np.ones(labels.shape, bool)
-        result = np.zeros(labels.shape, bool)
+        result = np.zeros(frame.size, bool)
         if boxes:
             gap = self.settings.gap_width
-            part = clip(dilate(union(*boxes), gap + 2), (labels.shape[0], labels.shape[1]))
-            crop(result, part)[:] = labelled_area(crop(labels, part), gap)
+            part = clip(dilate(union(*boxes), gap + 2), frame.size)
+            which = self.settings.occluders or self._spec.occluders
+            sees = self._spec.sees_depth and _is_known(frame.depth, part)
+            if which == "any" or (which == "auto" and sees):
+                return ~result
+            crop(result, part)[:] = labelled_area(crop(frame.labels, part), gap)
         return result
 
     def _whole(
@@ -323,10 +322,8 @@ class SceneCompleter:
                 in_front = _in_front(crop(frame.labels, view), object_id, answer[1])
             enlarged = resized(answer[0].clip(0, 1), size_of(view))
             probability = np.zeros(visible.shape, np.float32)
-            asked = crop(occluders, box)
-            if depth is not None and self._spec.sees_depth:
-                asked = asked | unlabelled_in_front(crop(frame.labels, box), depth, depth_median)
-            cv2.copyTo(crop(enlarged, relative(box, view)), asked.view(np.uint8), probability)
+            asked = crop(occluders, box).view(np.uint8)
+            cv2.copyTo(crop(enlarged, relative(box, view)), asked, probability)
             np.copyto(probability, 1, where=visible)
             threshold = self.settings.threshold or self._spec.threshold
             amodal, score = whole_mask(

@@ -13,9 +13,6 @@ from segan_ros.boxes import Box, crop
 from segan_ros.frame import Image, Mask, Planes
 from segan_ros.runtime.spec import PLANE_CHANNELS
 
-IN_FRONT = 0.01
-"""Metres from which on something counts as nearer."""
-
 UNIT = np.float32(1 / 255)
 """From a byte to 0..1."""
 
@@ -109,12 +106,6 @@ def labelled_area(labels: NDArray[Any], gap_width: int) -> Mask:
     closed = cv2.erode(wide, kernel, anchor=(gap_width, gap_width))
     inside = slice(gap_width, -gap_width)
     return closed[inside, inside].view(bool)
-
-
-def unlabelled_in_front(labels: NDArray[Any], depth: NDArray[np.float32], distance: float) -> Mask:
-    """``(H, W)`` bool: pixels without a label that are nearer than something `distance` (metres)
-    away, and may hide it."""
-    return (labels <= 0) & (depth < distance - IN_FRONT)
 
 
 def median_depth(depth: NDArray[np.float32] | None, visible: Mask) -> float:

@@ -382,29 +382,35 @@ class DepthReader(Model):
         return (planes[:, :1] > 0.55).astype(np.float32)
 
 
-@pytest.mark.parametrize("planes", [("depth",), ("rgb", "depth")])
-def test_what_depth_shows_in_front_may_hide_an_object_without_a_mask(model, planes):
-    """The reader says that the object goes on at both sides; only at the right something is
-    nearer."""
-    spec = model.spec
-    segmentor = replace(spec.segmentor, planes=planes, view="roi", occluders="labelled")
-    labels, depth = np.zeros((60, 80), np.int32), np.full((60, 80), 0.8, np.float32)
-    labels[20:40, 20:40], depth[20:40, 40:44] = 1, 0.7
-    completer = SceneCompleter(Everywhere(replace(spec, segmentor=segmentor)))
-    rgb = np.zeros((60, 80, 3), np.uint8)
-    (with_depth,) = completer.segment(Frame(rgb, labels, depth)).objects
-    assert with_depth.box == (20, 20, 44, 40)
-    (without,) = completer.segment(Frame(rgb, labels)).objects
-    assert without.box == (20, 20, 40, 40)
+UNKNOWN = np.full((60, 80), np.nan, np.float32)
+KNOWN = np.where(np.arange(80) == 70, np.float32(0.8), UNKNOWN)
+"""Depth of one column, far from the object."""
 
 
-def test_networks_that_see_no_depth_do_not_look_behind_what_has_no_mask(model):
-    segmentor = replace(model.spec.segmentor, occluders="labelled")
-    labels, depth = np.zeros((60, 80), np.int32), np.full((60, 80), 0.8, np.float32)
-    labels[20:40, 20:40], depth[20:40, 40:44] = 1, 0.7
+@pytest.mark.parametrize(
+    ("occluders", "planes", "depth", "beyond"),
+    [
+        ("auto", ("depth",), KNOWN, True),
+        ("auto", ("rgb", "depth"), KNOWN, True),
+        ("auto", ("depth",), UNKNOWN, False),
+        ("auto", ("depth",), None, False),
+        ("auto", ("rgb",), KNOWN, False),
+        ("labelled", ("depth",), KNOWN, False),
+        ("any", ("depth",), None, True),
+        ("any", ("rgb",), KNOWN, True),
+    ],
+)
+def test_hidden_parts_are_sought_without_a_mask_in_front_if_depth_is_seen(
+    model, occluders, planes, depth, beyond
+):
+    """The segmentor says that the object goes on everywhere; nothing else has a mask near it."""
+    segmentor = replace(model.spec.segmentor, planes=planes, view="roi", occluders=occluders)
     completer = SceneCompleter(Everywhere(replace(model.spec, segmentor=segmentor)))
-    (found,) = completer.segment(Frame(np.zeros((60, 80, 3), np.uint8), labels, depth)).objects
-    assert found.box == (20, 20, 40, 40)
+    labels = np.zeros((60, 80), np.int32)
+    labels[20:40, 20:40], labels[:4, 68:72] = 1, 2
+    frame = Frame(np.zeros((60, 80, 3), np.uint8), labels, depth)
+    first, _ = completer.segment(frame).objects
+    assert (first.amodal_area > first.visible_area) == beyond
 
 
 def test_networks_with_planes_for_depth_are_shown_it(model):

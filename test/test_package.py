@@ -69,6 +69,14 @@ def test_every_interface_is_built():
     assert built == [path.relative_to(ROOT).as_posix() for path in INTERFACES]
 
 
+def test_python_files_are_installed_after_the_empty_init_file_of_the_messages():
+    """Lyrical installs it in `ament_package`; what comes last stays."""
+    _, messages, after = (ROOT / "CMakeLists.txt").read_text().partition("\nament_package()\n")
+    assert messages and {"install(FILES segan_ros/__init__.py", "install(DIRECTORY segan_ros/"} < {
+        line.strip().partition(" DESTINATION")[0] for line in after.splitlines()
+    }
+
+
 @pytest.mark.ros
 @pytest.mark.parametrize("path", INTERFACES, ids=lambda path: path.stem)
 def test_built_interface_has_the_fields_of_its_file(path: Path):

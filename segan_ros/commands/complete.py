@@ -26,6 +26,7 @@ from segan_ros.masks.inspection import mask_problem
 from segan_ros.masks.layering import to_labels
 from segan_ros.messages.segmenters import REMEDIES
 from segan_ros.progress import Progress, say
+from segan_ros.runtime.spec import OCCLUDERS
 from segan_ros.storage.frames import read_depth, read_frame
 from segan_ros.storage.mask_files import read_instances
 from segan_ros.storage.output import check_output
@@ -71,9 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--occluders",
-        choices=("labelled", "any"),
-        help="where hidden parts may lie: behind other labelled objects, or anywhere, for scenes "
-        "in which some occluders have no mask (as model.yaml says)",
+        choices=OCCLUDERS,
+        help="where hidden parts may lie: behind other labelled objects; anywhere, for scenes in "
+        "which some occluders have no mask; auto: anywhere in pictures with depth, if the model "
+        "sees it (as model.yaml says)",
     )
 
 

@@ -88,9 +88,9 @@ def everywhere(feed: Feed) -> Planes:
 
 
 def on_others(spec: SegmentorSpec) -> Callable[[Feed], Planes]:
-    """What a segmentor says counts on the other objects' pixels, if hidden parts are sought nowhere
-    else (``occluders: labelled``): visible pixels are given."""
-    if spec.view != "roi" or spec.occluders != "labelled" or "others" not in spec.planes:
+    """What a segmentor says counts on the other objects' pixels, unless hidden parts are sought
+    anywhere else (``occluders: any``): visible pixels are given."""
+    if spec.view != "roi" or spec.occluders == "any" or "others" not in spec.planes:
         return everywhere
     channel = sum(PLANE_CHANNELS[p] for p in spec.planes[: spec.planes.index("others")])
     return lambda feed: (feed["planes"][:, channel, None] > 0.5).astype(np.float32)

@@ -46,7 +46,7 @@ SPECS = {
             planes=("rgb", "visible", "others", "borders", "depth"),
             roi=Roi(0.6, "longest_side"),
             threshold=0.5,
-            occluders="labelled",
+            occluders="auto",
         ),
         PainterSpec("painter.onnx", (128, 128)),
     ),

@@ -9,6 +9,7 @@ from segan_ros.occlusion.edges import RULES
 from segan_ros.ros.parameter import INACTIVE, START, UNCONFIGURED, Parameter
 from segan_ros.ros.up_parameter import AUTO, NONE, up_problem
 from segan_ros.runtime.model import PRECISIONS, PROVIDERS
+from segan_ros.runtime.spec import OCCLUDERS
 from segan_ros.tracks.follower import STEADY, FollowSettings
 
 _SETTINGS, _FOLLOW = Settings(), FollowSettings()
@@ -61,10 +62,9 @@ PARAMETERS = (
     Parameter(
         "occluders",
         "model",
-        "Where hidden parts may lie: labelled = behind labelled objects and, with depth and a "
-        "model that sees it, behind what is nearer and has no label; any = anywhere; model = as "
-        "model.yaml says.",
-        choices=("model", "labelled", "any"),
+        "Where hidden parts may lie: labelled = behind labelled objects; any = anywhere; auto = "
+        "anywhere in frames with depth, if the model sees it; model = as model.yaml says.",
+        choices=("model", *OCCLUDERS),
     ),
     Parameter(
         "gap_width",

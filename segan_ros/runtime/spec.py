@@ -15,6 +15,10 @@ PLANE_CHANNELS = {"rgb": 3, "visible": 1, "others": 1, "borders": 1, "depth": 2}
 mask, the union of the other visible masks (what may hide it), the lines where two masks or a mask
 and the background meet; how much nearer than the object each pixel is, and where that is known."""
 
+OCCLUDERS = ("labelled", "any", "auto")
+"""Where hidden pixels may lie: behind labelled objects; anywhere; anywhere in frames with depth, if
+the segmentor sees it, and behind labelled objects in others."""
+
 
 class ModelError(ValueError):
     """A model folder or a provider cannot be used; the message says why and what helps."""
@@ -123,7 +127,7 @@ class ModelSpec:
                 ),
                 roi=roi,
                 threshold=get.threshold("segmentor.threshold"),
-                occluders=get.choice("segmentor.occluders", ("labelled", "any")),
+                occluders=get.choice("segmentor.occluders", OCCLUDERS),
                 int8_files=get.int8_files("segmentor"),
             ),
             PainterSpec(

@@ -21,7 +21,6 @@ from segan_ros.crops import (
     labelled_area,
     median_depth,
     resized,
-    unlabelled_in_front,
     unmarked,
 )
 from segan_ros.frame import Image, Mask
@@ -43,6 +42,9 @@ from segan_ros.training.config import Augmentation, Config, Stage
 from segan_ros.training.processes import ALONE, Processes
 from segan_ros.training.surroundings import OCCLUDED, has_neighbours, hiders
 from segan_ros.truth import LabelledScene, TrueObject
+
+IN_FRONT = 0.01
+"""Metres from which on something counts as nearer."""
 
 Floats = NDArray[np.float32]
 Seen = tuple[View, Mask, Mask]
@@ -336,11 +338,11 @@ class Batches(Dataset[Batch]):
         shown = view.each(lambda a: crop(a, roi))
         visible = shown.labels == view.id
         occluders = np.ones(shown.labels.shape, bool)
-        if self.spec.segmentor.occluders == "labelled":
+        if self.spec.segmentor.occluders != "any":
             occluders = labelled_area(shown.labels, Settings().gap_width)
             if shown.depth is not None and self.spec.segmentor.sees_depth:
                 distance = median_depth(shown.depth, visible)
-                occluders |= unlabelled_in_front(shown.labels, shown.depth, distance)
+                occluders |= (shown.labels <= 0) & (shown.depth < distance - IN_FRONT)
         return shown, visible, occluders
 
     def _cutout(self, rng: np.random.Generator) -> Cutout | None:

@@ -128,7 +128,7 @@ class TestOnANode:
         assert not result.successful
         assert "threshold" in result.reason and "0.99" in result.reason and "3.0" in result.reason
         result = self.set(node, occluders="some")
-        assert result.reason == "occluders is 'some'; choose one of model, labelled, any"
+        assert result.reason == "occluders is 'some'; choose one of model, labelled, any, auto"
         assert node.node.parameters["occluders"] == "model"
 
     def test_good_value_at_run_time_holds_from_the_next_frame_on(self, start_node, robot):
