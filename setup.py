@@ -1,7 +1,7 @@
 """The Python package without ROS: `pip install .` on evaluation and training machines.
 
 On a robot `colcon build` uses CMakeLists.txt instead. Both install the same files, and both put
-models, config, ... under share/segan_ros, where segan_ros.resources finds them.
+models, config, ... under share/segan_ros, where segan_ros.host.resources finds them.
 """
 
 from pathlib import Path

@@ -25,7 +25,7 @@ import numpy as np
 from segan_ros.completion import SceneCompleter
 from segan_ros.drawing.tables import markdown_table
 from segan_ros.frame import Frame
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.runtime.model import load_model
 from segan_ros.scoring.lifts import interval
 from segan_ros.synthesis.cameras import Camera, draw_camera

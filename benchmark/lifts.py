@@ -20,11 +20,11 @@ from segan_ros.boxes import crop, tight_box
 from segan_ros.drawing.tables import markdown_table
 from segan_ros.frame import AmodalObject, Frame
 from segan_ros.geometry.upright import find_up, raised, set_upright
+from segan_ros.host.resources import resource_path
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.occlusion.lifts import judge_lifts
 from segan_ros.occlusion.unlabelled import occluded_by_unlabelled
-from segan_ros.resources import resource_path
 from segan_ros.storage.bags import open_bag
 from segan_ros.truth import LabelledScene
 

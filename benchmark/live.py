@@ -30,8 +30,8 @@ from processes import Cost, cost_of, processor
 from robot import ECHO, GRAPH, OBJECTS, Robot
 
 from segan_ros.drawing.tables import markdown_table
+from segan_ros.host.resources import resource_path
 from segan_ros.replay.node_process import NodeError, NodeProcess, live_environment
-from segan_ros.resources import resource_path
 from segan_ros.runtime.model import PROVIDERS, Model, model_folder
 
 HERE = Path(__file__).resolve().parent

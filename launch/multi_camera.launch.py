@@ -20,7 +20,7 @@ from launch.actions import (
 )
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
-from segan_ros.home import expanded
+from segan_ros.host.home import expanded
 
 ONE = Path(__file__).with_name("segan.launch.py")
 

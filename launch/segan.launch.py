@@ -13,7 +13,7 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
-from segan_ros.home import expanded
+from segan_ros.host.home import expanded
 
 SHARE = Path(__file__).resolve().parents[1]
 OLD = os.environ.get("ROS_DISTRO") == "jazzy"

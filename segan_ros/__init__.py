@@ -85,7 +85,7 @@ networks nor OpenCV does without them."""
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from segan_ros.resources import version
+        from segan_ros.host.resources import version
 
         return version()
     for home, names in _HOMES.items():

@@ -31,7 +31,7 @@ from segan_ros.boxes import (
     union,
     whole_image,
 )
-from segan_ros.crops import (
+from segan_ros.crops.planes import (
     canvas,
     grouped,
     input_planes,
@@ -40,15 +40,15 @@ from segan_ros.crops import (
     resized,
     uncovered,
 )
+from segan_ros.crops.relighting import joined, relit
+from segan_ros.crops.thresholds import whole_mask
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
+from segan_ros.host.timing import timed
 from segan_ros.masks.fitting import FitSettings, as_given, fit
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.ordering import ordered
-from segan_ros.relighting import joined, relit
 from segan_ros.runtime.model import MAX_BATCH, Model
 from segan_ros.runtime.spec import OCCLUDERS, SegmentorSpec
-from segan_ros.thresholds import whole_mask
-from segan_ros.timing import timed
 
 T = TypeVar("T")
 

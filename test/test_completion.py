@@ -11,7 +11,7 @@ from samples import frame_of, many_objects, overlapping
 
 from segan_ros.boxes import crop
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
-from segan_ros.crops import canvas, input_planes, labelled_area, resized, uncovered, unmarked
+from segan_ros.crops.planes import canvas, input_planes, labelled_area, resized, uncovered, unmarked
 from segan_ros.frame import Frame
 from segan_ros.occlusion.edges import EdgeRule
 from segan_ros.runtime.model import MAX_BATCH, Model

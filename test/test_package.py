@@ -13,7 +13,7 @@ import pytest
 
 from segan_ros.commands import main as cli
 from segan_ros.frame import Evidence
-from segan_ros.resources import resource_path
+from segan_ros.host.resources import resource_path
 
 ROOT = Path(__file__).parents[1]
 INTERFACES = sorted([*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv")])
@@ -114,15 +114,15 @@ def test_pip_install_finds_its_models(tmp_path: Path):
     for name in copied:
         if (ROOT / name).exists():
             (source / name).symlink_to(ROOT / name)
-    model = source / "models" / "tiny" / "model.yaml"
-    model.parent.mkdir(parents=True)
-    model.write_text("made for this test\n")
+    model = "models/tiny/model.yaml"
+    (source / model).parent.mkdir(parents=True)
+    (source / model).write_text("made for this test\n")
     (source / "README.md").exists() or (source / "README.md").write_text("")
 
     install = ["-m", "pip", "install", "--no-deps", "--no-build-isolation", "--quiet"]
     target = tmp_path / "target"
     subprocess.run([sys.executable, *install, "--target", target, source], check=True, timeout=300)
-    find = "from segan_ros.resources import resource_path as r; print(r('models/tiny/model.yaml'))"
+    find = f"from segan_ros.host.resources import resource_path; print(resource_path('{model}'))"
     found = subprocess.run(
         [sys.executable, "-c", find],
         check=True,
@@ -131,7 +131,7 @@ def test_pip_install_finds_its_models(tmp_path: Path):
         capture_output=True,
         text=True,
     )
-    assert Path(found.stdout.strip()) == target / "share/segan_ros/models/tiny/model.yaml"
+    assert Path(found.stdout.strip()) == target / "share/segan_ros" / model
 
 
 @pytest.fixture

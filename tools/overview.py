@@ -17,7 +17,7 @@ from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.drawing.paint import colour_of, fitted, hatch
 from segan_ros.drawing.render import data_uri
 from segan_ros.frame import AmodalObject
-from segan_ros.resources import resource_path
+from segan_ros.host.resources import resource_path
 from segan_ros.storage.bags import open_bag
 from segan_ros.storage.images import encoded
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from segan_ros.commands.options import at_least
-from segan_ros.cores import usable_cores
+from segan_ros.host.cores import usable_cores
 from segan_ros.synthesis.assets.build import prepare_all, write_sheet
 from segan_ros.synthesis.assets.catalogue import SPLITS, Entry, meshes, read_manifest
 from segan_ros.synthesis.assets.store import cache_folder, write_note

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from segan_ros.commands.options import add_out, at_least
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.storage.photographs import (
     photograph_paths,
     read_photographs,

@@ -16,16 +16,16 @@ from segan_ros.commands.options import (
 )
 from segan_ros.commands.roles import Roles, add_roles, roles_of
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
-from segan_ros.cores import side_by_side
 from segan_ros.depth import MILLIMETRE
 from segan_ros.drawing.completed import completed_sheet
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
+from segan_ros.host.cores import side_by_side
+from segan_ros.host.progress import Progress, say
 from segan_ros.masks.inspection import mask_problem
 from segan_ros.masks.layering import to_labels
 from segan_ros.messages.segmenters import REMEDIES
-from segan_ros.progress import Progress, say
 from segan_ros.runtime.spec import OCCLUDERS
 from segan_ros.storage.frames import read_depth, read_frame
 from segan_ros.storage.mask_files import read_instances

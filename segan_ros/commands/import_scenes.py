@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from segan_ros.commands.options import add_out
-from segan_ros.progress import Progress, say
+from segan_ros.host.progress import Progress, say
 from segan_ros.storage.importers.coco_amodal import coco_amodal_scenes
 from segan_ros.storage.importers.collect import Problems
 from segan_ros.storage.importers.dyce import dyce_scenes

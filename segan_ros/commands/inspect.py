@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segan_ros.commands.options import add_out, at_least
 from segan_ros.drawing.shots import Shot
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.storage.images import encoded
 from segan_ros.storage.scenes import evenly, iterate_scenes, read_scene
 from segan_ros.synthesis.folder import read_note

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from segan_ros.resources import version
+from segan_ros.host.resources import version
 
 # The module of a command has its name (`import`, a keyword: import_scenes), and in it
 # add_arguments(parser) and run(args) -> exit code. It is imported when its command is called, and
@@ -64,7 +64,7 @@ class _Warnings(logging.Handler):
     """Warnings of every room as lines like those of errors."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        from segan_ros.progress import say
+        from segan_ros.host.progress import say
 
         say(f"segan: {record.levelname.lower()}: {record.getMessage()}", error=True)
 

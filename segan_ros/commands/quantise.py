@@ -8,7 +8,7 @@ from itertools import islice
 import yaml
 
 from segan_ros.commands.options import add_scenes, at_least
-from segan_ros.home import expanded
+from segan_ros.host.home import expanded
 from segan_ros.runtime.model import model_folder
 from segan_ros.runtime.spec import INT8_PROVIDERS, ModelSpec, int8_key
 from segan_ros.storage.scenes import iterate_scenes

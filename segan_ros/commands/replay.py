@@ -16,6 +16,7 @@ from segan_ros.commands.options import add_depth_scale, add_model, at_least, ope
 from segan_ros.commands.roles import Roles, add_roles, roles_of
 from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.host.resources import resource_path
 from segan_ros.instances import Layered
 from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.frames import Reading
@@ -28,7 +29,6 @@ from segan_ros.replay.report_page import write_page
 from segan_ros.replay.report_text import clear_frames, report
 from segan_ros.replay.run import NO_ANSWER, Answer, Replay, TruthRoles, Wanted
 from segan_ros.replay.truth import open_truth
-from segan_ros.resources import resource_path
 from segan_ros.runtime.model import model_folder
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.storage.bag import Bag

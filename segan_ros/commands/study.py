@@ -10,6 +10,7 @@ import numpy as np
 from segan_ros.commands.options import add_model, at_least, open_model
 from segan_ros.completion import SceneCompleter
 from segan_ros.drawing.tables import markdown_table
+from segan_ros.host.progress import Progress
 from segan_ros.paper.study import (
     Question,
     questions,
@@ -18,7 +19,6 @@ from segan_ros.paper.study import (
     subjects,
     tally,
 )
-from segan_ros.progress import Progress
 from segan_ros.scoring.references import painted_by_telea, true_masks
 from segan_ros.storage.scenes import iterate_scenes
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.resources import resource_path
+from segan_ros.host.resources import resource_path
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore

@@ -21,9 +21,9 @@ from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from segan_ros.completion import SceneCompleter
-from segan_ros.crops import PLANE_CHANNELS
+from segan_ros.crops.planes import PLANE_CHANNELS
 from segan_ros.frame import Planes
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.runtime.model import Model
 from segan_ros.runtime.spec import SegmentorSpec
 from segan_ros.storage.scenes import read_scene_frame

@@ -150,7 +150,7 @@ class SeGAN(nn.Module):
 
 def canvas(rgb: Tensor, visible: Tensor, whole: Tensor) -> Tensor:
     """Eq. 1, differentiable in O: ``M = I*V + R*(O-V) + B*(J-O)``; the twin of
-    `segan_ros.crops.canvas`.
+    `segan_ros.crops.planes.canvas`.
 
     Args:
         rgb: I, ``(N, 3, h, w)`` in 0..1, without the marks' own colours (`crops.unmarked`).

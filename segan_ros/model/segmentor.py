@@ -166,7 +166,7 @@ class TabletopSegmentor(nn.Module):
         and of lying in front.
 
         Args:
-            planes: ``(N, 8, h, w)`` in 0..1, see `segan_ros.crops.input_planes`.
+            planes: ``(N, 8, h, w)`` in 0..1, see `segan_ros.crops.planes.input_planes`.
             boxes: unused: the planes already show the widened box.
         """
         *skips, x = self.encoder(planes * 2 - 1)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.boxes import Roi, crop, tight_box
-from segan_ros.crops import resized
+from segan_ros.crops.planes import resized
 from segan_ros.frame import AmodalObject, Mask
 from segan_ros.scoring.metrics import iou
 from segan_ros.truth import TrueObject

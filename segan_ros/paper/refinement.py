@@ -8,7 +8,7 @@ import numpy as np
 
 from segan_ros.boxes import boxes_of, crop, paste
 from segan_ros.completion import SceneCompleter
-from segan_ros.crops import resized
+from segan_ros.crops.planes import resized
 from segan_ros.frame import Frame
 
 

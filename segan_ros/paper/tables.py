@@ -15,6 +15,7 @@ import numpy as np
 from segan_ros.boxes import boxes_of
 from segan_ros.completion import SceneCompleter
 from segan_ros.frame import CompletedScene, Frame, Mask
+from segan_ros.host.progress import Progress
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.paper.album import Album
@@ -31,7 +32,6 @@ from segan_ros.paper.protocol import (
 )
 from segan_ros.paper.refinement import refined
 from segan_ros.paper.table import Row, Table
-from segan_ros.progress import Progress
 from segan_ros.scoring.metrics import NAN, SceneScore, score_scene
 from segan_ros.scoring.predicted import (
     Segmenter,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segan_ros.frame import CompletedScene
+from segan_ros.host.progress import Progress
 from segan_ros.masks.layering import Choice
 from segan_ros.messages.answers import to_scene
 from segan_ros.messages.kinds import GRAPH, OBJECTS, typestore
 from segan_ros.messages.segmenters import LABEL_IMAGE
-from segan_ros.progress import Progress
 from segan_ros.replay.node_process import NodeProcess, live_environment
 from segan_ros.replay.run import Answer
 from segan_ros.ros.log_folder import spare_log_folder

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from segan_ros.resources import resource_path
+from segan_ros.host.resources import resource_path
 
 EXECUTABLE = "lib/segan_ros/segan_node"
 

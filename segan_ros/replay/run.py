@@ -11,9 +11,9 @@ import numpy as np
 
 from segan_ros.completion import TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.host.progress import Progress, say
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
-from segan_ros.progress import Progress, say
 from segan_ros.replay.earlier import EarlierRun
 from segan_ros.replay.lasting import LastingIds, renamed_frame, renamed_scene
 from segan_ros.replay.layers import layers, picture

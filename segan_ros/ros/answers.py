@@ -10,10 +10,10 @@ import numpy as np
 
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.frame import CompletedScene, Frame
+from segan_ros.host.timing import timed
 from segan_ros.messages.images import MessageError
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.runtime.model import Model
-from segan_ros.timing import timed
 from segan_ros.tracks.follower import Follower
 
 Paint = bool | Collection[int]

@@ -12,6 +12,7 @@ from std_msgs.msg import Header
 from segan_ros.drawing.overlay import overlay
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.geometry.standing_boxes import standing_boxes
+from segan_ros.host.timing import timed
 from segan_ros.messages.answers import amodal_labels_message, graph_message, objects_message
 from segan_ros.messages.images import image_message
 from segan_ros.ros.detections import detection_outputs, to_detections_2d, to_detections_3d
@@ -20,7 +21,6 @@ from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.markers import to_markers
 from segan_ros.ros.qos import LATCHED, LIVE, with_overrides
 from segan_ros.ros.space import to_boxes, to_points
-from segan_ros.timing import timed
 
 SPATIAL = frozenset({"boxes", "points", "markers", "detections_3d"})
 """Outputs that need depth and camera_info."""

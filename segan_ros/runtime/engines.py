@@ -18,7 +18,7 @@ from typing import Any
 
 import onnxruntime as ort
 
-from segan_ros.home import NoHomeError, expanded
+from segan_ros.host.home import NoHomeError, expanded
 from segan_ros.runtime.engine_builder import EngineError, Watch, run_builder
 from segan_ros.runtime.gpu import gpu, tensorrt_version
 from segan_ros.runtime.network import MAX_BATCH, USUAL_BATCH, Network, shapes

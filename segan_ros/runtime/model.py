@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from segan_ros.cores import thread_limit
 from segan_ros.frame import Planes
-from segan_ros.home import NoHomeError, expanded
-from segan_ros.resources import resource_path
+from segan_ros.host.cores import thread_limit
+from segan_ros.host.home import NoHomeError, expanded
+from segan_ros.host.resources import resource_path
 from segan_ros.runtime.background import EngineBuild
 from segan_ros.runtime.engine_builder import Watch
 from segan_ros.runtime.engines import Engines, check_unchanged

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from segan_ros.completion import SceneCompleter
-from segan_ros.cores import side_by_side
 from segan_ros.drawing.tables import markdown_table, number
-from segan_ros.progress import Progress
+from segan_ros.host.cores import side_by_side
+from segan_ros.host.progress import Progress
 from segan_ros.scoring.matching import count_masks
 from segan_ros.scoring.metrics import SceneScore, score_scene
 from segan_ros.scoring.outlines import NEAR

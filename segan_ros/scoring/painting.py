@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.boxes import Box, crop, paste, relative
+from segan_ros.crops.relighting import relit
 from segan_ros.frame import AmodalObject, Image, Mask
-from segan_ros.relighting import relit
 from segan_ros.truth import TrueObject
 
 NAN = float("nan")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from segan_ros.frame import Image
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.storage.images import read_image
 from segan_ros.storage.scenes import evenly
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import Frame, Image, Mask
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.storage.images import read_image
 from segan_ros.storage.photographs import (
     photograph_part,

@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.synthesis.folder import SceneFolders, Shards, Store, check_space, claimed
 from segan_ros.synthesis.piles import Job
 from segan_ros.synthesis.tasks import MakePile, identity_of

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
 
-from segan_ros.cores import usable_cores
+from segan_ros.host.cores import usable_cores
 
 AHEAD = 4
 """Tasks that are handed out per worker: enough that a slow one leaves nobody idle."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.storage.scenes import ScenePath, iterate_scenes, read_description
 
 HIDDEN = (0.05, 0.25, 0.5, 0.75, 0.95)

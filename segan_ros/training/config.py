@@ -52,7 +52,7 @@ class Data:
         occluded: share of objects in a batch of which a part is hidden; the others teach restraint.
         val_scenes: how many validation scenes are scored, 0 for all.
         light: of what painters learn: ``lone``, as the object looks rendered alone (the paper);
-            ``picture``, brought to the light of its visible pixels (`segan_ros.relighting`).
+            ``picture``, brought to the light of its visible pixels (`segan_ros.crops.relighting`).
     """
 
     train: tuple[str, ...]

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from segan_ros.boxes import Box, Roi, clip, crop, paste, size_of, tight_box
 from segan_ros.completion import Settings
-from segan_ros.crops import (
+from segan_ros.crops.planes import (
     grouped,
     input_planes,
     labelled_area,
@@ -23,9 +23,9 @@ from segan_ros.crops import (
     resized,
     unmarked,
 )
+from segan_ros.crops.relighting import relit
 from segan_ros.frame import Image, Mask
-from segan_ros.progress import Progress
-from segan_ros.relighting import relit
+from segan_ros.host.progress import Progress
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.photographs import photograph_part, read_photographs

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segan_ros.frame import Planes
+from segan_ros.host.progress import Progress
 from segan_ros.model.efficientnet import EfficientNetLite0, imagenet_weights
 from segan_ros.model.painter import drawn
 from segan_ros.model.segan import SPECS, canvas
-from segan_ros.progress import Progress
 from segan_ros.runtime.model import Model
 from segan_ros.training.config import Augmentation, Config, Data, Stage
 from segan_ros.training.data import Batch, Batches, Library

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from segan_ros.crops import IN_FRONT
+from segan_ros.crops.planes import IN_FRONT
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.training.augment import LEAST_LEFT, MOST_DEPTH_NOISE, SHEAR, STRETCH, TURN
 from segan_ros.training.config import Augmentation, Config, Stage

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import boxes_of
 from segan_ros.frame import Frame, Mask
+from segan_ros.host.progress import Progress
 from segan_ros.masks.fitting import fit
 from segan_ros.masks.styles import STYLES, drawn
-from segan_ros.progress import Progress
 from segan_ros.storage.scenes import ScenePath, read_scene
 from segan_ros.training.surroundings import has_neighbours, hiders
 from segan_ros.truth import LabelledScene

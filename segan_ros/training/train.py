@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from segan_ros.frame import Image
+from segan_ros.host.progress import Progress, say
 from segan_ros.model.segan import SeGAN
-from segan_ros.progress import Progress, say
 from segan_ros.storage.output import check_output
 from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import paste
 from segan_ros.completion import SceneCompleter
+from segan_ros.crops.thresholds import likeliest_threshold
 from segan_ros.frame import AmodalObject, Mask, Planes
 from segan_ros.model.segan import SeGAN
 from segan_ros.runtime.model import MAX_BATCH, Model
@@ -18,7 +19,6 @@ from segan_ros.scoring.depth_noise import noisy_depth
 from segan_ros.scoring.metrics import PARTLY_HIDDEN, iou
 from segan_ros.scoring.reliability import undecided
 from segan_ros.storage.scenes import ScenePath, read_scene
-from segan_ros.thresholds import likeliest_threshold
 from segan_ros.truth import LabelledScene, TrueObject
 
 THRESHOLDS = (0.0, *(round(0.2 + 0.05 * i, 2) for i in range(13)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segan_ros.resources import resource_path
+from segan_ros.host.resources import resource_path
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmark"
 TIMEOUT = 300

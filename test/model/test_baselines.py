@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from segan_ros.crops import canvas as eq1  # noqa: E402
-from segan_ros.crops import resized  # noqa: E402
+from segan_ros.crops.planes import canvas as eq1  # noqa: E402
+from segan_ros.crops.planes import resized  # noqa: E402
 from segan_ros.model.baselines import PartPainter, Pix2PixSegmentor  # noqa: E402
 from segan_ros.model.painter import UNet, drawn  # noqa: E402
 

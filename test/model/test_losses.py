@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from segan_ros import crops  # noqa: E402
+from segan_ros.crops import planes as crops  # noqa: E402
 from segan_ros.model.losses import (  # noqa: E402
     LossWeights,
     Regions,

@@ -10,9 +10,9 @@ import pytest
 from samples import frame_of, overlapping
 
 from segan_ros.commands.main import main
-from segan_ros.crops import canvas, input_planes
+from segan_ros.crops.planes import canvas, input_planes
+from segan_ros.host.resources import resource_path
 from segan_ros.model.quantise import everywhere, on_others, quantise
-from segan_ros.resources import resource_path
 from segan_ros.runtime.model import model_folder
 from segan_ros.runtime.spec import Int8Files, ModelSpec
 from segan_ros.storage.bags import open_bag

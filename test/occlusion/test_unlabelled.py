@@ -10,9 +10,9 @@ from segan_ros.boxes import crop
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.overlay import overlay
 from segan_ros.frame import AmodalObject, Frame
+from segan_ros.host.resources import resource_path
 from segan_ros.ordering import ordered
 from segan_ros.replay.layers import layers
-from segan_ros.resources import resource_path
 from segan_ros.scoring.metrics import least_overlap
 from segan_ros.storage.bags import open_bag
 

@@ -17,10 +17,10 @@ pytest.importorskip("rclpy")
 from dummy_model import COMPILES, write_networks
 from ros_harness import SECOND, START, image_and_mask
 
+from segan_ros.host.resources import resource_path
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
 from segan_ros.replay.node_process import profile_variable
-from segan_ros.resources import resource_path
 from segan_ros.ros.interface import DIAGNOSTICS, INPUTS, OUTPUTS, SERVICES
 from segan_ros.ros.parameters import PARAMETERS
 from segan_ros.srv import CompleteObjects

@@ -12,7 +12,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from ros_harness import KINDS, RELIABLE, SECOND, START, TIMEOUT, image_and_mask
 from sensor_msgs.msg import Image
 
-from segan_ros.resources import resource_path
+from segan_ros.host.resources import resource_path
 
 pytestmark = pytest.mark.ros
 

@@ -22,10 +22,10 @@ from small_bag import (
     write_bag,
 )
 
+from segan_ros.host.resources import resource_path
 from segan_ros.messages.answers import to_scene, to_true_labels, to_truth
 from segan_ros.messages.frames import to_frame
 from segan_ros.messages.stamps import serialised_stamp
-from segan_ros.resources import resource_path
 from segan_ros.storage.bag import BagError
 from segan_ros.storage.bag_frame import BagFrame
 from segan_ros.storage.bag_topics import Topics

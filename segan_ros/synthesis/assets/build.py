@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
-from segan_ros.progress import Progress
+from segan_ros.host.progress import Progress
 from segan_ros.synthesis.assets.catalogue import SPLITS, Entry
 from segan_ros.synthesis.assets.packages import TEXTURES, fetch, reader
 from segan_ros.synthesis.assets.store import surfaces_path, thing_path

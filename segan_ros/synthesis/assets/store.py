@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from segan_ros.frame import Image
-from segan_ros.home import expanded
+from segan_ros.host.home import expanded
 from segan_ros.synthesis.assets.catalogue import Entry, meshes, read_manifest
 from segan_ros.synthesis.assets.things import DAMAGE, draw, load_thing
 from segan_ros.synthesis.shapes import Family, Shape

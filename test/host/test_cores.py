@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from segan_ros import cores
+from segan_ros.host import cores
 from segan_ros.runtime import model as runtime
 
 

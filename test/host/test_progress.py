@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from segan_ros.progress import Progress, say
+from segan_ros.host.progress import Progress, say
 
 
 class Terminal(io.StringIO):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segan_ros.relighting import SEAM, joined, relit
+from segan_ros.crops.relighting import SEAM, joined, relit
 
 SIZE = 60, 80
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segan_ros.thresholds import likeliest_threshold
+from segan_ros.crops.thresholds import likeliest_threshold
 
 
 def around(hidden):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segan_ros.home import NoHomeError, expanded
+from segan_ros.host.home import NoHomeError, expanded
 from segan_ros.runtime.model import model_folder
 from segan_ros.runtime.spec import ModelError
 from segan_ros.synthesis.assets.store import cache_folder

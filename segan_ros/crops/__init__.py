@@ -1,0 +1,1 @@
+"""What the networks look at, and what becomes of their answers: planes, masks, light."""

@@ -1,0 +1,1 @@
+"""The machine and its user: cores, home folder, files of the package, terminal, time."""
