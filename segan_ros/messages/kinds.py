@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,45 +45,53 @@ def recorded_message(kind: str, **fields: Any) -> Any:
 
 @cache
 def typestore() -> Typestore:
-    """Serialises and deserialises the standard messages and those of this package."""
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore  # the node needs none
+    """Serialises and deserialises the standard messages, those of this package, and those of
+    segmenters in ``interfaces/``."""
+    from rosbags.typesys import get_types_from_msg  # the node needs none
 
-    store = get_typestore(Stores.LATEST)
+    store = _standard()
     types = {}
-    for path in sorted(resource_path("msg").glob("*.msg")):
-        types.update(get_types_from_msg(path.read_text(), f"segan_ros/msg/{path.stem}"))
+    folders = {"segan_ros": resource_path("msg")}
+    folders |= {f.name: f / "msg" for f in Path(__file__).with_name("interfaces").iterdir()}
+    for package, folder in folders.items():
+        for path in sorted(folder.glob("*.msg")):
+            types.update(get_types_from_msg(path.read_text(), f"{package}/msg/{path.stem}"))
     store.register(types)
     return store
 
 
 def store_for(connection: Any) -> Typestore:
-    """What deserialises the messages of a bag's connection: `typestore`, or the definitions that
-    the bag holds, for types that it does not know and for ours, which may have had fewer fields
-    when they were recorded.
+    """What deserialises the messages of a bag's connection: for types that are not standard the
+    definitions that the bag holds, since other versions of them may have other fields; else
+    `typestore`.
 
     Raises:
         ValueError: the bag holds no definition of a type that is not known.
     """
     kind, definition = connection.msgtype, connection.msgdef
-    known = typestore()
-    foreign = kind not in known.types
-    if definition is None or definition.format.name != "MSG" or not definition.data.strip():
-        if foreign:
-            raise ValueError(
-                f"{connection.topic} carries {kind} but the bag holds no definition of it; record "
-                "it anew as mcap"
-            )
-        return known
-    if foreign or kind.startswith("segan_ros/"):
+    if kind in _standard().types:
+        return typestore()
+    if definition is not None and definition.format.name == "MSG" and definition.data.strip():
         return _store_of(kind, definition.data)
-    return known
+    if kind in typestore().types:
+        return typestore()
+    raise ValueError(
+        f"{connection.topic} carries {kind} but the bag holds no definition of it; record it anew "
+        "as mcap"
+    )
+
+
+def _standard() -> Typestore:
+    from rosbags.typesys import Stores, get_typestore
+
+    return get_typestore(Stores.LATEST)
 
 
 @cache
 def _store_of(kind: str, definition: str) -> Typestore:
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+    from rosbags.typesys import get_types_from_msg
 
-    store = get_typestore(Stores.LATEST)
+    store = _standard()
     types = get_types_from_msg(definition, kind)
     store.register({name: fields for name, fields in types.items() if name not in store.types})
     return store

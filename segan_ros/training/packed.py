@@ -25,11 +25,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from segan_ros.crops.planes import IN_FRONT
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.training.augment import LEAST_LEFT, MOST_DEPTH_NOISE, SHEAR, STRETCH, TURN
 from segan_ros.training.config import Augmentation, Config, Stage
-from segan_ros.training.data import Batch
+from segan_ros.training.data import IN_FRONT, Batch
 from segan_ros.training.packs import MOST_OBJECTS, OTHER, Pack
 from segan_ros.training.surroundings import OCCLUDED
 

@@ -9,6 +9,8 @@ pytest.importorskip("segan_ros.synthesis.gl")
 from rosbags.rosbag2 import Reader
 
 from segan_ros.commands import main as cli
+from segan_ros.masks.reading import mask_reader
+from segan_ros.messages.frames import Reading
 from segan_ros.messages.kinds import typestore
 from segan_ros.scoring.matching import match_masks
 from segan_ros.storage.bags import open_bag
@@ -86,6 +88,20 @@ def test_which_way_is_up_is_said_in_two_ways_that_agree(bag):
         z = [2 * (q.x * q.z - q.w * q.y), 2 * (q.y * q.z + q.w * q.x), 1 - 2 * (q.x**2 + q.y**2)]
         np.testing.assert_allclose(up, z, atol=1e-9)
         assert up[1] < -0.3, "a camera that looks down at a table has up at the top of the picture"
+
+
+@pytest.mark.parametrize("output", ["yolo_msgs", "masks"])
+def test_masks_may_be_messages_of_a_segmenter(tmp_path, dummy_model, output, capsys):
+    bag = tmp_path / "stream.mcap"
+    options = ["--size", "96x72", "--seed", "1", "--frames", "15"]
+    assert cli.main(["generate", "--bag", str(bag), *options, "--segmenter", output]) == 0
+    model = ["--model", str(dummy_model), "--provider", "cpu"]
+    assert cli.main(["replay", str(bag), "--segmenter", output, *model]) == 0
+    assert "15 of 15 frames answered" in capsys.readouterr().out
+    reading = Reading(masks=mask_reader(output), mask_type="")
+    with open_bag(bag, reading=reading) as opened:
+        seen = set((next(iter(opened.frames())).frame.names or {}).values())
+    assert seen == {o.class_id for o in messages(bag, "/ground_truth/objects")[0].objects}
 
 
 @pytest.mark.parametrize("option", [["--stream"], ["--permute-ids"], ["--mask-style", "gap2"]])
