@@ -5,14 +5,15 @@ Heights are metres along up from the camera: what lies below it has negative one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box, clip, crop, dilate
+from segan_ros.boxes import clip, crop, dilate
 from segan_ros.frame import AmodalObject, Frame, Mask
 from segan_ros.geometry.rays import pixel_rays, rise
 
@@ -50,10 +51,12 @@ class Up:
         direction: ``(3,)`` float64 unit vector in the camera's optical frame.
         confidence: 1 where it was given; where it comes from the background, the share of the
             background that lies on one plane, 0..1.
+        background: ``(n, 3)`` points of the background that it comes from, None where it was given.
     """
 
     direction: NDArray[np.float64]
     confidence: float = 1.0
+    background: NDArray[np.float64] | None = None
 
 
 def find_up(frame: Frame) -> Up | None:
@@ -85,15 +88,16 @@ def find_up(frame: Frame) -> Up | None:
     best = (off < limit[::TRIED, None]).sum(axis=0).argmax()
     on_it = np.abs(points @ normals[best] - offsets[best]) < limit
     for _ in range(ROUNDS):
-        middle = points[on_it].mean(axis=0)
-        _, axes = np.linalg.eigh(np.cov((points[on_it] - middle).T))
-        normal = axes[:, 0]
+        found = points[on_it]
+        middle = found.mean(axis=0)
+        found -= middle
+        normal = np.linalg.eigh(found.T @ found)[1][:, 0]
         on_it = np.abs((points - middle) @ normal) < limit
         if np.count_nonzero(on_it) < FEWEST_SAMPLES / 4:
             return None
     # The camera looks at the upper side of the table.
     normal = normal if normal @ middle < 0 else -normal
-    return Up(np.asarray(normal, float), float(on_it.mean()))
+    return Up(np.asarray(normal, float), float(on_it.mean()), points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,25 +124,10 @@ def set_upright(frame: Frame, objects: Iterable[AmodalObject], up: Up) -> Uprigh
     The frame must have depth and a camera matrix, or nothing is found.
     """
     objects, turn = list(objects), _turn(up.direction)
-    points, footprints = {}, {}
-    if frame.depth is not None and frame.camera_matrix is not None and objects:
-        seen = [_places(o.visible, o.box, 2 * POINTS) for o in objects]
-        hidden = [_places(o.invisible, o.box, HIDDEN) for o in objects]
-        places = np.concatenate([*seen, *hidden])
-        rays = pixel_rays(frame, places[:, 0], places[:, 1]) @ turn.T
-        rays_of = np.split(rays, np.cumsum([len(some) for some in (*seen, *hidden)])[:-1])
-        for item, at, to, rest in zip(
-            objects, seen, rays_of, rays_of[len(objects) :], strict=False
-        ):
-            metres = frame.depth[at[:, 0], at[:, 1]]
-            found = to[metres > 0] * metres[metres > 0, None]
-            found = found[np.isfinite(found[:, 0])]
-            if len(found) < FEWEST_POINTS:
-                continue
-            found = points[item.id] = found[_spread(len(found), POINTS)]
-            level = np.concatenate([found, _levelled(rest, found, turn)])[:, :2]
-            footprints[item.id] = np.asarray(cv2.convexHull(level.astype(np.float32))[:, 0], float)
-    background = (_background(frame) @ turn.T)[:, 2]
+    points = _seen_points(frame, objects, turn)
+    footprints = _footprints(frame, [o for o in objects if o.id in points], points, turn)
+    around = _background(frame) if up.background is None else up.background
+    background = (around @ turn.T)[:, 2]
     if len(background) >= FEWEST_SAMPLES:
         ground = float(np.median(background))
     else:
@@ -146,30 +135,66 @@ def set_upright(frame: Frame, objects: Iterable[AmodalObject], up: Up) -> Uprigh
     return Upright(points, footprints, ground)
 
 
-def _places(mask: Mask, box: Box, wanted: int) -> NDArray[np.intp]:
-    """``(n, 2)`` rows and columns in the picture of at most `wanted` pixels of a mask in its box,
-    spread over it."""
-    found = np.flatnonzero(mask)
-    if not len(found):
-        return np.zeros((0, 2), np.intp)
-    places = np.stack(np.divmod(found[_spread(len(found), wanted)], mask.shape[1]), axis=1)
-    return np.asarray(places + box[1::-1], np.intp)
+def _seen_points(
+    frame: Frame, objects: Sequence[AmodalObject], turn: NDArray[np.float64]
+) -> dict[int, NDArray[np.float64]]:
+    """See `Upright.points`."""
+    if frame.depth is None or frame.camera_matrix is None or not objects:
+        return {}
+    rows, columns, ends = _places([o.visible for o in objects], objects, 2 * POINTS)
+    metres = frame.depth[rows, columns]
+    with np.errstate(invalid="ignore"):
+        places = pixel_rays(frame, rows, columns) @ turn.T * metres[:, None]
+        known = (metres > 0) & np.isfinite(places[:, 0])
+    found = {}
+    for item, first, last in zip(objects, (0, *ends), ends, strict=False):
+        own = places[first:last][known[first:last]]
+        if len(own) >= FEWEST_POINTS:
+            found[item.id] = own[_spread(len(own), POINTS)]
+    return found
 
 
-def _levelled(
-    rays: NDArray[np.float64], seen: NDArray[np.float64], turn: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """``(n, 3)`` points along upright `rays` of hidden pixels, taken to be as high as the middle of
-    what is `seen` of the object; none where that is far off."""
-    if not len(rays):
-        return rays
-    ordered = np.sort(seen, axis=0)  # as np.median does it, in a tenth of the time
-    middle = (ordered[(len(seen) - 1) // 2] + ordered[len(seen) // 2]) / 2
+def _footprints(
+    frame: Frame,
+    objects: Sequence[AmodalObject],
+    points: Mapping[int, NDArray[np.float64]],
+    turn: NDArray[np.float64],
+) -> dict[int, NDArray[np.float64]]:
+    """See `Upright.footprints`, of `objects` that have `points`. Hidden pixels are taken to be as
+    high as the middle of what is seen of their object; not those where that is far off."""
+    if not objects:
+        return {}
+    ordered = np.sort(np.stack([points[o.id] for o in objects]), axis=1)
+    # As np.median does it, in a tenth of the time.
+    middles = (ordered[:, (POINTS - 1) // 2] + ordered[:, POINTS // 2]) / 2
+    rows, columns, ends = _places([o.invisible for o in objects], objects, HIDDEN)
+    rays = pixel_rays(frame, rows, columns) @ turn.T
+    middle = middles.repeat(np.diff(ends, prepend=0), axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        points = rays * (middle[2] / rays[:, 2:])
-        away = points - middle
-        near = ((away * away).sum(axis=1) < REACH * REACH) & (points @ turn[:, 2] > 0)
-    return np.asarray(points[near], float)
+        hidden = rays * (middle[:, 2:] / rays[:, 2:])
+        away = hidden - middle
+        near = ((away * away).sum(axis=1) < REACH * REACH) & (hidden @ turn[:, 2] > 0)
+    result = {}
+    for item, first, last in zip(objects, (0, *ends), ends, strict=False):
+        both = np.concatenate([points[item.id], hidden[first:last][near[first:last]]])
+        hull = cv2.convexHull(both[:, :2].astype(np.float32))
+        result[item.id] = np.asarray(hull[:, 0], float)
+    return result
+
+
+def _places(
+    masks: Sequence[Mask], objects: Sequence[AmodalObject], wanted: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], list[int]]:
+    """Rows and columns ``(n,)`` in the picture of at most `wanted` pixels of each of the `masks` in
+    the boxes of `objects`, spread over it; and where those of each mask end."""
+    found = [np.flatnonzero(mask) for mask in masks]
+    found = [some[_spread(len(some), wanted)] for some in found]
+    counts = [len(some) for some in found]
+    left, top, width = np.array(
+        [(o.box[0], o.box[1], o.box[2] - o.box[0]) for o in objects], np.intp
+    ).T.repeat(counts, axis=1)
+    rows, columns = np.divmod(np.concatenate(found), width)
+    return rows + top, columns + left, list(accumulate(counts))
 
 
 def raised(frame: Frame, up: Up, ground: float) -> Mask:
@@ -200,7 +225,12 @@ def raised(frame: Frame, up: Up, ground: float) -> Mask:
 
 def _spread(count: int, wanted: int) -> NDArray[np.intp]:
     """`wanted` indices, evenly over `count` things; some twice where these are fewer."""
-    return np.linspace(0, max(count - 1, 0), wanted if count else 0).astype(np.intp)
+    if not count:
+        return np.zeros(0, np.intp)
+    # As np.linspace does it, in a fraction of the time.
+    found = (np.arange(wanted) * ((count - 1) / (wanted - 1))).astype(np.intp)
+    found[-1] = count - 1
+    return found
 
 
 def _turn(up: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -220,10 +220,11 @@ def _of_objects(objects: Sequence[AmodalObject], cloud: NDArray[np.float32], pix
 
 def _padded(hulls: Sequence[Array]) -> NDArray[np.float32]:
     """``(n, v, 2)`` the same corners, the last one of each as often as is needed."""
-    most = max(map(len, hulls))
-    return np.stack([np.pad(h, ((0, most - len(h)), (0, 0)), "edge") for h in hulls]).astype(
-        np.float32
-    )
+    result = np.empty((len(hulls), max(map(len, hulls)), 2), np.float32)
+    for padded, hull in zip(result, hulls, strict=True):
+        padded[: len(hull)] = hull
+        padded[len(hull) :] = hull[-1]
+    return result
 
 
 def _standing(
@@ -255,6 +256,32 @@ def _meetings(mine: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[A
     """
     x, y, rise = (theirs[:, :, None, axis] - mine[:, None, :, axis] for axis in range(3))
     level = x * x + y * y
+    closest = level.min(axis=(1, 2))
+    there, back = np.repeat(_APART, 2 * len(mine), axis=0).reshape(2, len(mine), -1)
+    if (near := closest < NEAR * NEAR).any():
+        there[near], back[near] = _overlaps(level[near], rise[near])
+    flat = (level + rise * rise).reshape(len(mine), -1)
+    at = flat.argmin(axis=1)[:, None]
+    gap = np.sqrt(np.take_along_axis(flat, at, 1))
+    step = np.take_along_axis(rise.reshape(len(mine), -1), at, 1)
+    apart = np.sqrt(closest)[:, None]
+    return (
+        np.concatenate([there, apart, gap, step], axis=1, dtype=float),
+        np.concatenate([back, apart, gap, -step], axis=1, dtype=float),
+    )
+
+
+_APART = np.array([[*[0.0] * 10, -1.0, 1.0]])
+"""`_overlaps` of two objects that lie nowhere over each other, either way."""
+
+
+def _overlaps(level: NDArray[np.float32], rise: NDArray[np.float32]) -> tuple[Array, Array]:
+    """``(n, f)`` twice, the first columns of `_meetings`.
+
+    Args:
+        level, rise: ``(n, k, k)`` squared level distance, and height over the first object's, of
+            each point of the second (rows) and of the first.
+    """
     # The nearest, measured level, of all points, of lower ones and of higher ones.
     of_theirs, of_mine = level.min(axis=2), level.min(axis=1)
     lower = np.where(rise > RISE, level, np.inf).min(axis=2)
@@ -272,11 +299,6 @@ def _meetings(mine: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[A
     met = level < OVER * OVER
     most = np.where(met, rise, -1).max(axis=(1, 2))
     least = np.where(met, rise, 1).min(axis=(1, 2))
-    flat = (level + rise * rise).reshape(len(mine), -1)
-    at = flat.argmin(axis=1)
-    gap = np.sqrt(np.take_along_axis(flat, at[:, None], 1)[:, 0])
-    step = np.take_along_axis(rise.reshape(len(mine), -1), at[:, None], 1)[:, 0]
-    apart = np.sqrt(of_mine.min(axis=1))
-    there += [most, least, apart, gap, step]
-    back += [-least, -most, apart, gap, -step]
+    there += [most, least]
+    back += [-least, -most]
     return np.stack(there, axis=1).astype(float), np.stack(back, axis=1).astype(float)
