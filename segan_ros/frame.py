@@ -13,7 +13,7 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segan_ros.boxes import Box, paste
+from segan_ros.boxes import Box, distinct, paste
 from segan_ros.depth import depth_problem, to_metres
 from segan_ros.reprs import ShortRepr
 
@@ -167,7 +167,7 @@ class Frame(ShortRepr):
     @property
     def object_ids(self) -> list[int]:
         """Ids present in `labels`, ascending."""
-        return [int(i) for i in np.unique(self.labels) if i > 0]
+        return [i for i in distinct(self.labels) if i > 0]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -11,6 +11,7 @@ from segan_ros.boxes import (
     clip,
     crop,
     dilate,
+    distinct,
     intersection,
     paste,
     relative,
@@ -134,3 +135,17 @@ def test_roi_gives_a_sliver_room_across():
 
 def test_roi_ends_at_the_border():
     assert Roi(1.0).around((0, 0, 10, 10), (15, 12)) == (0, 0, 12, 15)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([[7, 7, 0], [-1, 7, 2**31 - 1]], np.int32),
+        np.zeros((3, 0), np.int32),
+        np.full((2, 2), 5, np.uint16),
+        np.arange(24, dtype=np.int32).reshape(4, 6)[::-1, ::2],
+    ],
+)
+def test_distinct_values_are_those_of_numpy(labels):
+    found = distinct(labels)
+    assert found == np.unique(labels).tolist() and all(type(i) is int for i in found)

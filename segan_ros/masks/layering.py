@@ -23,7 +23,7 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box, boxes_of, crop, intersection, relative
+from segan_ros.boxes import Box, boxes_of, crop, distinct, intersection, relative
 from segan_ros.instances import Instance, Instances, Layered
 
 DUPLICATE, INSIDE = 0.85, 0.9
@@ -115,7 +115,7 @@ def named(
     """
     choice = choice or Choice()
     void = NO_OBJECTS.union(choice.ignored)
-    ignored = [i for i in np.unique(labels).tolist() if i > 0 and names.get(i) in void]
+    ignored = [i for i in distinct(labels) if i > 0 and names.get(i) in void]
     if ignored:
         labels = np.where(np.isin(labels, ignored), 0, labels).astype(np.int32)
     instances = {

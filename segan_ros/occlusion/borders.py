@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box, clip, crop, dilate, intersection
+from segan_ros.boxes import Box, clip, crop, dilate, distinct, intersection
 from segan_ros.frame import Mask
 
 REACH = 2
@@ -68,7 +69,7 @@ def find_borders(
     near = {}
     for a, box in boxes.items():
         ids = crop(labels, clip(dilate(box, REACH), size))
-        for b in np.unique(ids[_grown(ids == a)]).tolist():
+        for b in distinct(ids[_grown(ids == a)]):
             if a < b and b in boxes:
                 common = intersection(dilate(box, REACH), dilate(boxes[b], REACH))
                 near[a, b] = _near(labels, (a, b), clip(common, size))
@@ -90,7 +91,7 @@ def borders_of(
         boxes: by id, a box that holds the object's visible pixels.
     """
     size = labels.shape[0], labels.shape[1]
-    met = np.unique(labels[_grown(labels == a)]).tolist()
+    met = distinct(labels[_grown(labels == a)])
     near = {
         (a, b): _near(labels, (a, b), clip(dilate(boxes[b], REACH), size))
         for b in met
@@ -133,10 +134,15 @@ def _borders(
 
 def _drawn(places: NDArray[np.intp]) -> NDArray[np.intp]:
     """At most `MOST_SAMPLES` of them, the same ones each time."""
-    if len(places) <= MOST_SAMPLES:
-        return places
-    rng = np.random.default_rng(len(places))
-    return places[rng.choice(len(places), MOST_SAMPLES, replace=False, shuffle=False)]
+    return places if len(places) <= MOST_SAMPLES else places[_draw(len(places))]
+
+
+@lru_cache(maxsize=4096)
+def _draw(count: int) -> NDArray[np.intp]:
+    """`MOST_SAMPLES` different numbers below `count`. Looked up: setting up the generator takes as
+    long as all else that is done for a border."""
+    rng = np.random.default_rng(count)
+    return np.asarray(rng.choice(count, MOST_SAMPLES, replace=False, shuffle=False), np.intp)
 
 
 def _trusted(gaps: NDArray[np.float32]) -> NDArray[np.float32]:

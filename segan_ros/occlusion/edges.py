@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import crop
+from segan_ros.boxes import crop, distinct
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge
 from segan_ros.occlusion.borders import Border, find_borders
 
@@ -134,7 +134,7 @@ def _covered(labels: NDArray[np.int32], occludee: AmodalObject) -> dict[int, tup
     over = crop(labels, occludee.box)[occludee.invisible]
     probability = occludee.probability[occludee.invisible]
     found = {}
-    for occluder_id in np.unique(over[(over > 0) & (over != occludee.id)]).tolist():
+    for occluder_id in distinct(over[(over > 0) & (over != occludee.id)]):
         where = over == occluder_id
         found[occluder_id] = int(np.count_nonzero(where)), float(probability[where].mean())
     return found

@@ -1,10 +1,9 @@
-"""Scene folders become batches, each a function of seed and step alone: runs resume exactly."""
+"""Scenes become batches, each a function of seed and step alone: runs resume exactly."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from segan_ros.boxes import Box, Roi, clip, crop, paste, size_of, tight_box
+from segan_ros.boxes import Box, Roi, clip, crop, size_of, tight_box
 from segan_ros.completion import Settings
 from segan_ros.crops.planes import (
     grouped,
@@ -23,13 +22,10 @@ from segan_ros.crops.planes import (
     resized,
     unmarked,
 )
-from segan_ros.crops.relighting import relit
 from segan_ros.frame import Image, Mask
-from segan_ros.host.progress import Progress
 from segan_ros.runtime.spec import ModelSpec
 from segan_ros.scoring.metrics import least_overlap
-from segan_ros.storage.photographs import photograph_part, read_photographs
-from segan_ros.storage.scenes import iterate_scenes, read_scene
+from segan_ros.storage.photographs import photograph_part
 from segan_ros.training.augment import (
     Cutout,
     View,
@@ -39,9 +35,8 @@ from segan_ros.training.augment import (
     with_errors,
 )
 from segan_ros.training.config import Augmentation, Config, Stage
+from segan_ros.training.library import Library
 from segan_ros.training.processes import ALONE, Processes
-from segan_ros.training.surroundings import OCCLUDED, has_neighbours, hiders
-from segan_ros.truth import LabelledScene, TrueObject
 
 IN_FRONT = 0.01
 """Metres from which on something counts as nearer."""
@@ -72,137 +67,6 @@ class Batch(NamedTuple):
     full: Tensor
     occluders: Tensor
     target: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """What is kept of a scene: ``(H, W, 3)`` uint8, ``(H, W)`` uint16, and depth as float16 metres,
-    NaN unknown, or None."""
-
-    rgb: Image
-    labels: NDArray[np.uint16]
-    depth: NDArray[np.float16] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """An object to learn from; `whole` and `appearance` cover its `box`.
-
-    Without an `appearance`, as where people drew masks on photographs, no painter learns from it.
-    `hidden` is the hidden share of the whole mask, `occluders` the ids of what truly hides it;
-    `near` says that another object is seen around it.
-    """
-
-    picture: int
-    id: int
-    box: Box
-    seen_box: Box
-    whole: Mask
-    appearance: Image | None
-    hidden: float
-    occluders: frozenset[int]
-    near: bool
-
-
-class Library:
-    """The scenes of some folders in memory.
-
-    Args:
-        folders: hold scene folders.
-        min_visible, max_hidden: see `Data`.
-        limit: read so many scenes of each, 0 for all.
-        photographs: folder of them; empty for none.
-        light: see `Data`.
-        with_depth: keep depth, too.
-
-    Raises:
-        ValueError: there is no scene, no object with truth, or no photograph.
-    """
-
-    def __init__(
-        self,
-        folders: Sequence[str],
-        min_visible: int = 40,
-        max_hidden: float = 0.95,
-        limit: int = 0,
-        *,
-        photographs: str = "",
-        light: str = "lone",
-        with_depth: bool = True,
-    ) -> None:
-        self.photographs = _photographs(photographs) if photographs else []
-        self.pictures: list[Picture] = []
-        self.subjects: list[Subject] = []
-        paths = [p for f in folders for p in islice(iterate_scenes(f), limit or None)]
-        for path in Progress(paths, desc=f"reading {', '.join(folders)}", unit="scene"):
-            scene = read_scene(path)
-            labels = scene.frame.labels.astype(np.uint16)
-            found = (_subject(scene, o, len(self.pictures), light) for o in scene.trusted)
-            kept = [
-                s
-                for s in found
-                if s is not None
-                and s.hidden <= max_hidden
-                and np.count_nonzero(labels == s.id) >= min_visible
-            ]
-            self.subjects += kept
-            depth = scene.frame.depth if with_depth else None
-            kept_depth = None if depth is None else depth.astype(np.float16)
-            self.pictures.append(Picture(scene.frame.rgb, labels, kept_depth))
-        if not self.subjects:
-            raise ValueError(
-                f"{', '.join(folders)}: no object with a true whole mask; make scenes with "
-                "`segan generate`"
-            )
-        self.painted = [i for i, s in enumerate(self.subjects) if s.appearance is not None]
-        self.occluded = [i for i, s in enumerate(self.subjects) if s.hidden >= OCCLUDED]
-        self.clear = [i for i, s in enumerate(self.subjects) if s.hidden < OCCLUDED and s.near]
-
-    def view(self, subject: Subject, window: Box) -> View:
-        """`subject` and what lies around it, cut to `window`."""
-        picture = self.pictures[subject.picture]
-        whole = np.zeros(picture.labels.shape, bool)
-        appearance = np.zeros_like(picture.rgb)
-        paste(whole, subject.box, subject.whole)
-        if subject.appearance is not None:
-            paste(appearance, subject.box, subject.appearance)
-        view = View(picture.rgb, picture.labels, whole, appearance, subject.id, subject.occluders)
-        view = view.each(lambda a: crop(a, window))
-        if picture.depth is None:
-            return view
-        return replace(view, depth=crop(picture.depth, window).astype(np.float32))
-
-
-def _photographs(folder: str) -> list[Image]:
-    try:
-        return read_photographs(folder)
-    except ValueError as error:
-        raise ValueError(f"data.photographs: {error}, or none with ''") from None
-
-
-def _subject(scene: LabelledScene, item: TrueObject, picture: int, light: str) -> Subject | None:
-    visible = scene.frame.labels == item.id
-    seen, total = int(np.count_nonzero(visible)), int(np.count_nonzero(item.amodal))
-    if seen == 0 or total == 0:
-        return None
-    seen_box = tight_box(visible)
-    hidden = 1 - np.count_nonzero(visible & item.amodal) / total
-    whole = crop(item.amodal, item.box).copy()
-    appearance = item.appearance
-    if appearance is not None and light == "picture":
-        shown = crop(scene.frame.rgb, item.box), crop(visible & item.amodal, item.box)
-        appearance = relit(appearance, *shown)
-    return Subject(
-        picture,
-        item.id,
-        item.box,
-        seen_box,
-        whole,
-        appearance,
-        hidden,
-        hiders(crop(scene.frame.labels, item.box), item.id, whole),
-        has_neighbours(scene.frame.labels, item.id, seen_box),
-    )
 
 
 class Batches(Dataset[Batch]):
@@ -268,8 +132,8 @@ class Batches(Dataset[Batch]):
 
     def sample(self, index: int, rng: np.random.Generator) -> tuple[Floats, ...]:
         true, view, roi = self.drawn(index, rng)
-        picture = self.library.pictures[self.library.subjects[index].picture]
-        reach = max(size_of(roi)) / max(picture.labels.shape)
+        size = self.library.size_around(self.library.subjects[index])
+        reach = max(size_of(roi)) / max(size)
         seen = self._seen(view, roi)
         return self._segmentors_side(true, view, roi, seen, reach) + self._painters_side(seen)
 
@@ -278,7 +142,7 @@ class Batches(Dataset[Batch]):
         both that is looked at."""
         library, spec = self.library, self.spec.segmentor
         subject = library.subjects[index]
-        size = library.pictures[subject.picture].labels.shape
+        size = library.size_around(subject)
         everything = (0, 0, size[1], size[0])
         # Room for the widest box, and for a mask whose border was shaken.
         room = Roi(min(self.config.augmentation.margin[1] + 0.2, 2), spec.roi.of)
@@ -351,8 +215,9 @@ class Batches(Dataset[Batch]):
         if not library.painted:
             return None
         subject = library.subjects[library.painted[rng.integers(len(library.painted))]]
-        assert subject.appearance is not None
-        return Cutout(subject.whole, subject.appearance)
+        whole, appearance = library.alone(subject)
+        assert appearance is not None
+        return Cutout(whole, appearance)
 
     def _photograph(self, size: tuple[int, ...], rng: np.random.Generator) -> Image:
         """A part of one of them."""

@@ -22,7 +22,8 @@ from segan_ros.model.painter import drawn
 from segan_ros.model.segan import SPECS, canvas
 from segan_ros.runtime.model import Model
 from segan_ros.training.config import Augmentation, Config, Data, Stage
-from segan_ros.training.data import Batch, Batches, Library
+from segan_ros.training.data import Batch, Batches
+from segan_ros.training.library import Library
 
 BATCH = 50
 

@@ -29,7 +29,8 @@ from segan_ros.storage.output import check_output
 from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config
-from segan_ros.training.data import Batch, Batches, Library
+from segan_ros.training.data import Batch, Batches
+from segan_ros.training.library import Library
 from segan_ros.training.packed import PackedBatches, check_stage
 from segan_ros.training.packs import Pack, is_pack, read_pack
 from segan_ros.training.pictures import validation_sheet
@@ -87,10 +88,10 @@ def train(
     elif config.model.weights:
         read_weights(config, model)
     _check_validation(config)
+    state.folder.mkdir(parents=True, exist_ok=True)
     source = _source(state)
     if config.model.weights and not goes_on:
         settle(config, model, partial(_batches, state, source))
-    state.folder.mkdir(parents=True, exist_ok=True)
     with _curves(state) as curves:
         while state.stage < len(config.stages):
             stage = config.stages[state.stage]
@@ -138,6 +139,7 @@ def _source(state: Run) -> Library | Pack:
         photographs=data.photographs,
         light=data.light,
         with_depth=state.model.spec.segmentor.sees_depth,
+        scratch=state.folder,
     )
     if state.processes.leads and (bare := len(library.subjects) - len(library.painted)):
         say(

@@ -12,7 +12,8 @@ from segan_ros.commands.main import main  # noqa: E402
 from segan_ros.model.segan import SPECS  # noqa: E402
 from segan_ros.storage.scene_writer import write_scene  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, Stage  # noqa: E402
-from segan_ros.training.data import Batch, Batches, Library  # noqa: E402
+from segan_ros.training.data import Batch, Batches  # noqa: E402
+from segan_ros.training.library import Library  # noqa: E402
 from segan_ros.training.packed import PASTED, PackedBatches  # noqa: E402
 from segan_ros.training.packs import is_pack, read_pack, write_pack  # noqa: E402
 

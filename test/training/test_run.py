@@ -32,7 +32,8 @@ from segan_ros.storage.scene_writer import write_scene  # noqa: E402
 from segan_ros.training import step as step_module  # noqa: E402
 from segan_ros.training import train as recipe  # noqa: E402
 from segan_ros.training.config import Augmentation, Config, Data, ModelChoice, Stage  # noqa: E402
-from segan_ros.training.data import Batches, Library  # noqa: E402
+from segan_ros.training.data import Batches  # noqa: E402
+from segan_ros.training.library import Library  # noqa: E402
 from segan_ros.training.processes import Processes  # noqa: E402
 from segan_ros.training.step import rate_at  # noqa: E402
 from segan_ros.training.stopping import Stopped, stop_request  # noqa: E402
