@@ -53,7 +53,7 @@ class Subject:
 
 
 class Library:
-    """The scenes of some folders. Memory grows by 6 kB a scene of ten objects, the file by 0.75 MB
+    """The scenes of some folders. Memory grows by 11 kB a scene of ten objects, the file by 0.7 MB
     (320x240).
 
     Args:
