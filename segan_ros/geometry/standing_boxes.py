@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segan_ros.frame import CompletedScene, Evidence, Frame
 from segan_ros.geometry.oriented_boxes import OrientedBox, Sight, box_around, sight_of
-from segan_ros.geometry.upright import Up, set_upright
+from segan_ros.geometry.upright import Up, find_ground, set_upright
 
 TOP, BOTTOM = 95, 2
 """Percentiles of the heights of visible points that count as an object's top and bottom."""
@@ -37,7 +37,9 @@ def standing_boxes(
     if scene.graph.up is None:
         return {i: box_around(frame, sights[i]) for i in wanted}
     up = np.array(scene.graph.up)
-    ground = set_upright(frame, scene.objects, Up(up)).ground
+    ground = find_ground(frame, Up(up))
+    if ground is None:
+        ground = set_upright(frame, scene.objects, Up(up)).ground
     below: dict[int, list[int]] = {}
     for edge in (*scene.graph.edges, *scene.graph.supports):
         if edge.evidence & Evidence.SUPPORT and edge.occludee_id in sights:

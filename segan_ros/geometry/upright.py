@@ -126,13 +126,19 @@ def set_upright(frame: Frame, objects: Iterable[AmodalObject], up: Up) -> Uprigh
     objects, turn = list(objects), _turn(up.direction)
     points = _seen_points(frame, objects, turn)
     footprints = _footprints(frame, [o for o in objects if o.id in points], points, turn)
-    around = _background(frame) if up.background is None else up.background
-    background = (around @ turn.T)[:, 2]
-    if len(background) >= FEWEST_SAMPLES:
-        ground = float(np.median(background))
-    else:
+    ground = find_ground(frame, up)
+    if ground is None:
         ground = min((float(np.percentile(p[:, 2], 5)) for p in points.values()), default=0.0)
     return Upright(points, footprints, ground)
+
+
+def find_ground(frame: Frame, up: Up) -> float | None:
+    """Height of what lies under the objects, see `Upright.ground`; None where hardly any background
+    is seen."""
+    background = _background(frame) if up.background is None else up.background
+    if len(background) < FEWEST_SAMPLES:
+        return None
+    return float(np.median(background @ up.direction))
 
 
 def _seen_points(
