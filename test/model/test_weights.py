@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -12,7 +11,6 @@ from torch import nn  # noqa: E402
 from segan_ros.model.export import Trained, export  # noqa: E402
 from segan_ros.model.segan import SPECS, SeGAN, Sizes  # noqa: E402
 from segan_ros.model.weights import read_exported, settle_normalisation  # noqa: E402
-from segan_ros.runtime.model import Model  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -71,15 +69,6 @@ def test_settled_normalisation_changes_no_answer_but_fits_what_comes_in_training
     for found, expected in zip(answers(model), answers(trained), strict=True):
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
     assert _training_gap(model, planes) < 0.1 * apart
-
-
-@pytest.mark.slow
-def test_what_is_exported_again_is_the_same_model(folder, tmp_path):
-    export(Trained(read_back(folder), SPECS["tabletop"]), tmp_path)
-    planes = np.random.default_rng(0).random((1, 8, 96, 96), np.float32)
-    first, second = (Model(f, "cpu") for f in (folder, tmp_path))
-    boxes = np.zeros((1, 4), np.float32)
-    assert np.allclose(first.segment(planes, boxes), second.segment(planes, boxes), atol=1e-5)
 
 
 def test_weights_of_a_network_without_depth_start_one_that_does_not_heed_it_yet(
