@@ -68,8 +68,8 @@ class Settings:
         threshold: probability above which a hidden pixel belongs to the object; None for the
             model's own.
         occluders: ``labelled``: hidden pixels only where another labelled object is seen; ``any``:
-            anywhere, for scenes with occluders that have no mask; ``auto``: anywhere in frames
-            with depth, if the model sees it; None for the model's own.
+            anywhere, for scenes with occluders that have no mask; ``auto``: anywhere if the depth
+            of the object is known and the model sees it; None for the model's own.
         gap_width: pixels; gaps up to this width that the segmenter leaves between masks that touch
             are closed before everything else (`segan_ros.masks.fitting`), and something without a
             mask may hide an object in any gap up to this width.
@@ -168,17 +168,25 @@ class SceneCompleter:
         with timed(timings, "crop"):
             views = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
             views |= {i: box for i, box in (rois or {}).items() if i in boxes}
-            occluders = self._occluders(frame, boxes.values())
+            labelled = self._labelled(frame.labels, boxes.values())
+            distances = {i: _distance(frame, i, box) for i, box in boxes.items()}
             occluded = {
                 i: view
                 for i, view in views.items()
                 if i not in frame.occluder_only
-                and _holds_more_than(crop(occluders, view), crop(frame.labels, boxes[i]) == i)
+                and (
+                    self._may_lie_anywhere(distances[i])
+                    or _holds_more_than(crop(labelled, view), crop(frame.labels, boxes[i]) == i)
+                )
             }
         answers = self.answers(frame, occluded, timings)
         with timed(timings, "crop"):
             objects = [
-                self._whole(frame, i, box, views[i], answer=answers.get(i), occluders=occluders)
+                self._whole(
+                    *(frame, i, box, views[i], distances[i]),
+                    answer=answers.get(i),
+                    labelled=labelled,
+                )
                 for i, box in boxes.items()
             ]
         with timed(timings, "graph"):
@@ -283,19 +291,21 @@ class SceneCompleter:
                 "If not, raise max_objects (a parameter of the node, a setting in Python)"
             )
 
-    def _occluders(self, frame: Frame, boxes: Collection[Box]) -> Mask:
-        """``(H, W)`` bool: where something may hide an object: on labelled objects and in narrow
-        gaps between them, or anywhere."""
-        result = np.zeros(frame.size, bool)
+    def _labelled(self, labels: NDArray[np.int32], boxes: Collection[Box]) -> Mask:
+        """``(H, W)`` bool: labelled objects and narrow gaps between them."""
+        result = np.zeros(labels.shape, bool)
         if boxes:
             gap = self.settings.gap_width
-            part = clip(dilate(union(*boxes), gap + 2), frame.size)
-            which = self.settings.occluders or self._spec.occluders
-            sees = self._spec.sees_depth and _is_known(frame.depth, part)
-            if which == "any" or (which == "auto" and sees):
-                return ~result
-            crop(result, part)[:] = labelled_area(crop(frame.labels, part), gap)
+            part = clip(dilate(union(*boxes), gap + 2), (labels.shape[0], labels.shape[1]))
+            crop(result, part)[:] = labelled_area(crop(labels, part), gap)
         return result
+
+    def _may_lie_anywhere(self, distance: float) -> bool:
+        """Whether hidden pixels of an object so far away, NaN unknown, are also sought where no
+        other object is seen."""
+        occluders = self.settings.occluders or self._spec.occluders
+        sees = self._spec.sees_depth and not np.isnan(distance)
+        return occluders == "any" or (occluders == "auto" and sees)
 
     def _whole(
         self,
@@ -303,17 +313,16 @@ class SceneCompleter:
         object_id: int,
         box: Box,
         view: Box,
+        distance: float,
         *,
         answer: NDArray[np.float32] | None,
-        occluders: Mask,
+        labelled: Mask,
     ) -> AmodalObject:
         """One object from its visible `box` and the segmentor's `answer` inside `view`, None where
         it was not asked."""
         if answer is not None:
             box = union(box, _likely_box(answer[0], view))
         visible = crop(frame.labels, box) == object_id
-        depth = None if frame.depth is None else crop(frame.depth, box)
-        depth_median = median_depth(depth, visible)
         in_front: dict[int, float] | None = None
         if answer is None:
             amodal, probability, score = visible, visible.astype(np.float32), 1.0
@@ -322,7 +331,7 @@ class SceneCompleter:
                 in_front = _in_front(crop(frame.labels, view), object_id, answer[1])
             enlarged = resized(answer[0].clip(0, 1), size_of(view))
             probability = np.zeros(visible.shape, np.float32)
-            asked = crop(occluders, box).view(np.uint8)
+            asked = None if self._may_lie_anywhere(distance) else crop(labelled, box).view(np.uint8)
             cv2.copyTo(crop(enlarged, relative(box, view)), asked, probability)
             np.copyto(probability, 1, where=visible)
             threshold = self.settings.threshold or self._spec.threshold
@@ -339,7 +348,7 @@ class SceneCompleter:
             crop(probability, tight),
             score=score,
             truncated=touches_border(box, frame.size),
-            depth_median=depth_median,
+            depth_median=distance,
             in_front=in_front,
             name=(frame.names or {}).get(object_id, ""),
             track_id=(frame.track_ids or {}).get(object_id, ""),
@@ -361,9 +370,10 @@ def _holds_more_than(occluders: Mask, visible: Mask) -> bool:
     return bool(cv2.countNonZero(occluders.view(np.uint8)) > np.count_nonzero(visible))
 
 
-def _is_known(depth: NDArray[np.float32] | None, view: Box) -> bool:
-    """Whether any `depth` in `view` was measured."""
-    return depth is not None and bool(np.isfinite(crop(depth, view)).any())
+def _distance(frame: Frame, object_id: int, box: Box) -> float:
+    """Median depth of what is seen of an object in its `box`, metres, NaN unknown."""
+    depth = None if frame.depth is None else crop(frame.depth, box)
+    return median_depth(depth, crop(frame.labels, box) == object_id)
 
 
 def _likely_box(probability: NDArray[np.float32], view: Box) -> Box:

@@ -383,8 +383,9 @@ class DepthReader(Model):
 
 
 UNKNOWN = np.full((60, 80), np.nan, np.float32)
-KNOWN = np.where(np.arange(80) == 70, np.float32(0.8), UNKNOWN)
-"""Depth of one column, far from the object."""
+ELSEWHERE = np.where(np.arange(80) == 70, np.float32(0.8), UNKNOWN)
+KNOWN = np.where(np.arange(80) == 25, np.float32(0.8), UNKNOWN)
+"""Depth of one column, beside the object and on it."""
 
 
 @pytest.mark.parametrize(
@@ -393,6 +394,7 @@ KNOWN = np.where(np.arange(80) == 70, np.float32(0.8), UNKNOWN)
         ("auto", ("depth",), KNOWN, True),
         ("auto", ("rgb", "depth"), KNOWN, True),
         ("auto", ("depth",), UNKNOWN, False),
+        ("auto", ("depth",), ELSEWHERE, False),
         ("auto", ("depth",), None, False),
         ("auto", ("rgb",), KNOWN, False),
         ("labelled", ("depth",), KNOWN, False),

@@ -132,6 +132,9 @@ def test_pip_install_finds_its_models(tmp_path: Path):
         text=True,
     )
     assert Path(found.stdout.strip()) == target / "share/segan_ros" / model
+    for path in (ROOT / "segan_ros").rglob("*.*"):
+        if path.suffix not in (".py", ".pyc"):
+            assert (target / path.relative_to(ROOT)).exists(), path
 
 
 @pytest.fixture

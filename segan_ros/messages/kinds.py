@@ -68,17 +68,21 @@ def store_for(connection: Any) -> Typestore:
     Raises:
         ValueError: the bag holds no definition of a type that is not known.
     """
-    kind, definition = connection.msgtype, connection.msgdef
-    if kind in _standard().types:
-        return typestore()
-    if definition is not None and definition.format.name == "MSG" and definition.data.strip():
-        return _store_of(kind, definition.data)
+    kind = connection.msgtype
+    if kind not in _standard().types and holds_definition(connection):
+        return _store_of(kind, connection.msgdef.data)
     if kind in typestore().types:
         return typestore()
     raise ValueError(
         f"{connection.topic} carries {kind} but the bag holds no definition of it; record it anew "
         "as mcap"
     )
+
+
+def holds_definition(connection: Any) -> bool:
+    """Whether the bag says what the messages of its `connection` consist of."""
+    found = connection.msgdef
+    return found is not None and found.format.name == "MSG" and bool(found.data.strip())
 
 
 def _standard() -> Typestore:

@@ -88,8 +88,8 @@ def everywhere(feed: Feed) -> Planes:
 
 
 def on_others(spec: SegmentorSpec) -> Callable[[Feed], Planes]:
-    """What a segmentor says counts on the other objects' pixels, unless hidden parts are sought
-    anywhere else (``occluders: any``): visible pixels are given."""
+    """What a segmentor says counts on the other objects' pixels, where nearly all hidden parts lie:
+    visible pixels are given. With ``occluders: any`` it counts everywhere."""
     if spec.view != "roi" or spec.occluders == "any" or "others" not in spec.planes:
         return everywhere
     channel = sum(PLANE_CHANNELS[p] for p in spec.planes[: spec.planes.index("others")])

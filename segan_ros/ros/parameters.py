@@ -63,7 +63,8 @@ PARAMETERS = (
         "occluders",
         "model",
         "Where hidden parts may lie: labelled = behind labelled objects; any = anywhere; auto = "
-        "anywhere in frames with depth, if the model sees it; model = as model.yaml says.",
+        "anywhere if the object's depth is known and the model sees it; model = as model.yaml "
+        "says.",
         choices=("model", *OCCLUDERS),
     ),
     Parameter(

@@ -16,8 +16,8 @@ mask, the union of the other visible masks (what may hide it), the lines where t
 and the background meet; how much nearer than the object each pixel is, and where that is known."""
 
 OCCLUDERS = ("labelled", "any", "auto")
-"""Where hidden pixels may lie: behind labelled objects; anywhere; anywhere in frames with depth, if
-the segmentor sees it, and behind labelled objects in others."""
+"""Where hidden pixels may lie: behind labelled objects; anywhere; anywhere if the depth of the
+object is known and the segmentor sees it, else behind labelled objects."""
 
 
 class ModelError(ValueError):

@@ -17,6 +17,7 @@ from segan_ros.messages.images import MessageError
 from segan_ros.messages.kinds import (
     COMPRESSED,
     IMAGE,
+    holds_definition,
     recorded_message,
     store_for,
     typestore,
@@ -254,9 +255,11 @@ class Bag:
         try:
             message = store.deserialize_cdr(data, connection.msgtype)
         except Exception as error:  # of every kind, as its bytes mean nothing
+            kind = f"a {connection.msgtype}"
+            if not holds_definition(connection):
+                kind += " of the version known here (if it is of another, record it as mcap)"
             raise MessageError(
-                "truncated",
-                f"{name}: its {len(data)} recorded bytes are not a {connection.msgtype}: {error!r}",
+                "truncated", f"{name}: its {len(data)} recorded bytes are not {kind}: {error!r}"
             ) from None
         return decode_compressed(message, name) if self._is_compressed(name) else message
 

@@ -25,7 +25,7 @@ from segan_ros.messages.stamps import SECOND
 from segan_ros.storage.bag_topics import TYPES, Topics
 from segan_ros.synthesis.clearing import Course, clear_pile, demo, stream, true_graph
 from segan_ros.synthesis.gl import mujoco
-from segan_ros.synthesis.segmenting import Kind, Segmenter
+from segan_ros.synthesis.segmenting import ObjectClass, Segmenter
 from segan_ros.synthesis.views import Rejected
 from segan_ros.truth import LabelledScene, TrueObject
 
@@ -124,12 +124,13 @@ def _write(folder: Path, scenes: Iterator[LabelledScene], job: BagJob) -> None:
             name: writer.add_connection(names[name], kind, typestore=store)
             for name, kind in types.items()
         }
-        classes: dict[str, Kind] = {}
+        classes: dict[str, ObjectClass] = {}
         for k, scene in enumerate(Progress(scenes, "rendering", total=job.frames, unit="frame")):
             stamp = START + round(k * SECOND / job.rate)
             header = _header(stamp)
             classes = classes or {
-                n: Kind(i, n) for i, n in enumerate(sorted({o.name for o in scene.objects}), 2)
+                n: ObjectClass(i, n)
+                for i, n in enumerate(sorted({o.name for o in scene.objects}), 2)
             }
             masks = job.segmenter.message(
                 scene.frame.labels, {o.id: classes[o.name] for o in scene.objects}, k, header

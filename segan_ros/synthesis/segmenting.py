@@ -27,7 +27,7 @@ SCORE = 0.9
 
 
 @dataclass(frozen=True)
-class Kind:
+class ObjectClass:
     """A class of objects.
 
     Args:
@@ -39,10 +39,10 @@ class Kind:
     name: str
 
 
-NOTHING = Kind(1, "unknown")
+NOTHING = ObjectClass(1, "unknown")
 """What a mask of no object is taken for."""
 
-Found = Mapping[int, Kind]
+Found = Mapping[int, ObjectClass]
 
 
 @dataclass(frozen=True)

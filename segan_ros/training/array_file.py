@@ -29,23 +29,34 @@ class ArrayFile:
 
     Args:
         folder: where it lies; None, the system's folder for temporary files.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         # Processes that are forked share it: every read says where, none moves the file's position.
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
-        self._end = 0
+        self._folder, self._end = folder, 0
 
     def keep(self, array: NDArray[Any]) -> Kept:
         """Append `array`.
 
         Raises:
-            OSError: there is no room.
+            OSError: there is no room; it names the folder and what helps.
         """
         array = np.ascontiguousarray(array)
         kept, data = Kept(self._end, array.shape, array.dtype), _bytes(array)
         while data:
-            written = os.pwrite(self._file.fileno(), data, self._end)
+            try:
+                written = os.pwrite(self._file.fileno(), data, self._end)
+            except OSError as error:
+                raise OSError(
+                    error.errno,
+                    f"{error.strerror} after {self._end / 1e9:.1f} GB of decoded pictures; free "
+                    "some, choose a folder on another disk, or set data.train_scenes",
+                    str(self._folder or tempfile.gettempdir()),
+                ) from None
             data, self._end = data[written:], self._end + written
         return kept
 
@@ -57,6 +68,8 @@ class ArrayFile:
         data, offset = _bytes(found), kept.offset + rows.start * row
         while data:
             count = os.preadv(self._file.fileno(), [data], offset)
+            if not count:
+                raise OSError("the file of the pictures was cut off")
             data, offset = data[count:], offset + count
         return found
 

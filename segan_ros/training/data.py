@@ -43,7 +43,7 @@ IN_FRONT = 0.01
 
 Floats = NDArray[np.float32]
 Seen = tuple[View, Mask, Mask]
-"""What is looked at; there the visible mask, and where hidden pixels may lie."""
+"""What is looked at; there the visible mask, and what may hide the object."""
 
 
 class Batch(NamedTuple):
@@ -198,13 +198,14 @@ class Batches(Dataset[Batch]):
         )
 
     def _seen(self, view: View, roi: Box) -> Seen:
-        """`view` cut to `roi`; there the visible mask, and where hidden pixels may lie."""
+        """`view` cut to `roi`; there the visible mask, and what may hide the object: where the
+        losses want most that nothing is invented."""
         shown = view.each(lambda a: crop(a, roi))
         visible = shown.labels == view.id
         occluders = np.ones(shown.labels.shape, bool)
         if self.spec.segmentor.occluders != "any":
             occluders = labelled_area(shown.labels, Settings().gap_width)
-            if shown.depth is not None and self.spec.segmentor.sees_depth:
+            if shown.depth is not None and self.spec.segmentor.occluders == "auto":
                 distance = median_depth(shown.depth, visible)
                 occluders |= (shown.labels <= 0) & (shown.depth < distance - IN_FRONT)
         return shown, visible, occluders

@@ -310,7 +310,8 @@ class PackedBatches(Dataset[Batch]):
             "borders": borders[:, None].float(),
             "depth": torch.stack([torch.where(known, ahead.clamp(0, 1), 0.5), known.float()], 1),
         }
-        in_front = (labels == 0) & (look.depth < distance - IN_FRONT) & self.spec.sees_depth
+        in_front = (labels == 0) & (look.depth < distance - IN_FRONT)
+        in_front &= self.spec.occluders == "auto"
         occluders = F.avg_pool2d(torch.where(in_front, 1, look.labelled)[:, None], 2)
         whole = torch.maximum(F.avg_pool2d(look.whole[:, None], 2), visible)
         none = torch.zeros(len(own), 0, device=self.device)

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from segan_ros.frame import Image
 from segan_ros.host.progress import Progress, say
 from segan_ros.model.segan import SeGAN
-from segan_ros.storage.output import check_output
+from segan_ros.storage.output import check_output, no_empty_folder
 from segan_ros.storage.scenes import iterate_scenes, read_scene
 from segan_ros.training.calibration import decided, platt
 from segan_ros.training.config import Config
@@ -88,8 +88,10 @@ def train(
     elif config.model.weights:
         read_weights(config, model)
     _check_validation(config)
+    with no_empty_folder(state.folder):
+        state.folder.mkdir(parents=True, exist_ok=True)
+        source = _source(state)
     state.folder.mkdir(parents=True, exist_ok=True)
-    source = _source(state)
     if config.model.weights and not goes_on:
         settle(config, model, partial(_batches, state, source))
     with _curves(state) as curves:
@@ -182,6 +184,8 @@ def _in_turn(state: Run, source: Library | Pack, last: int) -> Iterable[Sequence
         num_workers=state.config.workers,
         pin_memory=device().type == "cuda",
         worker_init_fn=leave_it_to_the_main_process,
+        # They share the file of the pictures.
+        multiprocessing_context="fork" if state.config.workers else None,
     )
 
 

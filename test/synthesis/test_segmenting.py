@@ -8,10 +8,10 @@ from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.images import decode, image_message
 from segan_ros.messages.kinds import recorded_message
 from segan_ros.scoring.matching import match_masks
-from segan_ros.synthesis.segmenting import WRITERS, Kind, Segmenter
+from segan_ros.synthesis.segmenting import WRITERS, ObjectClass, Segmenter
 
 LABELS = overlapping()
-CLASSES = {1: Kind(2, "cup"), 7: Kind(5, "box")}
+CLASSES = {1: ObjectClass(2, "cup"), 7: ObjectClass(5, "box")}
 
 
 def header():

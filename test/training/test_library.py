@@ -1,5 +1,6 @@
 """What training keeps in memory, and what in a file."""
 
+import errno
 import os
 import tracemalloc
 
@@ -53,6 +54,25 @@ def test_arrays_are_read_back_as_they_were(array, tmp_path):
     np.testing.assert_array_equal(file.read(kept, 1, 3), array[1:3])
 
 
+def test_a_file_that_was_cut_off_is_an_error():
+    file = ArrayFile()
+    kept = file.keep(np.arange(9))
+    file._file.truncate(8)
+    with pytest.raises(OSError, match="cut off"):
+        file.read(kept)
+
+
+def test_a_full_disk_names_the_folder_and_what_helps(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = ArrayFile(tmp_path)
+    monkeypatch.setattr("os.pwrite", full)
+    with pytest.raises(OSError, match=r"No space left .* choose a folder on another disk") as said:
+        file.keep(np.arange(9))
+    assert str(tmp_path) in str(said.value)
+
+
 def test_file_has_no_name(tmp_path):
     file = ArrayFile(tmp_path)
     file.keep(np.arange(9))
@@ -64,7 +84,10 @@ def test_forked_processes_read_beside_each_other():
     file = ArrayFile()
     kept = [file.keep(np.full(1000, i)) for i in range(8)]
     child = os.fork()
-    right = all((file.read(kept[i]) == i).all() for i in [*range(8)] * 50)
-    if child == 0:
-        os._exit(not right)
+    right = False
+    try:
+        right = all((file.read(kept[i]) == i).all() for i in [*range(8)] * 50)
+    finally:
+        if child == 0:
+            os._exit(not right)
     assert right and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -528,7 +528,7 @@ def test_scenes_without_appearances_train_a_segmentor_and_no_painter(tmp_path, c
     painter = replace(config, out=str(tmp_path / "painter"), data=data, stages=STAGES[1:2])
     with pytest.raises(ValueError, match=r"bare: no object has an appearance, which the painter"):
         train(replace(painter, stages=STAGES))  # before the segmentor's stage
-    assert not (Path(painter.out) / "curves.csv").exists()
+    assert not Path(painter.out).exists()
     both = replace(data, train=(*config.data.train, *data.train))
     library = Library(both.train)
     batches = Batches(library, replace(painter, data=both), 0, SPECS["tabletop"], (96, 96))
