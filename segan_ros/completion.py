@@ -330,9 +330,9 @@ class SceneCompleter:
             if len(answer) > 1 and self.settings.edges.rule == "learned":
                 in_front = _in_front(crop(frame.labels, view), object_id, answer[1])
             enlarged = resized(answer[0].clip(0, 1), size_of(view))
-            probability = np.zeros(visible.shape, np.float32)
-            asked = None if self._may_lie_anywhere(distance) else crop(labelled, box).view(np.uint8)
-            cv2.copyTo(crop(enlarged, relative(box, view)), asked, probability)
+            probability = crop(enlarged, relative(box, view)).copy()
+            if not self._may_lie_anywhere(distance):
+                probability *= crop(labelled, box)
             np.copyto(probability, 1, where=visible)
             threshold = self.settings.threshold or self._spec.threshold
             amodal, score = whole_mask(
