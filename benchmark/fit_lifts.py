@@ -1,9 +1,8 @@
 """The models of `segan_ros.occlusion.support`, learned from lifts.
 
-    segan generate --lifts --split train --objects all --seed 43 --scenes 86 --out data/train
-    segan generate --lifts --split val --objects all --seed 41 --scenes 202 --out data/val
+    segan generate --lifts --split train --objects all --seed 43 --scenes 415 --out data/lifts
     pip install scikit-learn
-    python benchmark/fit_lifts.py --scenes data/train data/val
+    python benchmark/fit_lifts.py --scenes data/lifts
 
 Writes ``lift_trees.npz`` and prints what to put into ``support.py``, and the risk from which on an
 edge blocks a lift. The same scenes and model give the same answer. The test split has no part.
@@ -12,9 +11,10 @@ edge blocks a lift. The same scenes and model give the same answer. The test spl
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,19 @@ from segan_ros.geometry.upright import find_up, set_upright
 from segan_ros.occlusion import support
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.pairs import Pairs, chain_features, spatial_pairs
-from segan_ros.occlusion.support import Weights, as_matrix, flat_pairs, lift_features
+from segan_ros.occlusion.support import (
+    Weights,
+    as_matrix,
+    flat_pairs,
+    lift_features,
+    spatial_lift_features,
+)
 from segan_ros.occlusion.trees import DEPTH, PARTS, Trees
 from segan_ros.runtime.model import Model, model_folder
+from segan_ros.scoring.depth_noise import noisy_depth
 from segan_ros.scoring.lifts import true_harm
 from segan_ros.storage.scenes import iterate_scenes, read_scene
+from segan_ros.truth import LabelledScene
 
 Array = NDArray[np.float64]
 Judge = Callable[[Pairs, int], Array]
@@ -40,7 +48,7 @@ Judge = Callable[[Pairs, int], Array]
 FOLDS = 5
 """What is learned from risks is learned from those of piles that had no part in their model."""
 
-TREES = {
+OF_PAIRS = {
     "max_iter": 120,
     "learning_rate": 0.08,
     "max_depth": DEPTH,
@@ -51,31 +59,52 @@ TREES = {
     "random_state": 0,
 }
 
+OF_LIFTS = {**OF_PAIRS, "max_iter": 60, "learning_rate": 0.06, "min_samples_leaf": 30}
+
 WANTED_PRECISION = 0.6
 """Of the edges that block a lift."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pile:
-    """One pile: its objects and `pixels`, what is seen of pairs, and what lifts truly disturb."""
+    """One pile: its number, its objects and `pixels`, what is seen of pairs, and what lifts truly
+    disturb: ``(n, n)`` of the objects that are seen, ``(n,)`` whether they disturb nothing."""
 
+    number: int
     objects: Sequence[AmodalObject]
     pixels: int
-    spatial: Pairs
-    flat: Pairs
+    pairs: Pairs
     harm: Array
+    clean: Array
 
 
-def seen(frame: Frame, objects: Sequence[AmodalObject], harm: Array) -> Pile | None:
-    """A pile as the method sees it with up estimated; None where it cannot be."""
-    up = find_up(replace(frame, up=None))
+def in_space(number: int, frame: Frame, scene: LabelledScene, model: SceneCompleter) -> Pile | None:
+    """A pile as the method sees it with depth, up estimated; None where it cannot be."""
+    frame = replace(frame, up=None)
+    objects, up = model.segment(frame).objects, find_up(frame)
     if not objects or up is None:
         return None
-    rule, pixels = EdgeRule(), frame.labels.size
-    edges = find_edges(frame.labels, objects, rule, frame.depth)
-    spatial = spatial_pairs(objects, edges, set_upright(frame, objects, up), pixels)
-    flat = flat_pairs(frame.labels, objects, find_edges(frame.labels, objects, rule))
-    return Pile(objects, pixels, spatial, flat, harm)
+    edges = find_edges(frame.labels, objects, EdgeRule(), frame.depth)
+    space = set_upright(frame, objects, up)
+    pairs = spatial_pairs(objects, edges, space, frame.labels.size)
+    return Pile(number, objects, frame.labels.size, pairs, *truth(scene, objects))
+
+
+def in_picture(number: int, scene: LabelledScene, model: SceneCompleter) -> Pile | None:
+    """A pile as the method sees it without depth; None where it sees no object."""
+    frame = replace(scene.frame, depth=None, up=None)
+    objects = model.segment(frame).objects
+    if not objects:
+        return None
+    pairs = flat_pairs(frame.labels, objects, find_edges(frame.labels, objects, EdgeRule()))
+    return Pile(number, objects, frame.labels.size, pairs, *truth(scene, objects))
+
+
+def truth(scene: LabelledScene, objects: Sequence[AmodalObject]) -> tuple[Array, Array]:
+    """`Pile.harm` and `Pile.clean`; a lift may also disturb what is not seen."""
+    assert scene.harm is not None
+    clean = np.array([not scene.harm.get(o.id) for o in objects], float)
+    return true_harm(scene, [o.id for o in objects]).astype(float), clean
 
 
 def logistic(features: Array, truth: Array, prior: float) -> Weights:
@@ -90,9 +119,9 @@ def logistic(features: Array, truth: Array, prior: float) -> Weights:
     return Weights(float(found[0]), tuple(found[1:].tolist()))
 
 
-def boosted(features: Array, truth: Array) -> Trees:
+def boosted(features: Array, truth: Array, options: Mapping[str, Any] = OF_PAIRS) -> Trees:
     """Boosted trees, each made complete: a leaf higher up becomes all leaves below it."""
-    model = HistGradientBoostingClassifier(**TREES).fit(features, truth)
+    model = HistGradientBoostingClassifier(**options).fit(features, truth)
     shape = len(model._predictors), 2**DEPTH - 1
     asked, limits = np.zeros(shape, np.int16), np.full(shape, np.inf, np.float32)
     leaves = np.zeros((shape[0], shape[1] + 1), np.float32)
@@ -113,27 +142,26 @@ def boosted(features: Array, truth: Array) -> Trees:
     return Trees(float(model._baseline_prediction.ravel()[0]), asked, limits, leaves)
 
 
-def truth_of(piles: Iterable[Pile], kind: str) -> Array:
-    """``(n,)`` whether the lift disturbs, of all pairs of that kind."""
-    return np.concatenate([p.harm[getattr(p, kind).lifted, getattr(p, kind).other] for p in piles])
-
-
-def spatial_models(piles: Sequence[Pile]) -> tuple[Trees, Trees]:
-    """See `support.lift_trees`."""
-    truth = truth_of(piles, "spatial")
-    plain = [p.spatial.features for p in piles]
-    guesses = out_of_fold(piles, first_judge)
-    chained = [
-        np.hstack([f, chain_features(g, p.spatial)])
-        for f, g, p in zip(plain, guesses, piles, strict=True)
-    ]
-    return boosted(np.concatenate(plain), truth), boosted(np.concatenate(chained), truth)
+def truth_of(piles: Iterable[Pile]) -> Array:
+    """``(n,)`` whether the lift disturbs, of all pairs."""
+    return np.concatenate([p.harm[p.pairs.lifted, p.pairs.other] for p in piles])
 
 
 def first_judge(piles: Sequence[Pile]) -> Judge:
     """Of the first guess alone."""
-    found = boosted(np.concatenate([p.spatial.features for p in piles]), truth_of(piles, "spatial"))
+    found = boosted(np.concatenate([p.pairs.features for p in piles]), truth_of(piles))
     return lambda pairs, count: as_matrix(pairs, found(pairs.features), count)
+
+
+def spatial_models(piles: Sequence[Pile]) -> tuple[Trees, Trees]:
+    """The first two of `support.lift_trees`."""
+    plain, said = [p.pairs.features for p in piles], truth_of(piles)
+    guesses = out_of_fold(piles, first_judge)
+    chained = [
+        np.hstack([f, chain_features(g, p.pairs)])
+        for f, g, p in zip(plain, guesses, piles, strict=True)
+    ]
+    return boosted(np.concatenate(plain), said), boosted(np.concatenate(chained), said)
 
 
 def spatial_judge(piles: Sequence[Pile]) -> Judge:
@@ -150,27 +178,29 @@ def spatial_judge(piles: Sequence[Pile]) -> Judge:
 
 def flat_judge(piles: Sequence[Pile]) -> Judge:
     """Of the picture alone."""
-    found = logistic(np.concatenate([p.flat.features for p in piles]), truth_of(piles, "flat"), 3.0)
+    found = logistic(np.concatenate([p.pairs.features for p in piles]), truth_of(piles), 3.0)
     return lambda pairs, count: as_matrix(pairs, found(pairs.features), count)
 
 
-def out_of_fold(
-    piles: Sequence[Pile], learn: Callable[[Sequence[Pile]], Judge], kind: str = "spatial"
-) -> list[Array]:
-    """Risks of each pile, by a model that it had no part in."""
-    found: list[Array] = [np.zeros((0, 0))] * len(piles)
-    for fold in range(min(FOLDS, len(piles))):
-        judge = learn([p for i, p in enumerate(piles) if i % FOLDS != fold])
-        for i in range(fold, len(piles), FOLDS):
-            found[i] = judge(getattr(piles[i], kind), len(piles[i].objects))
-    return found
+def out_of_fold(piles: Sequence[Pile], learn: Callable[[Sequence[Pile]], Judge]) -> list[Array]:
+    """Risks of each pile, by a model that this pile had no part in, however it was seen."""
+    judges = [learn([p for p in piles if p.number % FOLDS != fold]) for fold in range(FOLDS)]
+    return [judges[p.number % FOLDS](p.pairs, len(p.objects)) for p in piles]
+
+
+def lift_trees(piles: Sequence[Pile], risks: Sequence[Array]) -> Trees:
+    """The last one of `support.lift_trees`."""
+    features = [
+        spatial_lift_features(r, p.pairs, p.objects, p.pixels)
+        for r, p in zip(risks, piles, strict=True)
+    ]
+    return boosted(np.concatenate(features), np.concatenate([p.clean for p in piles]), OF_LIFTS)
 
 
 def lift_weights(piles: Sequence[Pile], risks: Sequence[Array]) -> Weights:
-    """Of whole lifts."""
+    """Of whole lifts in the picture."""
     features = [lift_features(r, p.objects, p.pixels) for r, p in zip(risks, piles, strict=True)]
-    clean = [1 - p.harm.max(axis=1, initial=0) for p in piles]
-    return logistic(np.concatenate(features), np.concatenate(clean), 1.0)
+    return logistic(np.concatenate(features), np.concatenate([p.clean for p in piles]), 1.0)
 
 
 def blocking(piles: Sequence[Pile], risks: Sequence[Array]) -> tuple[float, float]:
@@ -188,17 +218,16 @@ def show(name: str, weights: Weights) -> None:
     print(f"{name} = Weights({weights.bias:.3f}, ({numbers}))")
 
 
-def learn(piles: Sequence[Pile]) -> None:
+def learn(spatial: Sequence[Pile], flat: Sequence[Pile]) -> None:
     """Fit everything, write the trees, print the rest."""
-    print(f"# {len(piles)} piles, {sum(len(p.objects) for p in piles)} objects")
-    risks = out_of_fold(piles, spatial_judge)
-    print("# risk {:.3f} for that precision; recall {:.3f}".format(*blocking(piles, risks)))
-    show("SPATIAL_LIFT_WEIGHTS", lift_weights(piles, risks))
-    features = np.concatenate([p.flat.features for p in piles])
-    show("FLAT_WEIGHTS", logistic(features, truth_of(piles, "flat"), 3.0))
-    flat = out_of_fold(piles, flat_judge, "flat")
-    show("FLAT_LIFT_WEIGHTS", lift_weights(piles, flat))
-    trees = dict(zip(("first", "second"), spatial_models(piles), strict=True))
+    print(f"# {len(flat)} piles, {sum(len(p.objects) for p in flat)} objects")
+    risks = out_of_fold(spatial, spatial_judge)
+    print("# risk {:.3f} for that precision; recall {:.3f}".format(*blocking(spatial, risks)))
+    features = np.concatenate([p.pairs.features for p in flat])
+    show("FLAT_WEIGHTS", logistic(features, truth_of(flat), 3.0))
+    show("FLAT_LIFT_WEIGHTS", lift_weights(flat, out_of_fold(flat, flat_judge)))
+    models = (*spatial_models(spatial), lift_trees(spatial, risks))
+    trees = dict(zip(support.TREES, models, strict=True))
     arrays = {f"{name}_{part}": getattr(t, part) for name, t in trees.items() for part in PARTS}
     biases = {f"{name}_bias": np.float64(t.bias) for name, t in trees.items()}
     np.savez_compressed(Path(support.__file__).with_name("lift_trees.npz"), **arrays, **biases)
@@ -213,14 +242,17 @@ def main() -> None:
     parser.add_argument("--model", default="tabletop")
     args = parser.parse_args()
     completer = SceneCompleter(Model(model_folder(args.model)))
-    piles = []
-    for folder in tqdm([f for s in args.scenes for f in iterate_scenes(s)], unit="pile"):
+    spatial, flat = [], []
+    folders = [f for s in args.scenes for f in iterate_scenes(s)]
+    for number, folder in enumerate(tqdm(folders, unit="pile")):
         scene = read_scene(folder)
-        objects = completer.segment(scene.frame).objects
-        harm = true_harm(scene, [o.id for o in objects]).astype(float)
-        if (pile := seen(scene.frame, objects, harm)) is not None:
-            piles.append(pile)
-    learn(piles)
+        # Depth as it is, and as a camera has it: what it gives wrong is learned, too.
+        for frame in (scene.frame, noisy_depth(scene.frame)):
+            if (pile := in_space(number, frame, scene, completer)) is not None:
+                spatial.append(pile)
+        if (pile := in_picture(number, scene, completer)) is not None:
+            flat.append(pile)
+    learn(spatial, flat)
 
 
 if __name__ == "__main__":

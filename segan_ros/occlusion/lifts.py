@@ -13,14 +13,14 @@ from segan_ros.occlusion.pairs import Space
 from segan_ros.occlusion.support import (
     FLAT_LIFT_WEIGHTS,
     FLAT_WEIGHTS,
-    SPATIAL_LIFT_WEIGHTS,
     as_matrix,
     flat_pairs,
     lift_features,
+    spatial_probabilities,
     spatial_risks,
 )
 
-BLOCKING = 0.25
+BLOCKING = 0.27
 """Risk of a lift from which on an edge blocks it, where depth and up are known."""
 
 
@@ -70,10 +70,15 @@ def judge_lifts(
     both = in_space[:, None] & in_space
     risks = np.zeros((len(ids), len(ids)))
     if not both.all():
-        pairs = flat_pairs(labels, objects, edges)
-        risks = as_matrix(pairs, FLAT_WEIGHTS(pairs.features), len(ids))
+        flat = flat_pairs(labels, objects, edges)
+        risks = as_matrix(flat, FLAT_WEIGHTS(flat.features), len(ids))
     if space is not None and both.any():
-        risks = np.where(both, spatial_risks(objects, edges, space, labels.size), risks)
+        spatial, pairs = spatial_risks(objects, edges, space, labels.size)
+        risks = np.where(both, spatial, risks)
+    probabilities = FLAT_LIFT_WEIGHTS(lift_features(risks, objects, labels.size))
+    if in_space.any():
+        measured = spatial_probabilities(risks, pairs, objects, labels.size)
+        probabilities = np.where(in_space, measured, probabilities)
     place = {object_id: n for n, object_id in enumerate(ids)}
     judged = []
     for edge in edges:
@@ -91,6 +96,4 @@ def judge_lifts(
         if (ids[p], ids[q]) not in said
         for risk in [float(risks[p, q])]
     ]
-    features = lift_features(risks, objects, labels.size)
-    flat, spatial = FLAT_LIFT_WEIGHTS(features), SPATIAL_LIFT_WEIGHTS(features)
-    return Lifts(tuple(judged), tuple(supports), risks, np.where(in_space, spatial, flat))
+    return Lifts(tuple(judged), tuple(supports), risks, probabilities)

@@ -54,17 +54,19 @@ class Pairs:
     Args:
         lifted, other: ``(n,)`` indices into the objects.
         features: ``(n, f)`` of each pair.
+        own: ``(m, f)`` of each object by itself, see `OWN`; 0 for those without a place in space.
     """
 
     lifted: NDArray[np.intp]
     other: NDArray[np.intp]
     features: Array
+    own: Array
 
 
-def no_pairs(features: int) -> Pairs:
-    """None, with so many features each."""
+def no_pairs(features: int, own: Array) -> Pairs:
+    """None, with so many features each, of objects with these features."""
     none = np.zeros(0, np.intp)
-    return Pairs(none, none, np.zeros((0, features)))
+    return Pairs(none, none, np.zeros((0, features)), own)
 
 
 def edge_matrices(
@@ -95,22 +97,23 @@ def spatial_pairs(
         pixels: of the picture.
     """
     index = np.array([i for i, o in enumerate(objects) if o.id in space.points], np.intp)
-    if len(index) < 2:
-        return no_pairs(len(SPATIAL))
+    of_all = np.zeros((len(objects), len(OWN)))
+    if not len(index):
+        return no_pairs(len(SPATIAL), of_all)
     cloud = np.stack([space.points[objects[i].id] for i in index]).astype(np.float32)
     cloud[:, :, 2] -= space.ground
+    own = of_all[index] = _of_objects([objects[i] for i in index], cloud, pixels)
     score, share = (m[np.ix_(index, index)] for m in edge_matrices(objects, edges))
     low, high = cloud[:, :, :2].min(axis=1), cloud[:, :, :2].max(axis=1)
     gap = np.maximum(low[None] - high[:, None], low[:, None] - high[None]).max(axis=2)
     a, b = np.nonzero(np.triu((gap < FAR) | (score + score.T > 0), 1))
     if not len(a):
-        return no_pairs(len(SPATIAL))
+        return no_pairs(len(SPATIAL), of_all)
     parts = range(0, len(a), CHUNK)
     met = [_meetings(cloud[a[k : k + CHUNK]], cloud[b[k : k + CHUNK]]) for k in parts]
     there, back = (np.concatenate(one) for one in zip(*met, strict=True))
     hulls = _padded([space.footprints[objects[i].id] for i in index])
     p, q = np.concatenate([a, b]), np.concatenate([b, a])
-    own = _of_objects([objects[i] for i in index], cloud, pixels)
     features = np.concatenate(
         [
             np.concatenate([there, back]),
@@ -129,7 +132,7 @@ def spatial_pairs(
         ],
         axis=1,
     )
-    return Pairs(index[p], index[q], features)
+    return Pairs(index[p], index[q], features, of_all)
 
 
 def chain_features(risks: Array, pairs: Pairs) -> Array:
@@ -167,9 +170,11 @@ CHAIN = (
 )
 """Names of `chain_features`."""
 
-_OWN = ("low", "middle", "high", "narrow", "wide", "hidden", "seen", "whole", "cut off", "score")
+OWN = ("low", "middle", "high", "narrow", "wide", "hidden", "seen", "whole", "cut off", "score")
+"""Names of `Pairs.own`."""
+
 _LOW, _MIDDLE, _HIGH = range(3)
-_COMPARED = [_OWN.index(name) for name in ("low", "high", "seen", "whole")]
+_COMPARED = [OWN.index(name) for name in ("low", "high", "seen", "whole")]
 _MET = (
     *("other over", "lifted under", "rise", "other above", "lifted above"),
     *("other near", "lifted near", "near rise", "other nearly above", "lifted nearly above"),
@@ -179,16 +184,16 @@ _MET = (
 SPATIAL = (
     *_MET,
     *("other inside", "other inside, above", "lifted inside", "lifted inside, above"),
-    *(f"{name}, lifted" for name in _OWN),
-    *(f"{name}, other" for name in _OWN),
-    *(f"{_OWN[i]}, difference" for i in _COMPARED),
+    *(f"{name}, lifted" for name in OWN),
+    *(f"{name}, other" for name in OWN),
+    *(f"{OWN[i]}, difference" for i in _COMPARED),
     *("clearance", "score", "reverse score", "covers", "is covered"),
 )
 """Names of the features of `spatial_pairs`."""
 
 
 def _of_objects(objects: Sequence[AmodalObject], cloud: NDArray[np.float32], pixels: int) -> Array:
-    """``(n, f)`` of each object, see `_OWN`: heights, spreads of the footprint, metres; shares."""
+    """``(n, f)`` of each object, see `OWN`: heights, spreads of the footprint, metres; shares."""
     heights = np.sort(cloud[:, :, 2], axis=1)
     last = heights.shape[1] - 1
     low, middle, high = (heights[:, round(last * share)] for share in (0.05, 0.5, 0.95))

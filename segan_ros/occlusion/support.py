@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segan_ros.frame import AmodalObject, OcclusionEdge
 from segan_ros.occlusion.pairs import (
+    OWN,
     Pairs,
     Space,
     chain_features,
@@ -52,23 +53,36 @@ class Weights:
 
 
 LIFT = ("clean", "small")
-"""What the probability of a clean lift is made of: log odds that no pair says otherwise, and by how
-much the visible mask is smaller than `SMALL`, as a logarithm: what is hardly seen is not known."""
+"""What the probability of a clean lift is made of in a picture: log odds that no pair says
+otherwise, and by how much the visible mask is smaller than `SMALL`, as a logarithm: what is hardly
+seen is not known."""
+
+SPATIAL_LIFT = (
+    *LIFT,
+    *("most risk", "second risk", "third risk", "hits", "falls"),
+    *OWN,
+    *("below the highest", "objects"),
+)
+"""The same in space: also the highest risks and their sums, of disturbing others and of being
+disturbed, and what is measured of the object itself."""
 
 SMALL = 0.002
 """Of the picture."""
 
-# Printed by benchmark/fit_lifts.py, which also writes lift_trees.npz.
-SPATIAL_LIFT_WEIGHTS = Weights(0.496, (0.884, -0.115))
+TREES = ("first", "second", "lift")
+"""Names of the models in ``lift_trees.npz``."""
+
+# Printed by benchmark/fit_lifts.py, which also writes lift_trees.npz. These were fitted before the
+# trees, to the first 86 piles of the training split and 202 of the validation split (seed 41).
 FLAT_WEIGHTS = Weights(-2.283, (1.881, 0.025, 1.098, 1.020, 0.562, 1.417, -0.976, -0.082))
 FLAT_LIFT_WEIGHTS = Weights(0.198, (0.914, -0.358))
 
 
 def spatial_risks(
     objects: Sequence[AmodalObject], edges: Iterable[OcclusionEdge], space: Space, pixels: int
-) -> NDArray[np.float64]:
-    """``(n, n)``: how likely the lift of the object of a row disturbs that of a column; 0 for
-    objects without a place in space.
+) -> tuple[NDArray[np.float64], Pairs]:
+    """``(n, n)``: how likely the lift of the object of a row disturbs that of a column, 0 for
+    objects without a place in space; and what that rests on.
 
     Args:
         objects: completed.
@@ -77,21 +91,37 @@ def spatial_risks(
         pixels: of the picture.
     """
     pairs = spatial_pairs(objects, edges, space, pixels)
-    first, second = lift_trees()
+    first, second, _ = lift_trees()
     guess = as_matrix(pairs, first(pairs.features), len(objects))
     features = np.concatenate([pairs.features, chain_features(guess, pairs)], axis=1)
-    return as_matrix(pairs, second(features), len(objects))
+    return as_matrix(pairs, second(features), len(objects)), pairs
+
+
+def spatial_probabilities(
+    risks: NDArray[np.float64], pairs: Pairs, objects: Sequence[AmodalObject], pixels: int
+) -> NDArray[np.float64]:
+    """``(n,)``: how likely the lift of each object disturbs no other; means nothing for objects
+    without a place in space.
+
+    Args:
+        risks, pairs: of `spatial_risks`; `risks` may be filled up where there was no place in
+            space.
+        objects: completed.
+        pixels: of the picture.
+    """
+    return lift_trees()[2](spatial_lift_features(risks, pairs, objects, pixels))
 
 
 @cache
-def lift_trees() -> tuple[Trees, Trees]:
-    """The model of a first guess, and the one that also knows what else would be disturbed."""
+def lift_trees() -> tuple[Trees, Trees, Trees]:
+    """The model of a first guess of pairs, the one that also knows what else would be disturbed,
+    and the one of whole lifts."""
     with np.load(Path(__file__).with_name("lift_trees.npz"), allow_pickle=False) as file:
-        first, second = (
+        first, second, lift = (
             Trees(float(file[f"{name}_bias"]), *(file[f"{name}_{part}"] for part in PARTS))
-            for name in ("first", "second")
+            for name in TREES
         )
-    return first, second
+    return first, second, lift
 
 
 def flat_pairs(
@@ -105,14 +135,15 @@ def flat_pairs(
         edges: of their occlusion.
     """
     if not objects:
-        return no_pairs(len(FLAT))
+        return no_pairs(len(FLAT), np.zeros((0, 0)))
     place = {o.id: i for i, o in enumerate(objects)}
     covers, share = edge_matrices(objects, edges)
     over, across = _meetings(labels, place)
     length = over + over.T + across + across.T
     lifted, other = np.nonzero((length > 0) | (covers > 0) | (covers.T > 0))
+    none = np.zeros((len(objects), 0))
     if not len(lifted):
-        return no_pairs(len(FLAT))
+        return no_pairs(len(FLAT), none)
     area = np.array([o.visible_area for o in objects], float)
     hidden = np.array([o.occlusion_ratio for o in objects])
     middle = np.array([(o.box[1] + o.box[3]) / 2 for o in objects])
@@ -131,7 +162,7 @@ def flat_pairs(
         ],
         axis=1,
     )
-    return Pairs(lifted, other, features)
+    return Pairs(lifted, other, features, none)
 
 
 def as_matrix(pairs: Pairs, risks: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -149,6 +180,27 @@ def lift_features(
     area = np.array([max(o.visible_area, 1) for o in objects], float)
     small = np.log(SMALL * pixels / area).clip(0, 4)
     return np.stack([np.log(clean / (1 - clean)), small], axis=1)
+
+
+def spatial_lift_features(
+    risks: NDArray[np.float64], pairs: Pairs, objects: Sequence[AmodalObject], pixels: int
+) -> NDArray[np.float64]:
+    """``(n, f)``, see `SPATIAL_LIFT`, of all objects in a picture of so many `pixels`."""
+    count = len(risks)
+    highest = np.zeros((count, 3))
+    highest[:, : min(count, 3)] = np.sort(risks, axis=1)[:, ::-1][:, :3]
+    high = pairs.own[:, OWN.index("high")]
+    return np.column_stack(
+        [
+            lift_features(risks, objects, pixels),
+            highest,
+            risks.sum(axis=1),
+            risks.sum(axis=0),
+            pairs.own,
+            high - high.max(initial=0),
+            np.full(count, count),
+        ]
+    )
 
 
 def _meetings(

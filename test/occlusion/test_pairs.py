@@ -7,7 +7,7 @@ from segan_ros.frame import AmodalObject, OcclusionEdge
 from segan_ros.geometry.upright import Upright
 from segan_ros.occlusion import pairs as module
 from segan_ros.occlusion.pairs import CHAIN, SPATIAL, chain_features, spatial_pairs
-from segan_ros.occlusion.support import lift_trees
+from segan_ros.occlusion.support import LIFT, SPATIAL_LIFT, lift_trees, spatial_lift_features
 from segan_ros.occlusion.trees import Trees
 
 PIXELS = 320 * 240
@@ -102,6 +102,32 @@ def test_trees_ask_their_way_down():
 
 
 def test_shipped_trees_know_the_features():
-    first, second = lift_trees()
+    first, second, lift = lift_trees()
     assert first.features.max() < len(SPATIAL) <= second.features.max() < len(SPATIAL + CHAIN)
+    assert len(LIFT) <= lift.features.max() < len(SPATIAL_LIFT)
     assert first(np.zeros((0, len(SPATIAL)))).shape == (0,)
+
+
+def test_lifts_are_judged_by_all_risks_of_an_object_and_by_itself():
+    tower = space(*[plate(0, -1 + 0.03 * i, 0.03 - 0.005 * i) for i in range(4)])
+    found = spatial_pairs(objects(4), [], tower, PIXELS)
+    risks = np.array([[0, 0.9, 0.5, 0.2], [0, 0, 0.8, 0], [0, 0, 0, 0.7], [0, 0, 0, 0]])
+    rows = spatial_lift_features(risks, found, objects(4), PIXELS)
+    bottom, top = (dict(zip(SPATIAL_LIFT, rows[i], strict=True)) for i in (0, 3))
+    assert [bottom[f"{n} risk"] for n in ("most", "second", "third")] == [0.9, 0.5, 0.2]
+    assert bottom["hits"] == pytest.approx(1.6) and bottom["falls"] == 0
+    assert top["hits"] == top["most risk"] == 0 and top["falls"] == pytest.approx(0.9)
+    assert bottom["below the highest"] == pytest.approx(-0.09) and top["below the highest"] == 0
+    assert bottom["clean"] < 0 < top["clean"] and bottom["objects"] == 4
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_objects_without_pairs_are_judged_too(count):
+    apart = space(*[plate(i, -1, 0.02) for i in range(count)])
+    found = spatial_pairs(objects(count), [], apart, PIXELS)
+    assert not len(found.lifted)
+    rows = spatial_lift_features(np.zeros((count, count)), found, objects(count), PIXELS)
+    assert (
+        rows.shape == (count, len(SPATIAL_LIFT))
+        and (rows[:, SPATIAL_LIFT.index("whole")] < 0).all()
+    )
