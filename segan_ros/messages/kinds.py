@@ -69,20 +69,22 @@ def store_for(connection: Any) -> Typestore:
         ValueError: the bag holds no definition of a type that is not known.
     """
     kind = connection.msgtype
-    if kind not in _standard().types and holds_definition(connection):
-        return _store_of(kind, connection.msgdef.data)
-    if kind in typestore().types:
+    if kind in _standard().types or (is_assumed(connection) and kind in typestore().types):
         return typestore()
+    if not is_assumed(connection):
+        return _store_of(kind, connection.msgdef.data)
     raise ValueError(
         f"{connection.topic} carries {kind} but the bag holds no definition of it; record it anew "
         "as mcap"
     )
 
 
-def holds_definition(connection: Any) -> bool:
-    """Whether the bag says what the messages of its `connection` consist of."""
+def is_assumed(connection: Any) -> bool:
+    """Whether nothing but this package says what the messages of a bag's `connection` consist of:
+    they are not standard, and the bag does not define them."""
     found = connection.msgdef
-    return found is not None and found.format.name == "MSG" and bool(found.data.strip())
+    says = found is not None and found.format.name == "MSG" and bool(found.data.strip())
+    return connection.msgtype not in _standard().types and not says
 
 
 def _standard() -> Typestore:

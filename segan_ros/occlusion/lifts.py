@@ -20,7 +20,7 @@ from segan_ros.occlusion.support import (
     spatial_risks,
 )
 
-BLOCKING = 0.27
+BLOCKING = 0.25
 """Risk of a lift from which on an edge blocks it, where depth and up are known."""
 
 

@@ -72,8 +72,7 @@ SMALL = 0.002
 TREES = ("first", "second", "lift")
 """Names of the models in ``lift_trees.npz``."""
 
-# Printed by benchmark/fit_lifts.py, which also writes lift_trees.npz. These were fitted before the
-# trees, to the first 86 piles of the training split and 202 of the validation split (seed 41).
+# Printed by benchmark/fit_lifts.py, which also writes lift_trees.npz. Fitted as the trees of pairs.
 FLAT_WEIGHTS = Weights(-2.283, (1.881, 0.025, 1.098, 1.020, 0.562, 1.417, -0.976, -0.082))
 FLAT_LIFT_WEIGHTS = Weights(0.198, (0.914, -0.358))
 

@@ -17,7 +17,7 @@ from segan_ros.messages.images import MessageError
 from segan_ros.messages.kinds import (
     COMPRESSED,
     IMAGE,
-    holds_definition,
+    is_assumed,
     recorded_message,
     store_for,
     typestore,
@@ -256,7 +256,7 @@ class Bag:
             message = store.deserialize_cdr(data, connection.msgtype)
         except Exception as error:  # of every kind, as its bytes mean nothing
             kind = f"a {connection.msgtype}"
-            if not holds_definition(connection):
+            if is_assumed(connection):
                 kind += " of the version known here (if it is of another, record it as mcap)"
             raise MessageError(
                 "truncated", f"{name}: its {len(data)} recorded bytes are not {kind}: {error!r}"

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from foreign_messages import foreign_types
 
-from segan_ros.messages.kinds import recorded_message, store_for, typestore
+from segan_ros.messages.kinds import is_assumed, recorded_message, store_for, typestore
 
 YOLO = "yolo_msgs/msg/DetectionArray"
 OTHER = "std_msgs/Header header\nstring maker\n"
@@ -24,6 +24,8 @@ def test_bags_without_definitions_are_read_by_those_of_the_package():
     )
     found = store_for(connection(YOLO)).deserialize_cdr(written, YOLO)
     assert found.header.frame_id == "camera" and found.detections == []
+    assert is_assumed(connection(YOLO)) and not is_assumed(connection(YOLO, OTHER))
+    assert not is_assumed(connection("sensor_msgs/msg/Image"))
 
 
 def test_definitions_in_a_bag_come_first():
