@@ -69,7 +69,7 @@ def store_for(connection: Any) -> Typestore:
         ValueError: the bag holds no definition of a type that is not known.
     """
     kind = connection.msgtype
-    if kind in _standard().types or (is_assumed(connection) and kind in typestore().types):
+    if kind in _standard_kinds() or (is_assumed(connection) and kind in typestore().types):
         return typestore()
     if not is_assumed(connection):
         return _store_of(kind, connection.msgdef.data)
@@ -84,7 +84,13 @@ def is_assumed(connection: Any) -> bool:
     they are not standard, and the bag does not define them."""
     found = connection.msgdef
     says = found is not None and found.format.name == "MSG" and bool(found.data.strip())
-    return connection.msgtype not in _standard().types and not says
+    return connection.msgtype not in _standard_kinds() and not says
+
+
+@cache
+def _standard_kinds() -> frozenset[str]:
+    """They are asked for with every message of a bag."""
+    return frozenset(_standard().types)
 
 
 def _standard() -> Typestore:
