@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from segan_ros.occlusion.support import (
     as_matrix,
     flat_pairs,
     lift_features,
+    risks_by,
     spatial_lift_features,
 )
 from segan_ros.occlusion.trees import DEPTH, PARTS, Trees
@@ -170,18 +172,7 @@ def spatial_models(piles: Sequence[Pile]) -> tuple[Trees, Trees]:
 
 def spatial_judge(piles: Sequence[Pile]) -> Judge:
     """Of both."""
-    return judge_of(*spatial_models(piles))
-
-
-def judge_of(first: Trees, second: Trees) -> Judge:
-    """Of the first guess, and of the model that also knows what else would be disturbed."""
-
-    def judge(pairs: Pairs, count: int) -> Array:
-        guess = as_matrix(pairs, first(pairs.features), count)
-        chained = np.hstack([pairs.features, chain_features(guess, pairs)])
-        return as_matrix(pairs, second(chained), count)
-
-    return judge
+    return partial(risks_by, *spatial_models(piles))
 
 
 def flat_judge(piles: Sequence[Pile]) -> Judge:
@@ -233,7 +224,7 @@ def learn(spatial: Sequence[Pile], flat: Sequence[Pile], *, pairs: bool) -> None
     if pairs:
         risks = out_of_fold(spatial, spatial_judge)
     else:
-        risks = [judge_of(*shipped)(p.pairs, len(p.objects)) for p in spatial]
+        risks = [risks_by(*shipped, p.pairs, len(p.objects)) for p in spatial]
     print("# risk {:.3f} for that precision; recall {:.3f}".format(*blocking(spatial, risks)))
     features = np.concatenate([p.pairs.features for p in flat])
     show("FLAT_WEIGHTS", logistic(features, truth_of(flat), 3.0))

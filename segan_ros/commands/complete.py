@@ -74,8 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--occluders",
         choices=OCCLUDERS,
         help="where hidden parts may lie: behind other labelled objects; anywhere, for scenes in "
-        "which some occluders have no mask; auto: anywhere in pictures with depth, if the model "
-        "sees it (as model.yaml says)",
+        "which some occluders have no mask; auto: anywhere if the depth of the object is "
+        "known and the model sees it (as model.yaml says)",
     )
 
 

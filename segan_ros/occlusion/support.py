@@ -91,9 +91,15 @@ def spatial_risks(
     """
     pairs = spatial_pairs(objects, edges, space, pixels)
     first, second, _ = lift_trees()
-    guess = as_matrix(pairs, first(pairs.features), len(objects))
+    return risks_by(first, second, pairs, len(objects)), pairs
+
+
+def risks_by(first: Trees, second: Trees, pairs: Pairs, count: int) -> NDArray[np.float64]:
+    """``(count, count)``: the risks of `spatial_risks`, by a model of a first guess and one that
+    also knows what that says of all pairs."""
+    guess = as_matrix(pairs, first(pairs.features), count)
     features = np.concatenate([pairs.features, chain_features(guess, pairs)], axis=1)
-    return as_matrix(pairs, second(features), len(objects)), pairs
+    return as_matrix(pairs, second(features), count)
 
 
 def spatial_probabilities(
