@@ -8,16 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from segan_ros.boxes import Box, intersection, size_of
-from segan_ros.frame import CompletedScene, OcclusionEdge, OcclusionGraph
+from segan_ros.boxes import Box, crop, intersection, relative, size_of
+from segan_ros.frame import AmodalObject, CompletedScene, OcclusionEdge, OcclusionGraph
 from segan_ros.messages.stamps import SECOND
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.tracks.latch import Key, Latch
 from segan_ros.tracks.steady_masks import SteadyMasks
 
-APPEARS, VANISHES, TURNS = 2, 3, 3
-"""Frames in a row, the first one included, that make an edge appear or vanish, or turn the order of
-two objects."""
+APPEARS, VANISHES, LINGERS, TURNS = 2, 2, 5, 3
+"""Frames in a row, the first one included, that make an edge appear; vanish; vanish while at least
+`LITTLE` still is behind the occluder; and that turn the order of two objects, or end a support."""
+
+LITTLE = 0.003
+"""Share of the occludee's whole mask: edges that come and go are mostly those of which little more
+or less is hidden than the rule asks for."""
 
 PLAIN_RATIO, PLAIN_SCORE = 0.01, 0.7
 """Overlap ratio and score of an edge that needs no second frame."""
@@ -102,11 +106,11 @@ class Steady:
         self, scene: CompletedScene, names: Mapping[int, str], fresh: Set[str]
     ) -> OcclusionGraph:
         raw = scene.graph
-        edges = self._held("edge", raw.edges, names, fresh)
+        edges = self._held("edge", raw.edges, scene, names, fresh)
         said = {(e.occluder_id, e.occludee_id) for e in edges}
         supports = [
             e
-            for e in self._held("support", raw.supports, names, fresh)
+            for e in self._held("support", raw.supports, scene, names, fresh)
             if (e.occluder_id, e.occludee_id) not in said
         ]
         wins = self._wins([names[i] for i in raw.removal_order])
@@ -129,6 +133,7 @@ class Steady:
         self,
         kind: str,
         edges: Sequence[OcclusionEdge],
+        scene: CompletedScene,
         names: Mapping[int, str],
         fresh: Set[str],
     ) -> list[OcclusionEdge]:
@@ -142,8 +147,18 @@ class Steady:
             if occluder not in ids or occludee not in ids:
                 continue
             now = key in found
+            q, p = ids[occluder], ids[occludee]
             at_once = not fresh.isdisjoint((occluder, occludee)) or (now and _is_plain(edge))
-            frames = 1 if at_once else APPEARS if now else VANISHES
+            if at_once:
+                frames = 1
+            elif now:
+                frames = APPEARS
+            elif kind == "support":
+                frames = TURNS
+            else:
+                frames = (
+                    LINGERS if _behind(scene.object(q), scene.object(p)) >= LITTLE else VANISHES
+                )
             if now:
                 self._edges[key] = edge
             if self._latch(key, now, frames, False):
@@ -153,7 +168,6 @@ class Steady:
                     1 if at_once else TURNS,
                     edge.blocks_lift,
                 )
-                q, p = ids[occluder], ids[occludee]
                 held.append(replace(edge, occluder_id=q, occludee_id=p, blocks_lift=blocks))
             elif not now:
                 del self._edges[key]
@@ -193,6 +207,16 @@ def _agree(
 
 def _is_plain(edge: OcclusionEdge) -> bool:
     return edge.overlap_ratio >= PLAIN_RATIO and edge.score >= PLAIN_SCORE
+
+
+def _behind(occluder: AmodalObject, occludee: AmodalObject) -> float:
+    """Share of the occludee's whole mask that lies behind what is seen of the occluder."""
+    both = intersection(occluder.box, occludee.box)
+    if min(size_of(both)) <= 0:
+        return 0.0
+    seen = crop(occluder.visible, relative(both, occluder.box))
+    hidden = crop(occludee.invisible, relative(both, occludee.box))
+    return int(np.count_nonzero(seen & hidden)) / occludee.amodal_area
 
 
 def _meet(a: Box, b: Box) -> bool:

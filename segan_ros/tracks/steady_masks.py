@@ -1,16 +1,19 @@
-"""Whole masks that do not flicker: moved along with the picture and averaged over frames."""
+"""Whole masks that do not flicker: those of objects that rest are averaged over frames.
+
+Where the camera or the object moves, averaging would need to know by how much, to the pixel:
+measured, it does more harm than good there (docs/tracking.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.boxes import (
     Box,
-    clip,
     crop,
     paste,
     relative,
@@ -21,17 +24,36 @@ from segan_ros.boxes import (
     union,
 )
 from segan_ros.frame import AmodalObject, CompletedScene, Mask
-from segan_ros.tracks.motion import fit
 
-NEWEST = 0.4
-"""Weight of the newest frame: below a half, so that it takes two frames to change a pixel."""
+NEWEST = 0.2
+"""Least weight of the newest frame; the first ones weigh alike."""
+
+RESTS = 2.0
+"""Pixels by which the middle of what is seen of an object may move while it rests."""
+
+
+@dataclass(frozen=True, eq=False)
+class Resting:
+    """What is known of an object since it came to rest.
+
+    Args:
+        middle: x and y of the middle of what was seen of it then, pixels.
+        frames: since then.
+        box: place of `inside` in the picture.
+        inside: ``(h, w)`` float32, how often lately each pixel was inside the object.
+    """
+
+    middle: tuple[float, float]
+    frames: int
+    box: Box
+    inside: NDArray[np.float32]
 
 
 class SteadyMasks:
     """Takes completed scenes in the order of their frames; hidden pixels alone change."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Box, NDArray[np.float32]]] = {}
+        self._known: dict[str, Resting] = {}
 
     def __call__(self, scene: CompletedScene, names: Mapping[int, str]) -> CompletedScene:
         """`scene` with whole masks that agree with those before.
@@ -40,50 +62,44 @@ class SteadyMasks:
             scene: of the next frame, not painted yet.
             names: by id, what an object is called in every frame.
         """
-        steps = self._steps([o for o in scene.objects if names[o.id] in self._known], scene, names)
         seen = np.zeros(scene.size, bool)
         for item in scene.objects:
             paste(seen, item.box, True, item.amodal & ~item.invisible)
         known, objects = {}, []
         for item in scene.objects:
-            mean, steady = (item.box, item.amodal.astype(np.float32)), item
-            if item.id in steps:
-                box, before = self._known[names[item.id]]
-                mean = _mean(translate(box, *steps[item.id]), before, item, scene.size)
-                steady = _with_mask(item, *mean, seen)
-            known[names[item.id]] = mean
+            now, steady = _first(item), item
+            before = self._known.get(names[item.id])
+            if before is not None and _rests(before, now):
+                now = _joined(before, now)
+                steady = _with_mask(item, now, seen)
+            known[names[item.id]] = now
             objects.append(steady)
         self._known = known
         return replace(scene, objects=tuple(objects))
 
-    def _steps(
-        self, objects: Sequence[AmodalObject], scene: CompletedScene, names: Mapping[int, str]
-    ) -> dict[int, tuple[int, int]]:
-        """By id how far an object has moved, pixels right and down, if it moved as they all do."""
-        if not objects:
-            return {}
-        now = np.array([_middle(o.box) for o in objects])
-        before = np.array([_middle(self._known[names[o.id]][0]) for o in objects])
-        weights = np.array([0.1 if o.truncated else 1.0 for o in objects])
-        motion = fit(before, now - before, weights, scene.size)
-        steps = np.rint(motion.at(before)).astype(int).tolist()
-        return {o.id: (x, y) for o, (x, y) in zip(objects, steps, strict=True)}
+
+def _first(item: AmodalObject) -> Resting:
+    x0, y0, x1, y1 = translate(tight_box(item.visible), *item.box[:2])
+    return Resting(((x0 + x1) / 2, (y0 + y1) / 2), 1, item.box, item.amodal.astype(np.float32))
 
 
-def _mean(
-    box: Box, before: NDArray[np.float32], item: AmodalObject, size: tuple[int, int]
-) -> tuple[Box, NDArray[np.float32]]:
-    """Where in the picture, and how often lately, each pixel was inside the object."""
-    inside = clip(box, size)
-    around = union(inside, item.box) if min(size_of(inside)) > 0 else item.box
-    mean, now = np.zeros((2, *size_of(around)), np.float32)
-    paste(mean, relative(box, around), before)
-    paste(now, relative(item.box, around), item.amodal.astype(np.float32))
-    return around, mean + NEWEST * (now - mean)
+def _rests(before: Resting, now: Resting) -> bool:
+    return all(abs(a - b) <= RESTS for a, b in zip(before.middle, now.middle, strict=True))
 
 
-def _with_mask(item: AmodalObject, box: Box, mean: NDArray[np.float32], seen: Mask) -> AmodalObject:
+def _joined(before: Resting, now: Resting) -> Resting:
+    frames = before.frames + 1
+    box = union(before.box, now.box)
+    mean, newest = np.zeros((2, *size_of(box)), np.float32)
+    paste(mean, relative(before.box, box), before.inside)
+    paste(newest, relative(now.box, box), now.inside)
+    mean += max(NEWEST, 1 / frames) * (newest - mean)
+    return Resting(before.middle, frames, box, mean)
+
+
+def _with_mask(item: AmodalObject, known: Resting, seen: Mask) -> AmodalObject:
     """`item` with the hidden pixels that mostly were inside, none of them on bare background."""
+    box, mean = known.box, known.inside
     visible, own, amodal, filled = np.zeros((4, *mean.shape), bool)
     place = relative(item.box, box)
     paste(visible, place, item.visible)
@@ -103,7 +119,3 @@ def _with_mask(item: AmodalObject, box: Box, mean: NDArray[np.float32], seen: Ma
         filled=None if item.filled is None else crop(filled, tight),
         truncated=touches_border(at, (seen.shape[0], seen.shape[1])),
     )
-
-
-def _middle(box: Box) -> tuple[float, float]:
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -9,6 +9,7 @@ from rclpy.parameter import Parameter
 from ros_harness import SECOND, START, image_message, listen, two_boxes
 
 from segan_ros.srv import CompleteObjects, GetRemovalOrder
+from segan_ros.tracks.steady import VANISHES
 
 pytestmark = pytest.mark.ros
 
@@ -84,7 +85,8 @@ def test_edge_is_held_for_a_moment_and_let_go_when_it_stays_away(start_node, rob
 
     assert all(edges(k, apart=False) for k in range(3))
     away = [edges(k, apart=True) for k in range(3, 9)]
-    assert away == [True] * 2 + [False] * 4
+    held = VANISHES - 1
+    assert away == [True] * held + [False] * (6 - held)
 
 
 def test_request_with_its_own_images_is_no_frame_of_the_stream(start_node, robot):

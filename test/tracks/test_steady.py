@@ -7,7 +7,7 @@ import pytest
 from streams import moment, moved
 
 from segan_ros.frame import OcclusionEdge
-from segan_ros.tracks.steady import APPEARS, VANISHES, Steady
+from segan_ros.tracks.steady import APPEARS, LINGERS, VANISHES, Steady
 
 PILE = {
     1: (20, 40, 90, 110),
@@ -44,12 +44,31 @@ def test_weak_edge_of_a_single_frame_is_not_shown():
 
 
 def test_real_changes_are_shown_within_three_frames():
+    beside = {**PILE, 1: (0, 40, 69, 110)}
     for edge, wait in ((WEAK, APPEARS - 1), (PLAIN, 0)):
         steady = Steady()
-        said = [edges(steady, [edge] if 5 <= k < 15 else [], k / 10) for k in range(25)]
+        said = [
+            edges(steady, [edge], k / 10) if 5 <= k < 15 else edges(steady, [], k / 10, beside)
+            for k in range(25)
+        ]
         shown = [k for k, e in enumerate(said) if e]
         assert shown == list(range(5 + wait, 15 + VANISHES - 1))
         assert wait < 3 and VANISHES <= 3
+
+
+@pytest.mark.parametrize(
+    ("box", "waits"),
+    [
+        ((0, 60, 70, 130), VANISHES),  # beside the other one
+        ((0, 0, 71, 64), VANISHES),  # 4 pixels behind it, less than 0.1 %
+        ((0, 60, 71, 130), LINGERS),  # 1.4 %
+        ((0, 60, 90, 130), LINGERS),
+    ],
+)
+def test_edge_lingers_while_a_little_is_still_hidden(box, waits):
+    steady, boxes = Steady(), {**PILE, 1: box}
+    said = [edges(steady, [WEAK] if k < 5 else [], k / 10, boxes) for k in range(15)]
+    assert [k for k, found in enumerate(said) if found] == list(range(4 + waits))
 
 
 def test_what_an_object_leaves_behind_is_believed_at_once():
@@ -131,14 +150,33 @@ def test_order_never_goes_against_an_edge_that_is_held():
         assert graph.free == {2, 3, 4}
 
 
-def test_whole_masks_are_steadied_where_nothing_is_seen():
-    steady, areas = Steady(masks=True), []
-    for k in range(12):
-        boxes = {i: moved(box, 2 * k) for i, box in PILE.items()}
+def test_whole_masks_of_what_rests_are_steadied_where_nothing_is_seen():
+    areas = whole_areas([0] * 12, flickers=(4, 8))
+    assert min(areas) > 0.97 * 70 * 70 and max(areas) <= 1.03 * 70 * 70
+
+
+def test_what_is_behind_an_object_for_good_is_shown_after_some_frames():
+    areas = whole_areas([0] * 12, flickers=range(4, 12))
+    assert min(areas[:5]) == 70 * 70 and max(areas[8:]) < 70 * 70
+
+
+def test_whole_masks_of_what_moves_are_those_of_its_frame():
+    shifts = [3 * k for k in range(9)]
+    by_itself = whole_areas(shifts, (4, 7), steady=lambda scene, _: scene)
+    assert whole_areas(shifts, (4, 7)) == by_itself
+    assert min(by_itself) < 70 * 70
+
+
+def whole_areas(shifts, flickers, steady=None):
+    """Areas of the first object's whole mask while it moves right by `shifts`; in some frames
+    nothing of its hidden part is found."""
+    steady, areas = steady or Steady(masks=True), []
+    for k, shift in enumerate(shifts):
+        boxes = {i: moved(box, shift) for i, box in PILE.items()}
         _, scene = moment(boxes, k / 10)
-        flickers = k in (4, 8)
         objects = tuple(
-            replace(o, amodal=o.visible) if o.id == 1 and flickers else o for o in scene.objects
+            replace(o, amodal=o.visible) if o.id == 1 and k in flickers else o
+            for o in scene.objects
         )
         answer = steady(replace(scene, objects=objects), round(k * 1e8))
         for raw, item in zip(scene.objects, answer.objects, strict=True):
@@ -146,7 +184,7 @@ def test_whole_masks_are_steadied_where_nothing_is_seen():
             assert not (item.visible & ~item.amodal).any()
             assert item.amodal.shape == item.probability.shape == item.visible.shape
         areas.append(answer.object(1).amodal_area)
-    assert min(areas) > 0.97 * 70 * 70 and max(areas) <= 1.03 * 70 * 70
+    return areas
 
 
 def _seen(item, size):
