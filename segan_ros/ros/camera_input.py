@@ -41,10 +41,9 @@ class CameraInput:
             return
         publishers = self._node.get_publishers_info_by_topic(self.topic)
         if QoSDurabilityPolicy.TRANSIENT_LOCAL in {p.qos_profile.durability for p in publishers}:
+            overridden = with_overrides(self._node, "subscription", CAMERA, LATCHED)
             self._subscriptions.append(
-                self._node.create_subscription(
-                    CameraInfo, CAMERA, self._on_latched, qos_profile=LATCHED
-                )
+                self._node.create_subscription(CameraInfo, CAMERA, self._on_latched, **overridden)
             )
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from textwrap import wrap
 
 from rclpy.utilities import remove_ros_args
 
-from segan_ros.ros.interface import DIAGNOSTICS, INPUTS, OUTPUTS, SERVICES, Endpoint
+from segan_ros.ros.interface import DIAGNOSTICS, IMU, INPUTS, OUTPUTS, SERVICES, Endpoint
 from segan_ros.ros.parameters import PARAMETERS
 
 DESCRIPTION = (
@@ -49,7 +49,7 @@ def parameter_files(arguments: Sequence[str]) -> list[str]:
 def interface_help() -> str:
     """Topics, services and parameters, and how to set them."""
     parts = [
-        ("Subscribed topics (-r image:=/camera/color/image_raw)", _endpoints(INPUTS)),
+        ("Subscribed topics (-r image:=/camera/color/image_raw)", _endpoints((*INPUTS, IMU))),
         ("Published topics", _endpoints((*OUTPUTS, DIAGNOSTICS))),
         ("Services", _endpoints(SERVICES)),
         (

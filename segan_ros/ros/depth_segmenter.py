@@ -49,7 +49,7 @@ from segan_ros.ros.interface import DIAGNOSTICS
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.ros.parameter_files import mismatch
-from segan_ros.ros.qos import LIVE, with_overrides
+from segan_ros.ros.qos import LIVE, warn_of_unused_overrides, with_overrides
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
 from segan_ros.ros.throttled_log import ThrottledLog
 from segan_ros.ros.transports import transport_of
@@ -96,7 +96,11 @@ class DepthSegmenter(Node):
         self._publisher = self.create_publisher(
             Image, LABELS, **with_overrides(self, "publisher", LABELS, LIVE)
         )
-        self._reports = self.create_publisher(DIAGNOSTICS.kind, DIAGNOSTICS.name, 1)
+        self._reports = self.create_publisher(
+            DIAGNOSTICS.kind,
+            DIAGNOSTICS.name,
+            **with_overrides(self, "publisher", DIAGNOSTICS.name, QoSProfile(depth=1)),
+        )
         self._worker: Worker[Pair] = Worker(self._handle, self._fail, "depth segmenter")
         qos = QoSProfile(
             depth=given["input_depth"], reliability=RELIABILITY[given["input_reliability"]]
@@ -109,6 +113,7 @@ class DepthSegmenter(Node):
         self._report_timer = self.create_timer(
             given["diagnostics_period"], self._report, clock=steady
         )
+        warn_of_unused_overrides(self)
         inputs = ", ".join(self._topics.values())
         self.get_logger().info(f"waiting for {inputs} to publish {self._publisher.topic_name}")
 

@@ -14,6 +14,8 @@ from sensor_msgs.msg import Imu
 from std_msgs.msg import Header
 
 from segan_ros.messages.stamps import SECOND, stamp_of
+from segan_ros.ros.interface import IMU
+from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.transforms import TransformError, Transforms
 from segan_ros.ros.up_parameter import AUTO, NONE, to_up
 
@@ -48,7 +50,8 @@ class Gravity:
         self._transforms = Transforms(node) if self._needs_transforms else None
         if values["use_imu"]:
             qos = QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-            self._imu = node.create_subscription(Imu, "imu", self._on_imu, qos)
+            overridden = with_overrides(node, "subscription", IMU.name, qos)
+            self._imu = node.create_subscription(IMU.kind, IMU.name, self._on_imu, **overridden)
 
     @property
     def source(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, Imu, PointCloud2
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
@@ -43,6 +43,8 @@ INPUTS = (
     Endpoint("camera_info", CameraInfo, "intrinsics of the colour camera, optional"),
     Endpoint("label_names", String, "JSON: class of each label of a label image, optional"),
 )
+
+IMU = Endpoint("imu", Imu, "gravity; only with parameter use_imu")
 
 OUTPUTS = (
     Endpoint("~/objects", AmodalObjectArray, "masks, appearance, layer and score of every object"),

@@ -18,7 +18,7 @@ from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.loader import Loader, LoadModel, load_model
 from segan_ros.ros.outputs import Outputs
 from segan_ros.ros.pipeline import Pipeline
-from segan_ros.ros.qos import unused_overrides
+from segan_ros.ros.qos import warn_of_unused_overrides
 from segan_ros.ros.report import Report
 from segan_ros.ros.services import Refused, Services, Wait, not_serving
 from segan_ros.ros.synchronizer import STREAMS
@@ -134,11 +134,7 @@ class SeganNode(LifecycleNode):
             raise
         self._inputs.enabled = self._enabled
         self._problem = ""
-        for name in unused_overrides(self):
-            self.get_logger().warning(
-                f"parameter {name!r} has no effect: it names no QoS policy of a topic that the "
-                "node subscribes to or publishes; ros2 node info lists them"
-            )
+        warn_of_unused_overrides(self)
         state_of = "active" if self._enabled else "active but disabled (~/enable)"
         return f"{state_of}, waiting for {', '.join(self._inputs.topics.values())}"
 

@@ -70,9 +70,13 @@ def override_problems(node: Node) -> dict[str, str]:
     return {name: problem for name, problem in found.items() if problem}
 
 
-def unused_overrides(node: Node) -> list[str]:
-    """Overrides that no subscription or publisher of the node has asked for so far."""
-    return sorted(name for name in _given(node) if not node.has_parameter(name))
+def warn_of_unused_overrides(node: Node) -> None:
+    """Log the overrides that no subscription or publisher of the node has asked for so far."""
+    for name in sorted(name for name in _given(node) if not node.has_parameter(name)):
+        node.get_logger().warning(
+            f"parameter {name!r} has no effect: it names no QoS policy of a topic that the "
+            "node subscribes to or publishes; ros2 node info lists them"
+        )
 
 
 def _given(node: Node) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from segan_ros.messages.stamps import SECOND, stamp_of
+from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.segmenters import remedy_for
 
 KEPT = 1000
@@ -100,8 +102,13 @@ class Transforms:
         )
         self._node = node
         self._subscriptions = [
-            node.create_subscription(kind, "/tf", lambda m: self._add(m, False), live),
-            node.create_subscription(kind, "/tf_static", lambda m: self._add(m, True), fixed),
+            node.create_subscription(
+                kind,
+                topic,
+                partial(self._add, qos is fixed),
+                **with_overrides(node, "subscription", topic, qos),
+            )
+            for topic, qos in (("/tf", live), ("/tf_static", fixed))
         ]
 
     def close(self) -> None:
@@ -146,7 +153,7 @@ class Transforms:
             )
         return nearest
 
-    def _add(self, message: Any, fixed: bool) -> None:
+    def _add(self, fixed: bool, message: Any) -> None:
         for each in message.transforms:
             child = each.child_frame_id
             if fixed or self._parents.get(child) != each.header.frame_id:

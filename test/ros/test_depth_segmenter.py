@@ -19,7 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
-from ros_harness import RELIABLE, SECOND, START, TIMEOUT, image_message, listen
+from ros_harness import BEST_EFFORT, RELIABLE, SECOND, START, TIMEOUT, image_message, listen
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from segan_ros.messages.images import to_labels
@@ -243,6 +243,29 @@ def test_parameters_are_checked_at_start_and_while_it_runs(start_segmenter, robo
     send(robot)
     robot.wait(lambda: masks, "masks")
     assert not to_labels(masks[0]).any()
+
+
+def test_qos_overrides_hold_and_those_of_nothing_are_a_warning(start_segmenter, robot, capfd):
+    given = [
+        f"qos_overrides./{t}.reliability" for t in ("image.subscription", "diagnostics.publisher")
+    ]
+    start_segmenter(
+        **dict(zip(given, ["reliable", "best_effort"], strict=True)),
+        **{"qos_overrides./imge.subscription.depth": 2},
+    )
+
+    def reliability(infos):
+        found = [i.qos_profile.reliability for i in infos if i.node_name == "depth_segmenter"]
+        return found[0] if found else None
+
+    ask = robot.node.get_subscriptions_info_by_topic, robot.node.get_publishers_info_by_topic
+    for get_infos, topic, expected in zip(
+        ask, ["/image", "/diagnostics"], [RELIABLE, BEST_EFFORT], strict=True
+    ):
+        found = robot.wait(lambda g=get_infos, t=topic: reliability(g(t)), f"who is on {topic}")
+        assert found == expected
+    (warning,) = (line for line in capfd.readouterr().err.splitlines() if "has no effect" in line)
+    assert "qos_overrides./imge.subscription.depth" in warning
 
 
 def test_program_ends_cleanly_with_a_signal_and_refuses_other_arguments(ros):

@@ -18,6 +18,9 @@ pytestmark = pytest.mark.ros
 
 INPUTS = ("/image", "/instance_mask", "/depth", "/camera_info", "/label_names")
 
+OTHER = {"/imu": "reliable", "/tf": "best_effort", "/tf_static": "best_effort"}
+"""Than the node asks for."""
+
 
 def on(topic, endpoint, **policies):
     """Overrides of one topic, as parameters."""
@@ -29,8 +32,9 @@ def of_segan(infos):
 
 
 @pytest.mark.parametrize("topic", INPUTS)
-def test_subscription_of_every_input_is_overridden_and_no_other(start_node, robot, topic):
-    start_node(**on(topic, "subscription", reliability="reliable", durability="transient_local"))
+def test_subscription_of_every_input_is_overridden_and_no_other(start_node, robot, topic, capfd):
+    overrides = on(topic, "subscription", reliability="reliable", durability="transient_local")
+    start_node(**overrides)
     for each in INPUTS:
         seen = robot.wait(
             lambda t=each: of_segan(robot.node.get_subscriptions_info_by_topic(t)),
@@ -38,16 +42,56 @@ def test_subscription_of_every_input_is_overridden_and_no_other(start_node, robo
         )
         assert (seen.reliability == ReliabilityPolicy.RELIABLE) == (each == topic)
         assert (seen.durability == DurabilityPolicy.TRANSIENT_LOCAL) == (each == topic)
+    assert "no effect" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("topic", ["/imu", "/tf", "/tf_static"])
+def test_subscriptions_that_tell_which_way_is_up_are_overridden(start_node, robot, topic, capfd):
+    pytest.importorskip("tf2_msgs.msg")
+    overrides = on(topic, "subscription", reliability=OTHER[topic])
+    start_node(use_imu=True, gravity_frame="world", **overrides)
+    seen = robot.wait(
+        lambda: of_segan(robot.node.get_subscriptions_info_by_topic(topic)),
+        f"the subscription of {topic}",
+    )
+    assert seen.reliability.name.lower() == OTHER[topic]
+    assert "no effect" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("topic", ["/diagnostics", *(f"/segan/{name}" for name in KINDS)])
 def test_every_publisher_is_overridden(start_node, robot, topic):
-    start_node(**on(topic, "publisher", reliability="best_effort", durability="transient_local"))
+    publisher_is_overridden(start_node, robot, topic)
+
+
+@pytest.mark.parametrize("topic", ["/segan/detections_2d", "/segan/detections_3d"])
+def test_publishers_of_detections_are_overridden(start_node, robot, topic):
+    if not hasattr(pytest.importorskip("vision_msgs.msg"), "Detection3DArray"):
+        pytest.skip("tools/build_interfaces.py makes it")
+    publisher_is_overridden(start_node, robot, topic, publish_detections=True)
+
+
+def publisher_is_overridden(start_node, robot, topic, **parameters):
+    overrides = on(topic, "publisher", reliability="best_effort", durability="transient_local")
+    start_node(**parameters, **overrides)
     seen = robot.wait(
         lambda: of_segan(robot.node.get_publishers_info_by_topic(topic)), f"a publisher of {topic}"
     )
     assert seen.reliability == ReliabilityPolicy.BEST_EFFORT
     assert seen.durability == DurabilityPolicy.TRANSIENT_LOCAL
+
+
+@pytest.mark.parametrize(
+    "topic", ["/image/compressed", "/instance_mask/compressed", "/depth/compressedDepth"]
+)
+def test_compressed_subscription_is_overridden_by_its_own_topic(start_node, robot, topic, capfd):
+    overrides = on(topic, "subscription", reliability="reliable")
+    start_node(image_transport="compressed", **overrides)
+    seen = robot.wait(
+        lambda: of_segan(robot.node.get_subscriptions_info_by_topic(topic)),
+        f"the subscription of {topic}",
+    )
+    assert seen.reliability == ReliabilityPolicy.RELIABLE
+    assert "no effect" not in capfd.readouterr().err
 
 
 def test_latched_image_from_before_the_node_is_received(start_node, robot):
