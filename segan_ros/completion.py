@@ -101,8 +101,9 @@ class Settings:
             raise ValueError(
                 f"occluders is {self.occluders!r}; choose one of {', '.join(OCCLUDERS)}"
             )
-        if self.gap_width < 0 or self.min_hidden_ratio < 0:
-            raise ValueError("gap_width and min_hidden_ratio must not be negative")
+        for name, least in (("gap_width", 0), ("min_hidden_ratio", 0), ("max_objects", 1)):
+            if not (value := getattr(self, name)) >= least:
+                raise ValueError(f"{name} is {value}; it must be at least {least}")
 
     @property
     def fit(self) -> FitSettings:

@@ -33,6 +33,9 @@ class Evidence(IntFlag):
     SUPPORT = 8
 
 
+SECOND = 1_000_000_000
+"""In the nanoseconds of stamps."""
+
 COEFFICIENTS = (4, 5, 8, 12, 14)
 """How many distortion coefficients OpenCV takes."""
 

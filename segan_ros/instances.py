@@ -15,6 +15,23 @@ from numpy.typing import NDArray
 from segan_ros.boxes import Box, paste
 from segan_ros.frame import Mask
 
+NO_MASK, FEW_POINTS, OUTSIDE, EMPTY = "no mask", "fewer than 3 points", "outside the image", "empty"
+"""Why a detection is left out."""
+
+REMEDIES = {
+    NO_MASK: "use a segmentation model (such as yolo11n-seg), not one that gives boxes alone",
+    FEW_POINTS: "let the segmenter send whole outlines, in pixels of the image",
+    OUTSIDE: "run the segmenter on the same image, and publish outlines in its pixel coordinates",
+    EMPTY: "let the segmenter send a mask for every detection, above 0 inside",
+}
+"""What to do about it."""
+
+REPEATED = (
+    "several masks have the same track id, so the masks are renumbered from 1: fix the tracker, "
+    "or let the segmenter send no ids"
+)
+"""What is said where `Layered.repeated` is not empty."""
+
 
 @dataclass(frozen=True, eq=False)
 class Instance:

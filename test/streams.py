@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from segan_ros.boxes import Box, crop, tight_box
-from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
-from segan_ros.messages.stamps import SECOND
+from segan_ros.frame import SECOND, AmodalObject, CompletedScene, Frame, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 
 SIZE = (240, 320)

@@ -252,12 +252,18 @@ def test_tiny_hidden_parts_are_taken_for_border_noise(model):
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [{"threshold": 1.0}, {"occluders": "all"}, {"gap_width": -1}, {"min_hidden_ratio": -0.1}],
+    ("bad", "said"),
+    [
+        ({"threshold": 1.0}, "threshold is 1.0; it must lie between 0 and 1"),
+        ({"occluders": "all"}, "occluders is 'all'; choose one of"),
+        ({"gap_width": -1}, "gap_width is -1; it must be at least 0"),
+        ({"min_hidden_ratio": -0.1}, "min_hidden_ratio is -0.1; it must be at least 0"),
+        ({"max_objects": 0}, "max_objects is 0; it must be at least 1"),
+    ],
 )
-def test_bad_settings_are_refused(bad):
-    with pytest.raises(ValueError, match=r"must|choose"):
-        Settings(edges=EdgeRule(), **bad)
+def test_bad_settings_are_refused(bad, said):
+    with pytest.raises(ValueError, match=said):
+        Settings(**bad)
 
 
 def test_gap_at_the_border_of_the_picture_is_closed(model):

@@ -23,9 +23,9 @@ from segan_ros.drawing.overlay import enlarged, overlay
 from segan_ros.frame import CompletedScene, Frame, Image
 from segan_ros.host.cores import side_by_side
 from segan_ros.host.progress import Progress, say
+from segan_ros.instances import REMEDIES
 from segan_ros.masks.inspection import mask_problem
 from segan_ros.masks.layering import to_labels
-from segan_ros.messages.segmenters import REMEDIES
 from segan_ros.runtime.spec import OCCLUDERS
 from segan_ros.storage.frames import read_depth, read_frame
 from segan_ros.storage.mask_files import read_instances

@@ -17,11 +17,11 @@ from segan_ros.commands.roles import Roles, add_roles, roles_of
 from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.host.resources import resource_path
-from segan_ros.instances import Layered
+from segan_ros.instances import REMEDIES, REPEATED, Layered
 from segan_ros.masks.reading import mask_reader
 from segan_ros.messages.frames import Reading
 from segan_ros.messages.kinds import IMAGE
-from segan_ros.messages.segmenters import LABEL_IMAGE, REMEDIES, REPEATED, SEGMENTERS
+from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.replay.earlier import EarlierRun, comparison
 from segan_ros.replay.live import Answers, Live, play
 from segan_ros.replay.replayed import timings_to_json, to_json

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import CompletedScene, Frame, Image
-from segan_ros.instances import Instance, Instances, Layered
+from segan_ros.instances import REPEATED, Instance, Instances, Layered
 from segan_ros.masks.layering import Choice, to_labels
-from segan_ros.messages.segmenters import REPEATED
 
 LOG = logging.getLogger(__name__)
 

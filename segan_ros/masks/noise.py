@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.storage.images import MAX_ID
+from segan_ros.codecs.png import MAX_ID
 
 Labels = TypeVar("Labels", NDArray[np.int32], NDArray[np.uint16])
 Index = NDArray[np.uint16]

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.messages import jpeg, png, rvl
+from segan_ros.codecs import jpeg, png, rvl
+from segan_ros.codecs.complete import ends_with
 from segan_ros.messages.encodings import MAX_SIDE, REMEDIES, encoding_problem, layout
 from segan_ros.messages.images import MessageError
 from segan_ros.messages.kinds import IMAGE, Make
@@ -20,7 +21,6 @@ MAX_PIXELS = 1 << 26
 """Of a compressed image: a few bytes must not grow into gigabytes."""
 
 _END = {"jpeg": jpeg.END, "png": b"IEND", "rvl": b""}
-_TAIL = 4096
 _DEPTH_HEADER = struct.Struct("<iff")
 _RVL_SIZE = struct.Struct("<II")
 _MOSAIC, _YUV = "bayer_", ("yuv", "uyvy", "yuyv", "nv12", "nv21", "nv24")
@@ -49,7 +49,7 @@ class CompressedPicture:
         self._check_size()
         # A frame may do without depth, but not if it is found to be damaged only then.
         damaged = topic == "depth" and not self._is_sound
-        if damaged or not _ends_with(self._bytes, _END[self._kind]):
+        if damaged or not ends_with(self._bytes, _END[self._kind]):
             raise self._truncated()
         self.encoding = self._encoding(form)
         dtype, channels = layout(self.encoding)
@@ -215,15 +215,3 @@ def decode_compressed(message: Any, topic: str = "image", name: str = "") -> Com
             the result is first read.
     """
     return CompressedPicture(message, topic, name or topic)
-
-
-def is_whole(content: bytes) -> bool:
-    """False for a jpeg or png that is cut short or, as far as can be told, damaged."""
-    if content.startswith(png.SIGNATURE):
-        return png.is_sound(content)
-    return not content.startswith(jpeg.SIGNATURE) or _ends_with(content, jpeg.END)
-
-
-def _ends_with(content: bytes, mark: bytes) -> bool:
-    """Whether `mark` stands near the end of `content`, or of what cameras fill up with zeros."""
-    return mark in content[-_TAIL:] or mark in content.rstrip(b"\0")[-_TAIL:]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import Box, boxes_of, crop, tight_box
 from segan_ros.frame import Mask
-from segan_ros.instances import Instance, Instances
+from segan_ros.instances import EMPTY, FEW_POINTS, NO_MASK, OUTSIDE, Instance, Instances
 from segan_ros.messages.images import (
     MAX_SIDE,
     Decoder,
@@ -44,23 +44,6 @@ MOST_POINTS = 2000
 
 STRIDE = 32
 """Networks see pictures whose sides are multiples of this, whatever the camera's size."""
-
-NO_MASK, FEW_POINTS, OUTSIDE, EMPTY = "no mask", "fewer than 3 points", "outside the image", "empty"
-"""Why a detection is left out."""
-
-REMEDIES = {
-    NO_MASK: "use a segmentation model (such as yolo11n-seg), not one that gives boxes alone",
-    FEW_POINTS: "let the segmenter send whole outlines, in pixels of the image",
-    OUTSIDE: "let the segmenter see the same image, and send outlines in its pixels",
-    EMPTY: "let the segmenter send a mask for every detection, above 0 inside",
-}
-"""What to do about it."""
-
-REPEATED = (
-    "several masks have the same track id, so ids are counted from 1 there: correct the tracker, "
-    "or let the segmenter send no ids"
-)
-"""What is said where `Layered.repeated` is not empty."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +161,7 @@ def _scale(mask: Any, image: Any) -> float:
         raise MessageError(
             "size_mismatch",
             f"the polygons are for {width}x{height} but the image is {image.width}x{image.height}; "
-            "let the segmenter see the same image",
+            "run the segmenter on the same image",
         )
     return image.width / width
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import unpack_from
 from typing import Any
 
-SECOND = 1_000_000_000
+from segan_ros.frame import SECOND
 
 
 def stamp_of(header: Any) -> int:

@@ -112,7 +112,7 @@ def _write(network: nn.Module, inputs: dict[str, Tensor], output: str, path: Pat
     # Tracing what is written in place takes half as long again.
     network = deepcopy(network)
     for module in network.modules():
-        if hasattr(module, "inplace"):
+        if isinstance(module, nn.ReLU6):
             module.inplace = False
     chatter = io.StringIO()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -13,7 +13,8 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import Imu
 from std_msgs.msg import Header
 
-from segan_ros.messages.stamps import SECOND, stamp_of
+from segan_ros.frame import SECOND
+from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.interface import IMU
 from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.transforms import TransformError, Transforms

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from segan_ros.messages.stamps import SECOND, stamp_of
+from segan_ros.frame import SECOND
+from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.segmenters import remedy_for
 

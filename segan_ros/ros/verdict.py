@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from segan_ros.messages.segmenters import REMEDIES, REPEATED
+from segan_ros.instances import REMEDIES, REPEATED
 from segan_ros.ros.counters import Tally
 from segan_ros.ros.outputs import SPATIAL
 from segan_ros.ros.report import Report

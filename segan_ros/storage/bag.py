@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from segan_ros.frame import Frame
+from segan_ros.frame import SECOND, Frame
 from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.frames import Reading, warn_once
 from segan_ros.messages.images import MessageError
@@ -23,7 +23,7 @@ from segan_ros.messages.kinds import (
     typestore,
 )
 from segan_ros.messages.pairing import nearest, partner
-from segan_ros.messages.stamps import SECOND, serialised_stamp
+from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.storage.bag_frame import SLOP, BagFrame, Truth, TruthOfFrame, assemble, to_truth_of
 from segan_ros.storage.bag_topics import INPUTS, REQUIRED, Topics, find_topics
 from segan_ros.storage.recordings import (

@@ -9,12 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.messages import png
-from segan_ros.messages.compressed import is_whole
+from segan_ros.codecs import png
+from segan_ros.codecs.complete import is_whole
 from segan_ros.storage.shards import PackedFile
-
-MAX_ID = 65535
-"""The largest id that a label image holds: a png has 16 bits at most."""
 
 
 def read_labels(path: str | Path | PackedFile) -> NDArray[Any]:

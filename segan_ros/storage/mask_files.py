@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import crop, tight_box
 from segan_ros.frame import Mask
-from segan_ros.instances import Instance, Instances
-from segan_ros.messages.segmenters import EMPTY, NO_MASK
+from segan_ros.instances import EMPTY, NO_MASK, Instance, Instances
 from segan_ros.storage.images import read_image
 from segan_ros.storage.importers.coco import (
     CROWD,

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from segan_ros.storage.images import MAX_ID, encoded
+from segan_ros.codecs.png import MAX_ID
+from segan_ros.storage.images import encoded
 from segan_ros.truth import LabelledScene
 
 

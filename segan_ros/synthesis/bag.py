@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from segan_ros.boxes import crop, touches_border
-from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionGraph
+from segan_ros.frame import SECOND, AmodalObject, CompletedScene, Frame, OcclusionGraph
 from segan_ros.host.progress import Progress
 from segan_ros.messages.answers import graph_message, objects_message
 from segan_ros.messages.camera import camera_message
 from segan_ros.messages.images import image_message
 from segan_ros.messages.kinds import recorded_message, typestore
-from segan_ros.messages.stamps import SECOND
 from segan_ros.storage.bag_topics import TYPES, Topics
 from segan_ros.synthesis.clearing import Course, clear_pile, demo, stream, true_graph
 from segan_ros.synthesis.gl import mujoco

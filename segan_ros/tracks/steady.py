@@ -9,8 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from segan_ros.boxes import Box, crop, intersection, relative, size_of
-from segan_ros.frame import AmodalObject, CompletedScene, OcclusionEdge, OcclusionGraph
-from segan_ros.messages.stamps import SECOND
+from segan_ros.frame import SECOND, AmodalObject, CompletedScene, OcclusionEdge, OcclusionGraph
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.tracks.latch import Key, Latch
 from segan_ros.tracks.steady_masks import SteadyMasks

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from segan_ros.frame import CompletedScene, Frame
-from segan_ros.messages.stamps import SECOND
+from segan_ros.frame import SECOND, CompletedScene, Frame
 from segan_ros.tracks.looks import Look, Vectors, likeness, looks_of, overlaps, stride_of
 from segan_ros.tracks.motion import Motion, fit
 

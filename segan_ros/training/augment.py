@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.boxes import paste, tight_box, translate
+from segan_ros.codecs.png import MAX_ID
 from segan_ros.frame import Image, Mask
 from segan_ros.masks.fitting import fit
 from segan_ros.masks.noise import corrupted
 from segan_ros.masks.styles import drawn
 from segan_ros.scoring.depth_noise import with_noise
 from segan_ros.scoring.metrics import least_overlap
-from segan_ros.storage.images import MAX_ID
 from segan_ros.training.config import Augmentation
 
 PASTED = 65535

@@ -9,7 +9,8 @@ import pytest
 import rvl_stream
 from png_files import chunk, label_files
 
-from segan_ros.messages.compressed import decode_compressed, is_whole
+from segan_ros.codecs.complete import is_whole
+from segan_ros.messages.compressed import decode_compressed
 from segan_ros.messages.images import (
     MessageError,
     check,

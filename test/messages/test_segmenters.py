@@ -11,9 +11,9 @@ pytest.importorskip("rosbags")
 
 from foreign_messages import foreign_message
 
+from segan_ros.instances import EMPTY, FEW_POINTS, NO_MASK, OUTSIDE
 from segan_ros.messages.images import MessageError, image_message
 from segan_ros.messages.kinds import recorded_message
-from segan_ros.messages.segmenters import EMPTY, FEW_POINTS, NO_MASK, OUTSIDE
 from segan_ros.messages.segmenters import SEGMENTERS as KINDS
 
 SIZE = 60, 80

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from streams import SIZE, moment, moved
 
-from segan_ros.frame import CompletedScene, Frame
-from segan_ros.messages.stamps import SECOND
+from segan_ros.frame import SECOND, CompletedScene, Frame
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.tracks.tracker import Tracker
 

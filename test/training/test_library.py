@@ -3,6 +3,7 @@
 import errno
 import os
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,9 +58,8 @@ def test_arrays_are_read_back_as_they_were(array, tmp_path):
 def test_a_file_that_was_cut_off_is_an_error():
     file = ArrayFile()
     kept = file.keep(np.arange(9))
-    file._file.truncate(8)
     with pytest.raises(OSError, match="cut off"):
-        file.read(kept)
+        file.read(replace(kept, shape=(10,)))
 
 
 def test_a_full_disk_names_the_folder_and_what_helps(tmp_path, monkeypatch):

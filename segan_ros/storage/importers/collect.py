@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 
 from segan_ros.boxes import crop
+from segan_ros.codecs.png import MAX_ID
 from segan_ros.frame import Frame, Image, Mask
-from segan_ros.storage.images import MAX_ID, read_image
+from segan_ros.storage.images import read_image
 from segan_ros.storage.photo import read_photo
 from segan_ros.truth import LabelledScene, TrueObject, true_occlusions
 

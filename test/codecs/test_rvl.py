@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from rvl_stream import encode
 
-from segan_ros.messages.rvl import decode
+from segan_ros.codecs.rvl import decode
 
 DEPTHS = st_numpy.arrays(
     np.uint16, st.integers(1, 60), elements=st.one_of(st.just(0), st.integers(0, 65535))

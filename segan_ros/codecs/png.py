@@ -15,6 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_ID = 65535
+"""The largest id that a label image holds: a png has 16 bits at most."""
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 GREY, COLOUR, PALETTE = 0, 2, 3

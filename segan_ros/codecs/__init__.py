@@ -1,0 +1,1 @@
+"""Formats of pictures, byte by byte: what OpenCV does not tell of PNG and JPEG, and RVL."""
