@@ -1,7 +1,7 @@
 """docs/overview.jpg: one frame of the shipped bag, completed, as a page to take a screenshot of.
 
 python tools/overview.py 2 overview.html
-chromium --headless --window-size=1600,710 --screenshot=overview.png overview.html
+chromium --headless --window-size=1600,680 --screenshot=overview.png overview.html
 """
 
 import sys
@@ -25,8 +25,8 @@ BAG = "demo/tabletop.mcap"
 SHOWN, SIDE = 4, 120
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>
-body {{ margin: 0; width: 1600px; font: 20px sans-serif; background: #fff; color: #18191f;
-  display: grid; grid-template-columns: 770px 240px 1fr; gap: 0 20px }}
+body {{ margin: 0; padding: 0 0 0 12px; width: 1588px; font: 20px sans-serif; background: #fff;
+  color: #18191f; display: grid; grid-template-columns: 770px 240px 1fr; gap: 0 20px }}
 h2 {{ margin: 6px 0 10px; font-size: 22px }} img {{ display: block }}
 .objects img {{ float: left; width: 120px }} .objects p {{ clear: both; margin: 0 0 6px }}
 svg {{ width: 550px; height: auto }} .picture {{ width: 770px }}

@@ -5,6 +5,7 @@ segan generate --scenes 16 --seed 41 --size 640x480 --split test --out unseen
 python tools/pictures.py scenes docs/scenes.jpg shown/0000{01,04,07,10,12,15,18,21,17,11,14,08}
 python tools/pictures.py boxes docs/boxes.jpg unseen/0000{01,10,11,15}
 python tools/pictures.py mask_noise docs/mask_noise.jpg unseen/000001
+python tools/pictures.py depth_segmenter docs/depth_segmenter.jpg unseen/0000{01,06,11}
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from numpy.typing import NDArray
 
 from segan_ros import SceneCompleter, load_model
 from segan_ros.boxes import Roi, crop, tight_box
+from segan_ros.depth_segmenter.segmenter import segment
 from segan_ros.drawing.paint import DARK, colour_of, write
 from segan_ros.frame import Frame, Image
 from segan_ros.geometry.oriented_boxes import OrientedBox, oriented_box
 from segan_ros.masks.noise import CALIBRATED, corrupted
+from segan_ros.scoring.depth_noise import noisy_depth
 from segan_ros.storage.scenes import read_scene, read_scene_frame
 from segan_ros.synthesis.inspection import ids
 
@@ -85,6 +88,30 @@ def mask_noise(folders: Sequence[Path]) -> Iterator[Panel]:
         yield f"all, as calibrated, seed {seed}", _masks(rgb, labels, true)
 
 
+def depth_segmenter(folders: Sequence[Path]) -> Iterator[Panel]:
+    """What the depth segmenter sees, and what it finds."""
+    for folder in folders:
+        frame = noisy_depth(read_scene_frame(folder))
+        assert frame.depth is not None and frame.camera_matrix is not None
+        found = segment(frame.rgb, frame.depth, frame.camera_matrix)
+        yield f"scene {folder.name}: colour", frame.rgb
+        yield "depth, noisy; black: unknown", _depth(frame.depth)
+        count = len(np.unique(found)) - 1
+        yield (
+            f"found: {count} masks, {len(frame.object_ids)} objects",
+            _masks(frame.rgb, found, found),
+        )
+
+
+def _depth(metres: NDArray[np.float32]) -> Image:
+    """Near is yellow, far blue."""
+    low, high = np.nanpercentile(metres, (1, 99))
+    near = 255 * (1 - (np.nan_to_num(metres, nan=high) - low) / (high - low)).clip(0, 1)
+    picture = cv2.applyColorMap(near.astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1].copy()
+    picture[np.isnan(metres)] = 0
+    return picture
+
+
 def sheet(panels: Sequence[Panel], columns: int, width: int) -> Image:
     """Panels in rows, each below its caption and `width` pixels wide."""
     cells = [_cell(caption, picture, width) for caption, picture in panels]
@@ -141,6 +168,7 @@ PICTURES = {
     "scenes": (scenes, 4, 320),
     "boxes": (boxes, 2, 600),
     "mask_noise": (mask_noise, 5, 256),
+    "depth_segmenter": (depth_segmenter, 3, 340),
 }
 """Panels, columns and the width of a panel."""
 

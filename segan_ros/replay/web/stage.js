@@ -100,7 +100,7 @@ function drawOrder(group, scene, drawn, unit) {
     if (from) group.append(...arrow(from.centre, edge.end, unit));
   }
   for (const item of drawn) {
-    const text = item.id === scene.next ? `${item.id} next` : `${item.id} L${item.layer}`;
+    const text = item.id === scene.next ? `${item.id} NEXT` : `${item.id} L${item.layer}`;
     const [x, y] = item.centre, wide = (text.length * 6.4 + 10) * unit, high = 17 * unit;
     group.append(make("g", {class: item.free ? "free" : "under"},
       make("rect", {
