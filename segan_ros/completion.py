@@ -123,6 +123,9 @@ class SceneCompleter:
         self.model = model
         self.settings = settings or Settings()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r}, {self.settings!r})"
+
     def complete(
         self,
         frame: Frame,

@@ -28,4 +28,6 @@ def _short(value: Any) -> str:
         return f"<{len(value)} {type(value[0]).__name__}>"
     if isinstance(value, tuple | Mapping) and len(value) > LONGEST:
         return f"<{len(value)} entries>"
-    return repr(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{k!r}: {_short(v)}' for k, v in value.items())}}}"
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)

@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         default="train",
-        help="train, val or test: use the cut-outs of this split, which the name of a cut-out's "
-        "folder, its kind, decides (train)",
+        help="train, val or test: which cut-outs to use; the name of a cut-out's folder, its kind, "
+        "determines its split (train)",
     )
     parser.add_argument(
         "--every-cutout",

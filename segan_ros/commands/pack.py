@@ -30,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=4,
         metavar="N",
-        help="drawings of each scene's masks beside the true ones, each as one kind of segmenter "
-        "draws them (4)",
+        help="extra masks of each scene beside the true ones, each in the style of a segmenter (4)",
     )
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="random seed of the drawings (1)"

@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=Live.patience,
         metavar="SECONDS",
-        help="with --live: give up on the missing answers after so many seconds without one",
+        help="with --live: stop waiting after this many seconds without an answer",
     )
     add_depth_scale(parser, "the bag")
     parser.add_argument(
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     frames.add_argument(
         "--track",
         action="store_true",
-        help="give objects tracks that last, for masks that are numbered anew in each frame",
+        help="assign persistent track ids, for segmenters that number objects anew in each frame",
     )
     frames.add_argument(
         "--track-memory",

@@ -106,7 +106,7 @@ def _edge(
         "colour": "#444c56" if down else "#cf222e",
         "dashes": None if down else "6 4",
         "width": 1 + 2.5 * edge.score,
-        "title": f"{edge.occluder_id} hides {edge.overlap_ratio:.0%} of {edge.occludee_id}, "
+        "title": f"{edge.occluder_id} occludes {edge.overlap_ratio:.0%} of {edge.occludee_id}, "
         f"score {edge.score:.2f}",
     }
 

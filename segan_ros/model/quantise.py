@@ -217,7 +217,7 @@ def _difference(
         total += float((counts * (a - b) ** 2).sum())
         counted += float(counts.sum())
     if not counted:
-        raise ValueError("in no call anything counts: calibrate on scenes in which objects meet")
+        raise ValueError("no calibration scene has objects that touch; use scenes in which they do")
     return (total / counted) ** 0.5
 
 

@@ -129,7 +129,7 @@ class TabletopSegmentor(nn.Module):
     object, their borders, which tell one from the next, and depth where there is some. All but the
     picture is given again at each size on the way up: it says exactly where hidden pixels may lie.
 
-    Beside the whole mask it tells who hides it: at each pixel of another object, whether that
+    Beside the whole mask it tells what occludes it: at each pixel of another object, whether that
     object lies in front.
 
     Args:

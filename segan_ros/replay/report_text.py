@@ -53,10 +53,10 @@ STREAM_COLUMNS = (
 
 STREAM_LEGEND = f"""\
 Over frames. id switches: share of the objects, over all frames, whose track changed. edge changes:
-edges that came or went between objects that stay; true changes: how often the true ones did.
-flicker: those that were back within {SOON} frames while the true one stayed. edge F1: over all
-frames. shown in time: share of the lasting true changes shown within {PROMPT} frames, their own
-included."""
+edges that appeared or vanished between objects in both frames; true changes: the same of the true
+edges. flicker: changes undone within {SOON} frames while the true edge did not change. edge F1:
+over all frames. shown in time: share of the lasting true changes shown within {PROMPT} frames,
+their own included."""
 
 
 def report(frames: Sequence[ReplayedFrame], heading: str) -> str:

@@ -21,14 +21,14 @@ OWN = (
     Parameter(
         "max_length",
         _SETTINGS.max_length,
-        "Longer things, such as the walls of a bin, are not objects.",
+        "Maximum length of an object; longer things, such as the walls of a bin, are left out.",
         limits=(0.01, 100.0),
         unit="m",
     ),
     Parameter(
         "max_distance",
         _SETTINGS.max_distance,
-        "What is farther from the camera is not an object; 0 = any distance.",
+        "Maximum distance from the camera; 0 = unlimited.",
         limits=(0.0, 100.0),
         unit="m",
     ),

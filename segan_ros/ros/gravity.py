@@ -1,4 +1,4 @@
-"""Which way is up, as the robot knows it: a parameter, a frame on /tf, or an Imu."""
+"""Which way is up, as the robot knows it: a parameter, a frame on /tf, or an IMU."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from segan_ros.ros.transforms import TransformError, Transforms
 from segan_ros.ros.up_parameter import AUTO, NONE, to_up
 
 GRAVITY, UNSTEADY = 9.81, 0.5
-"""Metres per second squared; an Imu that measures more or less than `GRAVITY` by more than
+"""Metres per second squared; an IMU that measures more or less than `GRAVITY` by more than
 `UNSTEADY` is being moved."""
 
 SAMPLES = 50
-"""Messages of the Imu whose mean is taken."""
+"""Messages of the IMU whose mean is taken."""
 
 OLDEST = 1.0
-"""Seconds that the last message of the Imu may be older than the image."""
+"""Seconds that the last message of the IMU may be older than the image."""
 
 
 class Gravity:
-    """Hears /tf and an Imu, as far as the parameters ask for it.
+    """Hears /tf and an IMU, as far as the parameters ask for it.
 
     Args:
         node: subscribes.
@@ -96,7 +96,7 @@ class Gravity:
         where = self._imu.topic_name
         late = (stamp - stamp_of(self._imu_header)) / SECOND
         if not self._measured:
-            raise TransformError(f"nothing received on {where}: start the Imu or remap the topic")
+            raise TransformError(f"nothing received on {where}: start the IMU or remap the topic")
         if late > OLDEST:
             raise TransformError(
                 f"the last message on {where} is {late:.1f} s older than the image (at most "
@@ -106,10 +106,10 @@ class Gravity:
         strength = float(np.linalg.norm(mean))
         if abs(strength - GRAVITY) > UNSTEADY:
             raise TransformError(
-                f"{where} measures {strength:.2f} m/s2, at rest it is {GRAVITY} within "
-                f"{UNSTEADY:g}: the Imu is being moved, or not calibrated"
+                f"{where} reads {strength:.2f} m/s2, expected {GRAVITY} +- {UNSTEADY:g} at rest: "
+                "the IMU is moving, or not calibrated"
             )
-        # At rest an Imu measures what holds it up.
+        # At rest an IMU measures what holds it up.
         return self._turned(mean / strength, self._imu_header.frame_id, header.frame_id, stamp)
 
     def _turned(

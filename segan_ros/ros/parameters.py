@@ -204,7 +204,7 @@ PARAMETERS = (
         "up",
         AUTO,
         "Direction against gravity in the camera's optical frame (x right, y down, z ahead), as "
-        "three numbers such as '0 -0.7 -0.7'; auto = from gravity_frame, else from the Imu, else "
+        "three numbers such as '0 -0.7 -0.7'; auto = from gravity_frame, else from the IMU, else "
         "from the plane that most of the background lies on.",
         check=up_problem,
     ),
@@ -218,7 +218,7 @@ PARAMETERS = (
     Parameter(
         "use_imu",
         False,
-        "Whether to take the up direction from the Imu on topic imu, where gravity_frame is none; "
+        "Whether to take the up direction from the IMU on topic imu, where gravity_frame is none; "
         "its frame must be on /tf, or be the camera's.",
         changes=INACTIVE,
     ),
@@ -279,8 +279,8 @@ PARAMETERS = (
         "steady",
         _FOLLOW.steady,
         "Hysteresis over frames: none = each frame by itself, graph = edges and removal order "
-        "change only when several frames in a row say so, masks = whole masks too. Needs ids or "
-        "track ids that last.",
+        "change only after several frames in a row agree, masks = whole masks too. Needs "
+        "persistent ids or track ids.",
         choices=STEADY,
     ),
     Parameter(

@@ -149,8 +149,8 @@ class Transforms:
         away = abs(at - stamp) / SECOND
         if frame not in self._fixed and away > REACH:
             raise TransformError(
-                f"the nearest transform of {frame!r} is {away:.2f} s away from the image's stamp, "
-                f"at most {REACH:g} s are bridged; check its publisher's rate and clock"
+                f"no transform of {frame!r} within {REACH:g} s of the image's stamp (the nearest "
+                f"is {away:.2f} s away); check its publisher's rate and clock"
             )
         return nearest
 

@@ -157,7 +157,7 @@ def test_imu_that_is_moved_is_not_believed(start_node, robot):
     seen = Seen(start_node, robot, use_imu=True)
     robot.camera("imu", Imu, RELIABLE).publish(imu(14 * UP))
     robot.wait(lambda: seen.up(lambda g: g.up_confidence > 0), "a graph")
-    robot.wait(lambda: "at rest it is 9.81" in level_and_text(seen.node)[1], "the warning")
+    robot.wait(lambda: "expected 9.81 +- 0.5" in level_and_text(seen.node)[1], "the warning")
 
 
 @pytest.mark.parametrize("text", ["down", "0 0", "0 0 0", "nan 0 1", "1 2 3 4"])

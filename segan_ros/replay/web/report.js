@@ -85,7 +85,7 @@ function drawCards() {
   const scores = [
     ["SI · hidden part", "si", 1, "IoU of the hidden part, objects hidden by 5 – 95 %"],
     ["SF · whole object", "sf", 1, "IoU of the whole object"],
-    ["Hallucination", "hallucination", -1, "predicted hidden area over visible area, for objects that nothing hides"],
+    ["Hallucination", "hallucination", -1, "predicted hidden area over visible area, for unoccluded objects"],
     ["Order accuracy", "order_accuracy", 1, "occluding pairs with the right direction"],
     ["Edge F1", "edge_f1", 1, "harmonic mean of precision and recall of the occlusion edges"],
   ];
