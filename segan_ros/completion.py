@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from segan_ros.boxes import (
     Box,
     boxes_of,
-    clip,
     crop,
     dilate,
     intersection,
@@ -35,14 +34,13 @@ from segan_ros.crops.planes import (
     canvas,
     grouped,
     input_planes,
-    labelled_area,
-    median_depth,
     resized,
     uncovered,
 )
 from segan_ros.crops.relighting import joined, relit
+from segan_ros.crops.subjects import Subject, subjects_of
 from segan_ros.crops.thresholds import whole_mask
-from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
+from segan_ros.frame import AmodalObject, CompletedScene, Frame
 from segan_ros.host.timing import timed
 from segan_ros.masks.fitting import FitSettings, as_given, fit
 from segan_ros.occlusion.edges import EdgeRule, find_edges
@@ -164,38 +162,26 @@ class SceneCompleter:
             TooManyObjectsError: the frame has more objects than the settings allow.
         """
         timings: dict[str, float] = {}
-        given = frame.labels
+        given, settings = frame.labels, self.settings
         with timed(timings, "fit"):
-            fitted = fit(given, frame.rgb, frame.depth, self.settings.fit)
+            fitted = fit(given, frame.rgb, frame.depth, settings.fit)
             self._check_number(fitted.boxes)
-            boxes, frame = fitted.boxes, replace(frame, labels=fitted.labels)
+            frame = replace(frame, labels=fitted.labels)
         with timed(timings, "crop"):
-            views = {i: self._spec.roi.around(box, frame.size) for i, box in boxes.items()}
-            views |= {i: box for i, box in (rois or {}).items() if i in boxes}
-            labelled = self._labelled(frame.labels, boxes.values())
-            distances = {i: _distance(frame, i, box) for i, box in boxes.items()}
-            occluded = {
-                i: view
-                for i, view in views.items()
-                if i not in frame.occluder_only
-                and (
-                    self._may_lie_anywhere(distances[i])
-                    or _holds_more_than(crop(labelled, view), crop(frame.labels, boxes[i]) == i)
-                )
-            }
-        answers = self.answers(frame, occluded, timings)
+            subjects = subjects_of(
+                frame,
+                fitted.boxes,
+                rois or {},
+                self._spec,
+                occluders=settings.occluders or self._spec.occluders,
+                gap_width=settings.gap_width,
+            )
+        answers = self.answers(frame, {s.id: s.view for s in subjects if s.asked}, timings)
         with timed(timings, "crop"):
-            objects = [
-                self._whole(
-                    *(frame, i, box, views[i], distances[i]),
-                    answer=answers.get(i),
-                    labelled=labelled,
-                )
-                for i, box in boxes.items()
-            ]
+            objects = [self._whole(frame, s, answers.get(s.id)) for s in subjects]
         with timed(timings, "graph"):
-            edges = find_edges(frame.labels, objects, self.settings.edges, frame.depth)
-            scene = ordered(frame, objects, edges, self.settings.edges.depth_step)
+            edges = find_edges(frame.labels, objects, settings.edges, frame.depth)
+            scene = ordered(frame, objects, edges, settings.edges.depth_step)
         if fitted.labels is not given:
             with timed(timings, "fit"):
                 shown = boxes_of(given)
@@ -295,35 +281,11 @@ class SceneCompleter:
                 "If not, raise max_objects (a parameter of the node, a setting in Python)"
             )
 
-    def _labelled(self, labels: NDArray[np.int32], boxes: Collection[Box]) -> Mask:
-        """``(H, W)`` bool: labelled objects and narrow gaps between them."""
-        result = np.zeros(labels.shape, bool)
-        if boxes:
-            gap = self.settings.gap_width
-            part = clip(dilate(union(*boxes), gap + 2), (labels.shape[0], labels.shape[1]))
-            crop(result, part)[:] = labelled_area(crop(labels, part), gap)
-        return result
-
-    def _may_lie_anywhere(self, distance: float) -> bool:
-        """Whether hidden pixels of an object so far away, NaN unknown, are also sought where no
-        other object is seen."""
-        occluders = self.settings.occluders or self._spec.occluders
-        sees = self._spec.sees_depth and not np.isnan(distance)
-        return occluders == "any" or (occluders == "auto" and sees)
-
     def _whole(
-        self,
-        frame: Frame,
-        object_id: int,
-        box: Box,
-        view: Box,
-        distance: float,
-        *,
-        answer: NDArray[np.float32] | None,
-        labelled: Mask,
+        self, frame: Frame, subject: Subject, answer: NDArray[np.float32] | None
     ) -> AmodalObject:
-        """One object from its visible `box` and the segmentor's `answer` inside `view`, None where
-        it was not asked."""
+        """One object from the segmentor's `answer` inside its view, None where it was not asked."""
+        object_id, box, view = subject.id, subject.box, subject.view
         if answer is not None:
             box = union(box, _likely_box(answer[0], view))
         visible = crop(frame.labels, box) == object_id
@@ -335,8 +297,8 @@ class SceneCompleter:
                 in_front = _in_front(crop(frame.labels, view), object_id, answer[1])
             enlarged = resized(answer[0].clip(0, 1), size_of(view))
             probability = crop(enlarged, relative(box, view)).copy()
-            if not self._may_lie_anywhere(distance):
-                probability *= crop(labelled, box)
+            if subject.occluders is not None:
+                probability *= crop(subject.occluders, box)
             np.copyto(probability, 1, where=visible)
             threshold = self.settings.threshold or self._spec.threshold
             amodal, score = whole_mask(
@@ -352,7 +314,7 @@ class SceneCompleter:
             crop(probability, tight),
             score=score,
             truncated=touches_border(box, frame.size),
-            depth_median=distance,
+            depth_median=subject.distance,
             in_front=in_front,
             name=(frame.names or {}).get(object_id, ""),
             track_id=(frame.track_ids or {}).get(object_id, ""),
@@ -367,17 +329,6 @@ class SceneCompleter:
     @property
     def _spec(self) -> SegmentorSpec:
         return self.model.spec.segmentor
-
-
-def _holds_more_than(occluders: Mask, visible: Mask) -> bool:
-    """Whether anything but the object's own visible pixels lies in a view's `occluders`."""
-    return bool(cv2.countNonZero(occluders.view(np.uint8)) > np.count_nonzero(visible))
-
-
-def _distance(frame: Frame, object_id: int, box: Box) -> float:
-    """Median depth of what is seen of an object in its `box`, metres, NaN unknown."""
-    depth = None if frame.depth is None else crop(frame.depth, box)
-    return median_depth(depth, crop(frame.labels, box) == object_id)
 
 
 def _likely_box(probability: NDArray[np.float32], view: Box) -> Box:
