@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box, crop, paste
+from segan_ros.boxes import Box, crop, paste, size_of, tight_box
 from segan_ros.drawing.graph import graph_svg
 from segan_ros.drawing.paint import colour_of
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, Mask
@@ -101,11 +101,11 @@ def path_of(mask: Mask, box: Box) -> str:
         mask: ``(h, w)`` bool, the part `box` of the image.
         box: where it lies.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    inside = tight_box(mask)
+    if min(size_of(inside)) == 0:
         return ""
-    y, x = int(rows[0]), int(columns[0])
-    tight = np.pad(mask[y : rows[-1] + 1, x : columns[-1] + 1], 1).astype(np.float32)
+    x, y = inside[:2]
+    tight = np.pad(crop(mask, inside), 1).astype(np.float32)
     size = 2 * tight.shape[1], 2 * tight.shape[0]
     smooth = (cv2.resize(tight, size, interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
     corner = 2 * (box[0] + x - 1), 2 * (box[1] + y - 1)

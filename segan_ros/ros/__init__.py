@@ -1,1 +1,1 @@
-"""The lifecycle node `segan`: the only room of the package that knows ROS."""
+"""All that imports rclpy: both nodes, examples, and the peer that replays and tests talk with."""
