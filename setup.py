@@ -29,7 +29,7 @@ setup(
         "segan_ros": ["py.typed"],
         "segan_ros.drawing": ["templates/*"],
         "segan_ros.messages": ["interfaces/*/msg/*"],
-        "segan_ros.occlusion": ["lift_trees.npz"],
+        "segan_ros.occlusion": ["*.npz"],
         "segan_ros.replay": ["web/*"],
         "segan_ros.synthesis.assets": ["objects.tsv"],
     },

@@ -51,6 +51,9 @@ Array = NDArray[np.float64]
 Judge = Callable[[Pairs, int], Array]
 """From pairs and the number of objects to a matrix of risks."""
 
+RULE = EdgeRule("coverage")
+"""Of the edges that lifts are judged by."""
+
 FOLDS = 5
 """What is learned from risks is learned from those of piles that had no part in their model."""
 
@@ -90,7 +93,7 @@ def in_space(number: int, frame: Frame, scene: LabelledScene, model: SceneComple
     objects, up = model.segment(frame).objects, find_up(frame)
     if not objects or up is None:
         return None
-    edges = find_edges(frame.labels, objects, EdgeRule(), frame.depth)
+    edges = find_edges(frame.labels, objects, RULE, frame.depth)
     space = set_upright(frame, objects, up)
     pairs = spatial_pairs(objects, edges, space, frame.labels.size)
     return Pile(number, objects, frame.labels.size, pairs, *truth(scene, objects))
@@ -102,7 +105,7 @@ def in_picture(number: int, scene: LabelledScene, model: SceneCompleter) -> Pile
     objects = model.segment(frame).objects
     if not objects:
         return None
-    pairs = flat_pairs(frame.labels, objects, find_edges(frame.labels, objects, EdgeRule()))
+    pairs = flat_pairs(frame.labels, objects, find_edges(frame.labels, objects, RULE))
     return Pile(number, objects, frame.labels.size, pairs, *truth(scene, objects))
 
 

@@ -181,7 +181,7 @@ class SceneCompleter:
             objects = [self._whole(frame, s, answers.get(s.id)) for s in subjects]
         with timed(timings, "graph"):
             edges = find_edges(frame.labels, objects, settings.edges, frame.depth)
-            scene = ordered(frame, objects, edges, settings.edges.depth_step)
+            scene = ordered(frame, objects, edges, settings.edges)
         if fitted.labels is not given:
             with timed(timings, "fit"):
                 shown = boxes_of(given)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
 from segan_ros.geometry.upright import find_up, raised, set_upright
-from segan_ros.occlusion.edges import EdgeRule
+from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.occlusion.lifts import judge_lifts
 from segan_ros.occlusion.unlabelled import occluded_by_unlabelled
@@ -20,7 +20,7 @@ def ordered(
     frame: Frame,
     objects: Sequence[AmodalObject],
     edges: Sequence[OcclusionEdge],
-    depth_step: float = EdgeRule.depth_step,
+    rule: EdgeRule | None = None,
 ) -> CompletedScene:
     """Edges -> layers, and an order to lift in: what lies on what, where depth and up tell it.
 
@@ -28,8 +28,9 @@ def ordered(
         frame: with its depth, camera and up, as far as they are known.
         objects: completed, ascending by id.
         edges: of their occlusion.
-        depth_step: see `EdgeRule`; for what has no mask.
+        rule: that made the edges; None for the default.
     """
+    rule = rule or EdgeRule()
     up = find_up(frame)
     lifted = [o for o in objects if not o.occluder_only]
     occluder_only = {o.id for o in objects} - {o.id for o in lifted}
@@ -37,14 +38,14 @@ def ordered(
     among = [e for e in edges if e.occluder_id not in occluder_only]
     if up is None or up.confidence < SURE_OF_UP or frame.depth is None:
         direction, hidden = None, frozenset[int]()
-        lifts = judge_lifts(frame.labels, lifted, among)
+        lifts = judge_lifts(frame.labels, lifted, among, claims=_claims(frame, lifted, among, rule))
     else:
         x, y, z = up.direction.tolist()
         direction = x, y, z
         upright = set_upright(frame, lifted, up)
         lifts = judge_lifts(frame.labels, lifted, among, upright)
         nearby = raised(frame, up, upright.ground)
-        hidden = occluded_by_unlabelled(frame.labels, lifted, frame.depth, nearby, depth_step)
+        hidden = occluded_by_unlabelled(frame.labels, lifted, frame.depth, nearby, rule.depth_step)
     graph = build_graph(
         [o.id for o in objects],
         (*lifts.edges, *screens),
@@ -68,3 +69,13 @@ def ordered(
         ),
         replace(graph, free=graph.free - hidden, up=direction, up_confidence=confidence),
     )
+
+
+def _claims(
+    frame: Frame, objects: Sequence[AmodalObject], edges: Sequence[OcclusionEdge], rule: EdgeRule
+) -> Sequence[OcclusionEdge]:
+    """The edges from which the picture's model judges lifts: it learned from those of
+    ``coverage``, and picks worse by those of ``weighed``."""
+    if rule.rule != "weighed" or frame.depth is not None:
+        return edges
+    return find_edges(frame.labels, objects, replace(rule, rule="coverage"))

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import runpy
 import subprocess
 import sys
 from importlib import import_module
@@ -54,6 +55,21 @@ def test_package_xml_is_accepted_by_catkin_pkg():
     assert package.name == "segan_ros"
     assert package.get_build_type() == "ament_cmake"
     assert package.licenses == ["Apache-2.0"]
+
+
+def test_every_file_of_trees_is_installed(monkeypatch):
+    told = {}
+    monkeypatch.setattr("setuptools.setup", lambda **options: told.update(options))
+    runpy.run_path(str(ROOT / "setup.py"))
+    installed = {
+        path
+        for package, patterns in told["package_data"].items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    trees = set(ROOT.glob("segan_ros/**/*.npz"))
+    assert {"edge_trees.npz", "lift_trees.npz"} <= {path.name for path in trees}
+    assert trees <= installed
 
 
 def test_every_imported_ros_package_is_declared():

@@ -101,6 +101,21 @@ def borders_of(
     return {b: border for (_, b), border in borders}
 
 
+def lacks_depth(
+    pair: tuple[int, int],
+    labels: NDArray[np.int32],
+    depth: NDArray[np.float32],
+    boxes: Mapping[int, Box],
+) -> bool:
+    """Whether depth is unknown at any pixel of a `pair` of objects around their border: a border
+    may also say nothing for being short. The arguments are those of `find_borders`."""
+    a, b = pair
+    common = intersection(dilate(boxes[a], REACH), dilate(boxes[b], REACH))
+    view = clip(common, (labels.shape[0], labels.shape[1]))
+    ids = crop(labels, view)
+    return not np.isfinite(crop(depth, view)[(ids == a) | (ids == b)]).all()
+
+
 def _near(labels: NDArray[np.int32], pair: tuple[int, int], box: Box) -> NDArray[np.intp]:
     """``(n, 2)`` rows and columns of the pixels of each object that are near the other."""
     ids = crop(labels, box)

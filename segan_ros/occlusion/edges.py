@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import crop, distinct
 from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge
-from segan_ros.occlusion.borders import Border, find_borders
+from segan_ros.occlusion.borders import Border, find_borders, lacks_depth
+from segan_ros.occlusion.weighing import weigh
 
-RULES = ("coverage", "learned", "paper")
+RULES = ("weighed", "coverage", "learned", "paper")
+
+LEAST_LIKELY = 0.35
+"""Probability from which on the trees of ``weighed`` make an edge. Chosen on validation scenes."""
 
 # The four below were chosen on validation scenes; docs/depth.md has what they change.
 
@@ -39,12 +43,16 @@ class EdgeRule:
     """When q counts as an occluder of p.
 
     Args:
-        rule: ``coverage``: q's visible mask covers at least `min_overlap_ratio` of p's predicted
-            whole mask. ``learned``: the network gives q at least `min_in_front` to hide a part of
-            p; where it does not tell, as ``coverage``. ``paper``: IoU of visible q and predicted
-            invisible p above 0.05; finds few edges when sizes differ.
+        rule: ``weighed``: without depth, and where too little of it is known along the border,
+            trees weigh what both whole masks predict and how the visible masks meet
+            (`segan_ros.occlusion.weighing`); elsewhere as ``coverage``. ``coverage``: q's visible
+            mask covers at least `min_overlap_ratio` of p's predicted whole mask. ``learned``: the
+            network gives q at least `min_in_front` to hide a part of p; where it does not tell, as
+            ``coverage``. ``paper``: IoU of visible q and predicted invisible p above 0.05; finds
+            few edges when sizes differ.
         min_in_front: probability, 0..1; for ``learned``.
-        min_overlap_ratio: share of p's whole mask, 0..1; for ``coverage``.
+        min_overlap_ratio: share of p's whole mask, 0..1, that must be covered; for ``coverage``.
+            ``weighed`` has it, and `min_overlap_area`, as its unit of overlaps.
         min_overlap_area: pixels that must overlap, for ``coverage`` and ``paper``.
         depth_step: metres. With depth, an edge is confirmed, or added, if q is nearer than p by
             more than this along most of their border; it is rejected if q is so along hardly any
@@ -54,7 +62,7 @@ class EdgeRule:
         ValueError: a value is unknown or out of range.
     """
 
-    rule: str = "coverage"
+    rule: str = "weighed"
     min_in_front: float = 0.5
     min_overlap_ratio: float = 0.01
     min_overlap_area: int = 15
@@ -69,12 +77,16 @@ class EdgeRule:
 
     def holds(self, overlap: int, occludee: AmodalObject, occluder_area: int) -> bool:
         """Whether `overlap` pixels of an occluder of `occluder_area` visible ones make an edge."""
+        if self.rule != "paper":
+            return overlap >= self.least_overlap(occludee)
         if overlap < max(self.min_overlap_area, 1):
             return False
-        if self.rule != "paper":
-            return overlap >= self.min_overlap_ratio * occludee.amodal_area
         hidden = int(np.count_nonzero(occludee.invisible))
         return overlap > 0.05 * (occluder_area + hidden - overlap)
+
+    def least_overlap(self, occludee: AmodalObject) -> float:
+        """Pixels of the whole mask of `occludee` that ``coverage`` wants covered, at least 1."""
+        return max(self.min_overlap_area, self.min_overlap_ratio * occludee.amodal_area, 1)
 
 
 def find_edges(
@@ -93,20 +105,33 @@ def find_edges(
         depth: ``(H, W)`` float32 metres, NaN unknown; or None.
     """
     borders: dict[tuple[int, int], Border] = {}
+    unknown: set[tuple[int, int]] | None = None
     if depth is not None:
-        borders = find_borders(labels, depth, {o.id: o.box for o in objects})
+        boxes = {o.id: o.box for o in objects}
+        borders = find_borders(labels, depth, boxes)
+        unknown = {
+            pair
+            for pair, border in borders.items()
+            if not len(border.gaps) and lacks_depth(pair, labels, depth, boxes)
+        }
     visible_areas = {o.id: o.visible_area for o in objects}
+    weighed = _weighed(labels, objects, rule, unknown)
     edges = []
     for occludee in objects:
         if occludee.occluder_only:
             continue
-        covered = _covered(labels, occludee)
+        told = weighed.get(occludee.id, {})
+        covered = {} if rule.rule == "weighed" and depth is None else _covered(labels, occludee)
         fronts = (occludee.in_front if rule.rule == "learned" else None) or {}
         neighbours = {a for a, b in borders if b == occludee.id}
         seen = (covered.keys() | fronts.keys()) & visible_areas.keys()
-        for occluder_id in sorted(seen | neighbours):
-            overlap, likely = covered.get(occluder_id, (0, 0.0))
-            holds = rule.holds(overlap, occludee, visible_areas[occluder_id])
+        for occluder_id in sorted(seen | neighbours | told.keys()):
+            if occluder_id in told:
+                overlap, likely = told[occluder_id]
+                holds = likely >= LEAST_LIKELY
+            else:
+                overlap, likely = covered.get(occluder_id, (0, 0.0))
+                holds = rule.holds(overlap, occludee, visible_areas[occluder_id])
             claim = Evidence.AMODAL if holds else Evidence(0)
             if occluder_id in fronts:
                 likely = fronts[occluder_id]
@@ -126,6 +151,25 @@ def find_edges(
                     )
                 )
     return edges
+
+
+def _weighed(
+    labels: NDArray[np.int32],
+    objects: Sequence[AmodalObject],
+    rule: EdgeRule,
+    pairs: Collection[tuple[int, int]] | None,
+) -> dict[int, dict[int, tuple[int, float]]]:
+    """By occludee and occluder, their overlap and how likely it is an edge, of those `pairs` of
+    occluder and occludee that the trees decide; None for all."""
+    if rule.rule != "weighed" or (pairs is not None and not pairs):
+        return {}
+    least = np.array([rule.least_overlap(o) for o in objects], float)
+    found: dict[int, dict[int, tuple[int, float]]] = {}
+    for pair, told in weigh(labels, objects, least).items():
+        if pairs is None or pair in pairs:
+            occluder_id, occludee_id = pair
+            found.setdefault(occludee_id, {})[occluder_id] = told
+    return found
 
 
 def _covered(labels: NDArray[np.int32], occludee: AmodalObject) -> dict[int, tuple[int, float]]:

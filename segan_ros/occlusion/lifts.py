@@ -55,6 +55,7 @@ def judge_lifts(
     objects: Sequence[AmodalObject],
     edges: Sequence[OcclusionEdge],
     space: Space | None = None,
+    claims: Sequence[OcclusionEdge] | None = None,
 ) -> Lifts:
     """What the lift of each object would disturb.
 
@@ -64,13 +65,14 @@ def judge_lifts(
         edges: of their occlusion.
         space: where what is seen of them is; None where depth or up is not known. Then, and between
             objects without points, the picture alone tells, and every occlusion edge blocks.
+        claims: edges that the picture's model looks at; None for `edges`.
     """
     ids = [o.id for o in objects]
     in_space = np.array([space is not None and i in space.points for i in ids], bool)
     both = in_space[:, None] & in_space
     risks = np.zeros((len(ids), len(ids)))
     if not both.all():
-        flat = flat_pairs(labels, objects, edges)
+        flat = flat_pairs(labels, objects, edges if claims is None else claims)
         risks = as_matrix(flat, FLAT_WEIGHTS(flat.features), len(ids))
     if space is not None and both.any():
         spatial, pairs = spatial_risks(objects, edges, space, labels.size)

@@ -37,7 +37,12 @@ from segan_ros.scoring.label_free import Moment, step
 from segan_ros.scoring.matching import match_masks
 from segan_ros.scoring.metrics import NAN, SceneScore, score_edges, score_scene, true_edges
 from segan_ros.scoring.predicted import without_lost
-from segan_ros.scoring.references import convex_hulls, input_masks, true_masks
+from segan_ros.scoring.references import (
+    convex_hulls,
+    input_masks,
+    rule_of_masks,
+    true_masks,
+)
 from segan_ros.scoring.streams import StreamFrame
 from segan_ros.storage.bag import Bag
 from segan_ros.storage.bag_frame import BagFrame, Truth
@@ -287,7 +292,7 @@ def _answers_of(
     answers = {OURS: answer, HULL: convex_hulls(frame, rule), RAW: input_masks(frame, rule)}
     if frame.depth is not None:
         answers[FLAT_OURS] = flat or _depth_unused(frame, answers[OURS], rule)
-        answers[FLAT_HULL] = _depth_unused(frame, answers[HULL], rule)
+        answers[FLAT_HULL] = _depth_unused(frame, answers[HULL], rule_of_masks(rule))
     if bag_frame.truth is not None:
         answers[TRUE] = true_masks(bag_frame.truth, rule)
     return answers

@@ -97,7 +97,8 @@ PARAMETERS = (
         "edge_rule",
         _SETTINGS.edges.rule,
         "What makes an occlusion edge: coverage = the share of the occludee's whole mask that is "
-        "covered, learned = the learned order head (fewer edges), paper = the paper's IoU > 0.05.",
+        "covered; weighed = the same where depth is known, else trees weigh both masks of a pair; "
+        "learned = the learned order head (fewer edges); paper = the paper's IoU > 0.05.",
         choices=RULES,
     ),
     Parameter(
@@ -110,14 +111,14 @@ PARAMETERS = (
         "min_overlap_ratio",
         _SETTINGS.edges.min_overlap_ratio,
         "Minimum share of the occludee's whole mask that the occluder covers; for edge_rule "
-        "coverage.",
+        "coverage, and weighed where depth is known.",
         limits=(0.0, 1.0),
     ),
     Parameter(
         "min_overlap_area",
         _SETTINGS.edges.min_overlap_area,
         "Minimum area of the occludee's whole mask that the occluder covers; for edge_rule "
-        "coverage and paper.",
+        "coverage and paper, and weighed where depth is known.",
         limits=(1, 100_000),
         unit="pixels",
     ),

@@ -49,8 +49,10 @@ def from_masks(frame: Frame, masks: Mapping[int, Mask], rule: EdgeRule) -> Compl
     Args:
         frame: picture, visible masks, optional depth.
         masks: by id, ``(H, W)`` bool; visible pixels of the object are added.
-        rule: when objects hide each other.
+        rule: when objects hide each other. Masks without probabilities cannot be ``weighed``:
+            ``coverage`` decides instead.
     """
+    rule = rule_of_masks(rule)
     objects = []
     for object_id in sorted(masks):
         visible = frame.labels == object_id
@@ -63,6 +65,11 @@ def from_masks(frame: Frame, masks: Mapping[int, Mask], rule: EdgeRule) -> Compl
     graph = build_graph(masks, find_edges(frame.labels, objects, rule, frame.depth))
     layers = dict(zip(graph.object_ids, graph.layers, strict=True))
     return CompletedScene(frame.size, tuple(replace(o, layer=layers[o.id]) for o in objects), graph)
+
+
+def rule_of_masks(rule: EdgeRule) -> EdgeRule:
+    """`rule`, or ``coverage`` for ``weighed``, whose trees know predicted masks alone."""
+    return replace(rule, rule="coverage") if rule.rule == "weighed" else rule
 
 
 def convex_hull(mask: Mask) -> Mask:

@@ -209,7 +209,7 @@ def pair(hidden_columns: int = 2) -> tuple[np.ndarray, list[AmodalObject]]:
 
 def test_edge_states_its_overlap():
     labels, objects = pair(hidden_columns=2)
-    (edge,) = find_edges(labels, objects, EdgeRule())
+    (edge,) = find_edges(labels, objects, EdgeRule("coverage"))
     assert (edge.occluder_id, edge.occludee_id) == (2, 1)
     assert edge.overlap_area == 20
     assert edge.overlap_ratio == pytest.approx(0.2)
@@ -220,8 +220,8 @@ def test_edge_states_its_overlap():
 
 def test_small_overlap_makes_no_edge():
     labels, objects = pair(hidden_columns=2)
-    assert find_edges(labels, objects, EdgeRule(min_overlap_ratio=0.21)) == []
-    assert find_edges(labels, objects, EdgeRule(min_overlap_area=21)) == []
+    assert find_edges(labels, objects, EdgeRule("coverage", min_overlap_ratio=0.21)) == []
+    assert find_edges(labels, objects, EdgeRule("coverage", min_overlap_area=21)) == []
 
 
 def test_paper_rule_is_iou_of_visible_occluder_and_hidden_part():

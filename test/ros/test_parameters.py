@@ -48,7 +48,11 @@ def test_defaults_are_those_of_the_method():
         ("threshold", 3.0, "threshold is 3; set it to a value in 0 .. 0.99"),
         ("sync_slop", -0.1, "sync_slop is -0.1; set it to a value in 0 .. 1 s"),
         ("max_age", math.nan, "max_age is nan; set it to a value in 0 .. 3600 s"),
-        ("edge_rule", "both", "edge_rule is 'both'; choose one of coverage, learned, paper"),
+        (
+            "edge_rule",
+            "both",
+            "edge_rule is 'both'; choose one of weighed, coverage, learned, paper",
+        ),
         ("threads", "all", "threads is 'all'; it must be of type integer"),
         ("autostart", 1, "autostart is 1; it must be of type bool"),
         ("model", " ", "model is empty; name of a shipped model, or path"),
@@ -105,7 +109,7 @@ class TestOnANode:
         assert node.node.state == "unconfigured"
         problem = node.node.report().problem
         assert "threshold is 3; set it to a value in 0 .. 0.99" in problem
-        assert "edge_rule is 'both'; choose one of coverage, learned, paper" in problem
+        assert "edge_rule is 'both'; choose one of weighed, coverage, learned, paper" in problem
         assert self.set(node, threshold=0.4).successful
         assert self.set(node, edge_rule="paper").successful
         node.do(node.node.start)

@@ -53,6 +53,13 @@ def test_hull_joins_two_pieces_under_the_neighbour(scene):
     assert answer.graph.removal_order == (2, 5)
 
 
+def test_masks_without_probabilities_are_not_weighed(scene):
+    (weighed,), (covered,) = (
+        true_masks(scene, EdgeRule(rule)).graph.edges for rule in ("weighed", "coverage")
+    )
+    assert repr(weighed) == repr(covered) and weighed.score == 1
+
+
 def test_hull_stays_off_the_background(scene):
     labels = np.zeros(SIZE, np.int32)
     labels[5:35, 5:10] = labels[30:35, 5:35] = 1  # an L: its hull would reach over the background
