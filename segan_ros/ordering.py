@@ -75,7 +75,8 @@ def _claims(
     frame: Frame, objects: Sequence[AmodalObject], edges: Sequence[OcclusionEdge], rule: EdgeRule
 ) -> Sequence[OcclusionEdge]:
     """The edges from which the picture's model judges lifts: it learned from those of
-    ``coverage``, and picks worse by those of ``weighed``."""
+    ``coverage``, and picks worse by those of ``weighed``. In frames with depth only edges of
+    objects without could differ: too few to look for all twice."""
     if rule.rule != "weighed" or frame.depth is not None:
         return edges
     return find_edges(frame.labels, objects, replace(rule, rule="coverage"))

@@ -291,14 +291,15 @@ def _answers_of(
     assert frame is not None
     answers = {OURS: answer, HULL: convex_hulls(frame, rule), RAW: input_masks(frame, rule)}
     if frame.depth is not None:
-        answers[FLAT_OURS] = flat or _depth_unused(frame, answers[OURS], rule)
-        answers[FLAT_HULL] = _depth_unused(frame, answers[HULL], rule_of_masks(rule))
+        answers[FLAT_OURS] = flat or _depth_unused(frame, answers[OURS])
+        answers[FLAT_HULL] = _depth_unused(frame, answers[HULL])
     if bag_frame.truth is not None:
         answers[TRUE] = true_masks(bag_frame.truth, rule)
     return answers
 
 
-def _depth_unused(frame: Frame, scene: CompletedScene, rule: EdgeRule) -> CompletedScene:
-    """The objects of `scene` with the graph that their masks alone give."""
-    edges = find_edges(frame.labels, scene.objects, rule)
+def _depth_unused(frame: Frame, scene: CompletedScene) -> CompletedScene:
+    """The objects of `scene` with the graph that their masks alone give. Trees would look for
+    borders, which masks as the segmenter drew them need not share."""
+    edges = find_edges(frame.labels, scene.objects, rule_of_masks(EdgeRule()))
     return replace(scene, graph=build_graph((o.id for o in scene.objects), edges))

@@ -110,15 +110,16 @@ PARAMETERS = (
     Parameter(
         "min_overlap_ratio",
         _SETTINGS.edges.min_overlap_ratio,
-        "Minimum share of the occludee's whole mask that the occluder covers; for edge_rule "
-        "coverage, and weighed where depth is known.",
+        "Minimum share of the occludee's whole mask that the occluder covers, for edge_rule "
+        "coverage, and weighed where depth is known; elsewhere weighed measures overlaps by it.",
         limits=(0.0, 1.0),
     ),
     Parameter(
         "min_overlap_area",
         _SETTINGS.edges.min_overlap_area,
-        "Minimum area of the occludee's whole mask that the occluder covers; for edge_rule "
-        "coverage and paper, and weighed where depth is known.",
+        "Minimum area of the occludee's whole mask that the occluder covers, for edge_rule "
+        "coverage and paper, and weighed where depth is known; elsewhere weighed measures "
+        "overlaps by it.",
         limits=(1, 100_000),
         unit="pixels",
     ),

@@ -1,7 +1,7 @@
 """What a method must beat: answers that need no learning, in the form of ours.
 
-All of them take the visible masks as given and draw their edges by the same rule as ours, so the
-same scores apply.
+All of them take the visible masks as given. They draw their edges by the rule of ours, but for
+``weighed``, whose trees read probabilities, which these have not: by ``coverage`` then.
 """
 
 from __future__ import annotations

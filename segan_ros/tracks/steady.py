@@ -48,6 +48,7 @@ class Steady:
     def __init__(self, masks: bool = False) -> None:
         self.masks = masks
         self._stamp = 0
+        self._size = (0, 0)
         self._boxes: dict[str, Box] = {}
         self._forget()
 
@@ -60,8 +61,13 @@ class Steady:
         """
         names = _names(scene)
         boxes = {names[o.id]: o.box for o in scene.objects}
-        if abs(stamp - self._stamp) > LONGEST_PAUSE * SECOND or self._is_new_scene(boxes):
+        if (
+            abs(stamp - self._stamp) > LONGEST_PAUSE * SECOND
+            or scene.size != self._size
+            or self._is_new_scene(boxes)
+        ):
             self._forget()
+        self._size = scene.size
         fresh = set(self._fresh(boxes))
         self._stamp, self._boxes = stamp, boxes
         self._seen |= dict.fromkeys(boxes, stamp)
@@ -148,16 +154,17 @@ class Steady:
             now = key in found
             q, p = ids[occluder], ids[occludee]
             at_once = not fresh.isdisjoint((occluder, occludee)) or (now and _is_plain(edge))
+            turned = (kind, occludee, occluder) in found
             if at_once:
                 frames = 1
             elif now:
                 frames = APPEARS
             elif kind == "support":
                 frames = TURNS
+            elif turned or _behind(scene.object(q), scene.object(p)) < LITTLE:
+                frames = VANISHES
             else:
-                frames = (
-                    LINGERS if _behind(scene.object(q), scene.object(p)) >= LITTLE else VANISHES
-                )
+                frames = LINGERS
             if now:
                 self._edges[key] = edge
             if self._latch(key, now, frames, False):

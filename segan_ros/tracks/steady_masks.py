@@ -28,8 +28,11 @@ from segan_ros.frame import AmodalObject, CompletedScene, Mask
 NEWEST = 0.2
 """Least weight of the newest frame; the first ones weigh alike."""
 
-RESTS = 2.0
-"""Pixels by which the middle of what is seen of an object may move while it rests."""
+RESTS = 3
+"""Pixels by which each side of what is seen of an object may move while it rests."""
+
+SELDOM = 0.1
+"""How seldom a pixel must be inside to be forgotten."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +40,13 @@ class Resting:
     """What is known of an object since it came to rest.
 
     Args:
-        middle: x and y of the middle of what was seen of it then, pixels.
+        seen: box of what was seen of it then.
         frames: since then.
         box: place of `inside` in the picture.
         inside: ``(h, w)`` float32, how often lately each pixel was inside the object.
     """
 
-    middle: tuple[float, float]
+    seen: Box
     frames: int
     box: Box
     inside: NDArray[np.float32]
@@ -69,7 +72,7 @@ class SteadyMasks:
         for item in scene.objects:
             now, steady = _first(item), item
             before = self._known.get(names[item.id])
-            if before is not None and _rests(before, now):
+            if before is not None and not item.occluder_only and _rests(before, now):
                 now = _joined(before, now)
                 steady = _with_mask(item, now, seen)
             known[names[item.id]] = now
@@ -79,12 +82,12 @@ class SteadyMasks:
 
 
 def _first(item: AmodalObject) -> Resting:
-    x0, y0, x1, y1 = translate(tight_box(item.visible), *item.box[:2])
-    return Resting(((x0 + x1) / 2, (y0 + y1) / 2), 1, item.box, item.amodal.astype(np.float32))
+    seen = translate(tight_box(item.visible), *item.box[:2])
+    return Resting(seen, 1, item.box, item.amodal.astype(np.float32))
 
 
 def _rests(before: Resting, now: Resting) -> bool:
-    return all(abs(a - b) <= RESTS for a, b in zip(before.middle, now.middle, strict=True))
+    return all(abs(a - b) <= RESTS for a, b in zip(before.seen, now.seen, strict=True))
 
 
 def _joined(before: Resting, now: Resting) -> Resting:
@@ -94,7 +97,10 @@ def _joined(before: Resting, now: Resting) -> Resting:
     paste(mean, relative(before.box, box), before.inside)
     paste(newest, relative(now.box, box), now.inside)
     mean += max(NEWEST, 1 / frames) * (newest - mean)
-    return Resting(before.middle, frames, box, mean)
+    mean[mean < SELDOM] = 0
+    # No smaller than what is there now.
+    kept = union(translate(tight_box(mean > 0), *box[:2]), now.box)
+    return Resting(before.seen, frames, kept, crop(mean, relative(kept, box)))
 
 
 def _with_mask(item: AmodalObject, known: Resting, seen: Mask) -> AmodalObject:

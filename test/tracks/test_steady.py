@@ -161,10 +161,47 @@ def test_what_is_behind_an_object_for_good_is_shown_after_some_frames():
 
 
 def test_whole_masks_of_what_moves_are_those_of_its_frame():
-    shifts = [3 * k for k in range(9)]
+    shifts = [5 * k for k in range(9)]
     by_itself = whole_areas(shifts, (4, 7), steady=lambda scene, _: scene)
     assert whole_areas(shifts, (4, 7)) == by_itself
     assert min(by_itself) < 70 * 70
+
+
+def test_edge_that_turns_round_stays_beside_its_opposite_for_a_frame_at_most():
+    steady, back = Steady(), OcclusionEdge(1, 2, score=0.9, overlap_area=400, overlap_ratio=0.1)
+    said = [set(edges(steady, [PLAIN] if k < 5 else [back], k / 10)) for k in range(8)]
+    assert said[:5] == [{(2, 1)}] * 5
+    assert said[4 + VANISHES :] == [{(1, 2)}] * (4 - VANISHES) and VANISHES == 2
+
+
+def test_another_size_of_the_picture_starts_anew():
+    steady = Steady(masks=True)
+    for k in range(5):
+        edges(steady, [WEAK], k / 10)
+    _, scene = moment(PILE, 0.5)
+    answer = steady(replace(scene, size=(480, 640)), round(1000.5e9))
+    assert answer.graph.edges == ()
+
+
+def test_object_that_shrinks_in_place_is_not_resting():
+    steady = Steady(masks=True)
+    for k in range(6):
+        half = 40 - 5 * k
+        _, scene = moment({1: (100 - half, 100 - half, 100 + half, 100 + half)}, k / 10)
+        (item,) = steady(scene, round(k * 1e8)).objects
+        assert item.amodal_area == (2 * half) ** 2
+
+
+def test_occluder_that_is_never_a_target_gets_no_hidden_part():
+    steady, arm, cup = Steady(masks=True), (20, 20, 120, 120), (50, 50, 90, 90)
+    for k in range(6):
+        _, scene = moment({1: arm, 2: cup} if k > 3 else {1: arm}, k / 10)
+        objects = tuple(
+            replace(o, amodal=o.visible, occluder_only=True) if o.id == 1 else o
+            for o in scene.objects
+        )
+        answer = steady(replace(scene, objects=objects), round(k * 1e8))
+        assert not answer.object(1).invisible.any()
 
 
 def whole_areas(shifts, flickers, steady=None):
