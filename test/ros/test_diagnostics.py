@@ -160,7 +160,7 @@ def verdict(image=None, mask=None, depth=None, **report):
         (
             {"masks": 10, "left_out": {"outside the image": 2, "duplicate": 8}},
             WARN,
-            "/cam/ids: 2 of 20 detections were skipped (outside the image): let the segmenter",
+            "/cam/ids: 2 of 20 detections were skipped (outside the image): run the segmenter",
         ),
         ({"masks": 99, "left_out": {"fewer than 3 points": 1}}, OK, "100 of 100"),
         ({"masks": 10, "left_out": {"ignored class": 9, "duplicate": 9}}, OK, "100 of 100"),

@@ -55,7 +55,7 @@ HEARD = {"objects", "occlusion_graph", "points"}
 
 
 def test_pick_next_says_what_is_free_and_what_that_rests_on(start_node, robot, run_program):
-    node = start_node()
+    node = start_node(edge_rule="coverage")  # trees know nothing of the dummy model's masks
     program = run_program("pick_next")
     robot.wait(lambda: set(node.subscribed) >= HEARD, "pick_next")
     robot.send(*image_and_mask())
@@ -106,7 +106,7 @@ def test_pick_next_says_where_in_the_frame_asked_for(start_node, robot, run_prog
 
 
 def test_what_is_on_top_asks_the_service(start_node, robot, run_program):
-    node = start_node()
+    node = start_node(edge_rule="coverage")
     graphs = robot.hear("/segan/occlusion_graph", OcclusionGraph)
     robot.wait(lambda: "occlusion_graph" in node.subscribed, "a listener")
     robot.send(*image_and_mask())
