@@ -76,10 +76,11 @@ class Counters:
 
     def drop(self, stream: str, reason: str, why: str = "") -> None:
         """One message found no use; `why` is for people, where they should do something."""
-        with self._lock:
-            self._dropped.setdefault(stream, Counter())[reason] += 1
+        # Said before it is counted: diagnostics that count it give the reason.
         if why:
             self.throttled.warn(f"{stream}.{reason}", why)
+        with self._lock:
+            self._dropped.setdefault(stream, Counter())[reason] += 1
 
     def read_masks(self, found: Layered) -> None:
         """A segmenter's message was read; some of its masks may be no objects."""
@@ -108,9 +109,9 @@ class Counters:
 
     def fail(self, stream: str, error: Exception) -> None:
         """One message met an error of ours; its traceback goes to the log."""
-        self.drop(stream, "internal_error")
         text = "".join(traceback.format_exception(error))
         self.throttled.error("internal_error", f"{stream} dropped, the node keeps running: {text}")
+        self.drop(stream, "internal_error")
 
     def time(self, stage: str, seconds: float) -> None:
         """How long a stage of a published frame took."""
