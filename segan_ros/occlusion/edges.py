@@ -109,11 +109,12 @@ def find_edges(
     if depth is not None:
         boxes = {o.id: o.box for o in objects}
         borders = find_borders(labels, depth, boxes)
-        unknown = {
-            pair
-            for pair, border in borders.items()
-            if not len(border.gaps) and lacks_depth(pair, labels, depth, boxes)
-        }
+        if rule.rule == "weighed":
+            unknown = {
+                pair
+                for pair, border in borders.items()
+                if not len(border.gaps) and lacks_depth(pair, labels, depth, boxes)
+            }
     visible_areas = {o.id: o.visible_area for o in objects}
     weighed = _weighed(labels, objects, rule, unknown)
     edges = []

@@ -95,18 +95,19 @@ def test_ctrl_c_in_a_terminal_says_how_to_go_on(scenes, tmp_path):
     assert saved["step"] == curves.read_text().count("\n") - 1
 
 
-def test_line_that_a_full_disk_cut_off_does_not_stop_the_run(config):
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param("0,", id="a line that a full disk cut off"),
+        pytest.param(
+            "0,3,9.9,0.1,1.0,1.0,,,\n0,4,9.9,0.1,1.0,1.0,,,\n", id="rows after the last checkpoint"
+        ),
+    ],
+)
+def test_what_a_run_left_behind_in_its_curves_is_no_row_of_the_next(config, left):
     train(config, until=(0, 3))
     with (Path(config.out) / "curves.csv").open("a") as file:
-        file.write("0,")
-    train(config, until=(0, 5))
-    assert [row["step"] for row in curve(config)] == ["0", "1", "2", "3", "4"]
-
-
-def test_kill_between_checkpoints_leaves_no_double_rows(config):
-    train(config, until=(0, 3))
-    with (Path(config.out) / "curves.csv").open("a") as file:
-        file.write("0,3,9.9,0.1,1.0,1.0,,,\n0,4,9.9,0.1,1.0,1.0,,,\n")
+        file.write(left)
     train(config, until=(0, 5))
     assert [row["step"] for row in curve(config)] == ["0", "1", "2", "3", "4"]
 
