@@ -37,6 +37,9 @@ DEPTH_SCORE = 0.75
 
 NO_BORDER = Border(0, np.zeros(0, np.float32))
 
+Pair = tuple[int, int]
+"""Ids of an occluder and an occludee."""
+
 
 @dataclass(frozen=True)
 class EdgeRule:
@@ -89,6 +92,24 @@ class EdgeRule:
         return max(self.min_overlap_area, self.min_overlap_ratio * occludee.amodal_area, 1)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What the picture alone says of an occluder and an occludee.
+
+    Args:
+        overlap: pixels of the occluder's visible mask in the occludee's whole mask.
+        likely: how likely the occluder hides the occludee, 0..1.
+        evidence: of an edge; none: it makes none.
+    """
+
+    overlap: int
+    likely: float
+    evidence: Evidence
+
+
+NO_CLAIM = Claim(0, 0.0, Evidence(0))
+
+
 def find_edges(
     labels: NDArray[np.int32],
     objects: Sequence[AmodalObject],
@@ -104,89 +125,94 @@ def find_edges(
         rule: see `EdgeRule`.
         depth: ``(H, W)`` float32 metres, NaN unknown; or None.
     """
-    borders: dict[tuple[int, int], Border] = {}
-    unknown: set[tuple[int, int]] | None = None
-    if depth is not None:
-        boxes = {o.id: o.box for o in objects}
-        borders = find_borders(labels, depth, boxes)
-        if rule.rule == "weighed":
-            unknown = {
-                pair
-                for pair, border in borders.items()
-                if not len(border.gaps) and lacks_depth(pair, labels, depth, boxes)
-            }
-    visible_areas = {o.id: o.visible_area for o in objects}
-    weighed = _weighed(labels, objects, rule, unknown)
+    boxes = {o.id: o.box for o in objects}
+    borders = {} if depth is None else find_borders(labels, depth, boxes)
+    unmeasured = None
+    if depth is not None and rule.rule == "weighed":
+        unmeasured = {
+            pair
+            for pair, border in borders.items()
+            if not len(border.gaps) and lacks_depth(pair, labels, depth, boxes)
+        }
+    claims = _claims(labels, objects, rule, unmeasured)
+    place = {o.id: n for n, o in enumerate(objects)}
     edges = []
-    for occludee in objects:
+    for pair in sorted(claims.keys() | borders.keys(), key=lambda pair: (place[pair[1]], pair[0])):
+        occludee = objects[place[pair[1]]]
         if occludee.occluder_only:
             continue
-        told = weighed.get(occludee.id, {})
-        covered = {} if rule.rule == "weighed" and depth is None else _covered(labels, occludee)
-        fronts = (occludee.in_front if rule.rule == "learned" else None) or {}
-        neighbours = {a for a, b in borders if b == occludee.id}
-        seen = (covered.keys() | fronts.keys()) & visible_areas.keys()
-        for occluder_id in sorted(seen | neighbours | told.keys()):
-            if occluder_id in told:
-                overlap, likely = told[occluder_id]
-                holds = likely >= LEAST_LIKELY
-            else:
-                overlap, likely = covered.get(occluder_id, (0, 0.0))
-                holds = rule.holds(overlap, occludee, visible_areas[occluder_id])
-            claim = Evidence.AMODAL if holds else Evidence(0)
-            if occluder_id in fronts:
-                likely = fronts[occluder_id]
-                claim = claim | Evidence.ORDER if likely >= rule.min_in_front else Evidence(0)
-            border = borders.get((occluder_id, occludee.id), NO_BORDER)
-            evidence, score = _judged(rule, occludee, border, claim, likely)
-            if evidence:
-                edges.append(
-                    OcclusionEdge(
-                        occluder_id,
-                        occludee.id,
-                        score=score,
-                        overlap_area=overlap,
-                        overlap_ratio=overlap / occludee.amodal_area,
-                        depth_gap=border.gap,
-                        evidence=evidence,
-                    )
+        claim, border = claims.get(pair, NO_CLAIM), borders.get(pair, NO_BORDER)
+        evidence, score = _judged(rule, occludee, border, claim)
+        if evidence:
+            edges.append(
+                OcclusionEdge(
+                    *pair,
+                    score=score,
+                    overlap_area=claim.overlap,
+                    overlap_ratio=claim.overlap / occludee.amodal_area,
+                    depth_gap=border.gap,
+                    evidence=evidence,
                 )
+            )
     return edges
 
 
-def _weighed(
+def _claims(
     labels: NDArray[np.int32],
     objects: Sequence[AmodalObject],
     rule: EdgeRule,
-    pairs: Collection[tuple[int, int]] | None,
-) -> dict[int, dict[int, tuple[int, float]]]:
-    """By occludee and occluder, their overlap and how likely it is an edge, of those `pairs` of
-    occluder and occludee that the trees decide; None for all."""
-    if rule.rule != "weighed" or (pairs is not None and not pairs):
-        return {}
-    least = np.array([rule.least_overlap(o) for o in objects], float)
-    found: dict[int, dict[int, tuple[int, float]]] = {}
-    for pair, told in weigh(labels, objects, least).items():
-        if pairs is None or pair in pairs:
-            occluder_id, occludee_id = pair
-            found.setdefault(occludee_id, {})[occluder_id] = told
-    return found
+    unmeasured: Collection[Pair] | None,
+) -> dict[Pair, Claim]:
+    """What the picture alone says of occluders and occludees.
+
+    Args:
+        labels, objects, rule: see `find_edges`.
+        unmeasured: the pairs that ``weighed`` weighs: those that lack depth; None for all.
+    """
+    weighs_all = rule.rule == "weighed" and unmeasured is None
+    claims = {} if weighs_all else _by_coverage(labels, objects, rule)
+    if weighs_all or unmeasured:
+        least = np.array([rule.least_overlap(o) for o in objects], float)
+        for pair, (overlap, likely) in weigh(labels, objects, least).items():
+            if unmeasured is None or pair in unmeasured:
+                holds = likely >= LEAST_LIKELY
+                claims[pair] = Claim(overlap, likely, Evidence.AMODAL if holds else Evidence(0))
+    if rule.rule == "learned":
+        ids = {o.id for o in objects}
+        for occludee in objects:
+            for occluder_id, likely in (occludee.in_front or {}).items():
+                if occluder_id in ids:
+                    claim = claims.get(pair := (occluder_id, occludee.id), NO_CLAIM)
+                    holds = likely >= rule.min_in_front
+                    evidence = claim.evidence | Evidence.ORDER if holds else Evidence(0)
+                    claims[pair] = Claim(claim.overlap, likely, evidence)
+    return claims
 
 
-def _covered(labels: NDArray[np.int32], occludee: AmodalObject) -> dict[int, tuple[int, float]]:
-    """By id, how many pixels of the occludee's hidden part show that object, and how likely they
-    are the occludee's."""
-    over = crop(labels, occludee.box)[occludee.invisible]
-    probability = occludee.probability[occludee.invisible]
-    found = {}
-    for occluder_id in distinct(over[(over > 0) & (over != occludee.id)]):
-        where = over == occluder_id
-        found[occluder_id] = int(np.count_nonzero(where)), float(probability[where].mean())
-    return found
+def _by_coverage(
+    labels: NDArray[np.int32], objects: Sequence[AmodalObject], rule: EdgeRule
+) -> dict[Pair, Claim]:
+    """Of each two objects, whether the occludee's hidden part shows enough of the occluder."""
+    areas = {o.id: o.visible_area for o in objects}
+    claims = {}
+    for occludee in objects:
+        over = crop(labels, occludee.box)[occludee.invisible]
+        probability = occludee.probability[occludee.invisible]
+        for occluder_id in distinct(over):
+            if occluder_id in areas and occluder_id != occludee.id:
+                where = over == occluder_id
+                overlap = int(np.count_nonzero(where))
+                holds = rule.holds(overlap, occludee, areas[occluder_id])
+                claims[occluder_id, occludee.id] = Claim(
+                    overlap,
+                    float(probability[where].mean()),
+                    Evidence.AMODAL if holds else Evidence(0),
+                )
+    return claims
 
 
 def _judged(
-    rule: EdgeRule, occludee: AmodalObject, border: Border, claim: Evidence, likely: float
+    rule: EdgeRule, occludee: AmodalObject, border: Border, claim: Claim
 ) -> tuple[Evidence, float]:
     """Evidence (none: no edge) and score of an edge.
 
@@ -194,12 +220,11 @@ def _judged(
         rule: its `depth_step` tells what counts as nearer.
         occludee: its size tells how long a border must be to make an edge by itself.
         border: of occluder and occludee.
-        claim: what the picture alone gives as evidence, which may be nothing.
-        likely: how likely it holds, 0..1.
+        claim: of the picture.
     """
     front = border.front_share(rule.depth_step)
     confirmed = front >= CONFIRMING_SHARE
-    if not claim:
+    if not claim.evidence:
         shortest = max(SHORTEST_BORDER, SHORTEST_BORDER_RATIO * np.sqrt(occludee.amodal_area))
         if confirmed and border.length >= shortest:
             return Evidence.DEPTH, DEPTH_SCORE * front
@@ -207,5 +232,5 @@ def _judged(
     if front < REJECTING_SHARE and border.gap < 0:
         return Evidence(0), 0.0
     if confirmed:
-        return claim | Evidence.DEPTH, (1 + likely) / 2
-    return claim, likely
+        return claim.evidence | Evidence.DEPTH, (1 + claim.likely) / 2
+    return claim.evidence, claim.likely
