@@ -1,8 +1,5 @@
 """What goes wrong around a running node, and how it goes on; docs/faults.md is its table."""
 
-import threading
-import weakref
-from array import array
 from types import SimpleNamespace
 
 import pytest
@@ -11,15 +8,12 @@ pytest.importorskip("rclpy")
 import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
-from dummy_model import write_dummy_model
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from ros_harness import (
     RELIABLE,
     SECOND,
     START,
-    TIMEOUT,
-    Gate,
     image_and_mask,
     image_message,
     level_and_text,
@@ -28,21 +22,15 @@ from ros_harness import (
     two_boxes,
 )
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage
-from std_srvs.srv import Trigger
+from sensor_msgs.msg import CameraInfo
 from visualization_msgs.msg import MarkerArray
 
 from segan_ros.messages.encodings import layout
 from segan_ros.ros import throttled_log
-from segan_ros.ros.loader import load_model
 
 pytestmark = pytest.mark.ros
 
 FRAME = SECOND // 30
-
-
-def reload(robot):
-    return robot.ask(Trigger, "/segan/reload", Trigger.Request())
 
 
 class TestCameraThatComesBack:
@@ -347,237 +335,6 @@ class TestClock:
         level, text = level_and_text(node)
         assert level == b"\x01" and "stamps jumped back" in text and "has two publishers" in text
         assert graphs
-
-
-class TestModelReplaced:
-    """Other files lie in the model's folder while the node runs."""
-
-    @pytest.fixture
-    def folder(self, tmp_path):
-        return write_dummy_model(tmp_path / "model")
-
-    def area(self, robot, node, objects, stamp):
-        """Pixels of the whole mask of the object that is partly hidden."""
-        count = len(objects)
-        robot.send(*image_and_mask(stamp))
-        robot.wait(lambda: len(objects) > count, "objects")
-        return objects[-1].objects[0].amodal_area
-
-    def digest(self, node):
-        return node.node.report().digest
-
-    def test_reload_brings_the_new_one(self, start_node, robot, folder):
-        node = start_node(model=str(folder))
-        (objects,) = listen(robot, node, "objects")
-        before, digest = self.area(robot, node, objects, START), self.digest(node)
-        write_dummy_model(folder, grow=8)
-        assert self.area(robot, node, objects, START + SECOND) == before
-        answer = reload(robot)
-        assert answer.success and answer.message.startswith(f"model dummy {self.digest(node)} (")
-        assert self.digest(node) != digest
-        assert self.area(robot, node, objects, START + 2 * SECOND) > before
-        assert node.tally().lost == 0
-
-    @pytest.mark.parametrize("name", ["model.yaml", "segmentor.onnx", "painter.onnx"])
-    @pytest.mark.parametrize("damage", ["missing", "cut", "random"])
-    def test_bad_one_is_refused_and_the_old_one_goes_on(
-        self, start_node, robot, folder, name, damage
-    ):
-        node = start_node(model=str(folder))
-        (objects,) = listen(robot, node, "objects")
-        before, digest = self.area(robot, node, objects, START), self.digest(node)
-        content = (folder / name).read_bytes()
-        (folder / name).write_bytes(content[:40] if damage == "cut" else bytes(range(256)))
-        if damage == "missing":
-            (folder / name).unlink()
-        answer = reload(robot)
-        assert not answer.success and name in answer.message
-        assert "the model was not replaced, the old one stays" in answer.message
-        assert self.area(robot, node, objects, START + SECOND) == before
-        assert self.digest(node) == digest and node.node.state == "active"
-        robot.send(*image_and_mask(START + 2 * SECOND))
-        level, text = level_and_text(node)
-        assert level == b"\x01" and text.endswith("correct its files and call ~/reload again")
-        (folder / name).write_bytes(content)
-        assert reload(robot).success
-        assert "~/reload" not in level_and_text(node)[1]
-
-    def test_cycle_brings_the_new_one(self, start_node, robot, folder):
-        node = start_node(model=str(folder))
-        (objects,) = listen(robot, node, "objects")
-        before = self.area(robot, node, objects, START)
-        write_dummy_model(folder, grow=8)
-        for step in ("deactivate", "cleanup", "configure", "activate"):
-            node.do(getattr(node.node, f"trigger_{step}"))
-        robot.wait(lambda: node.subscribed, "the listener")
-        assert self.area(robot, node, objects, START + SECOND) > before
-
-    def test_frame_in_work_is_finished_with_the_old_one(self, start_node, robot, folder):
-        node = start_node(model=str(folder))
-        (objects,) = listen(robot, node, "objects")
-        before = self.area(robot, node, objects, START)
-        write_dummy_model(folder, grow=8)
-        segmentor = Gate(node, is_open=False)
-        robot.send(*image_and_mask(START + SECOND))
-        robot.wait(segmentor.entered.is_set, "the frame in work")
-        assert reload(robot).success
-        segmentor.open.set()
-        robot.wait(lambda: len(objects) == 2, "the frame in work")
-        assert objects[1].objects[0].amodal_area == before
-        assert self.area(robot, node, objects, START + 2 * SECOND) > before
-
-    def test_old_one_gives_its_memory_back(self, start_node, robot, folder, monkeypatch):
-        trimmed = []
-        monkeypatch.setattr("segan_ros.ros.loader.trim_memory", lambda: trimmed.append(True))
-        node = start_node(model=str(folder))
-        (objects,) = listen(robot, node, "objects")
-        self.area(robot, node, objects, START)
-        model = weakref.ref(node.model)
-        node.do(node.node.trigger_deactivate)
-        node.do(node.node.trigger_activate)
-        assert reload(robot).success
-        self.area(robot, node, objects, START + SECOND)
-        assert model() is None
-        robot.wait(lambda: trimmed, "the memory given back")
-
-    def test_unconfigured_node_has_nothing_to_reload(self, start_node, robot):
-        start_node(active=False)
-        answer = reload(robot)
-        assert not answer.success and "configure loads it" in answer.message
-
-    def test_inactive_node_can_reload(self, start_node, robot, folder):
-        node = start_node(active=False, model=str(folder))
-        node.do(node.node.trigger_configure)
-        digest = self.digest(node)
-        write_dummy_model(folder, grow=8)
-        assert reload(robot).success and self.digest(node) != digest
-
-    def test_node_that_is_shut_down_meanwhile_answers(self, start_node, robot, folder):
-        go_on = threading.Event()
-        go_on.set()
-
-        def load(values):
-            assert go_on.wait(TIMEOUT)
-            return load_model(values)
-
-        node = start_node(load_model=load, model=str(folder))
-        go_on.clear()
-        client = robot.node.create_client(Trigger, "/segan/reload")
-        robot.wait(client.service_is_ready, "the service")
-        future = client.call_async(Trigger.Request())
-        robot.wait(lambda: node.node.requests[0], "the request")
-        # The node is shut down before it can take the model that was loaded.
-        node.do(lambda: (go_on.set(), node.node.trigger_shutdown()))
-        robot.wait(future.done, "an answer")
-        assert not future.result().success
-        assert "the node became finalized meanwhile" in future.result().message
-
-
-class TestCompressed:
-    """image_transport: compressed."""
-
-    def message(self, kind, pixels, stamp):
-        header = image_message(np.zeros((1, 1), np.uint8), "mono8", stamp).header
-        data = array("B", cv2.imencode(f".{kind}", pixels)[1].tobytes())
-        return CompressedImage(header=header, format=kind, data=data)
-
-    @pytest.mark.parametrize("kind", ["png", "jpg"])
-    def test_jpeg_and_png_are_answered_like_raw_ones(self, start_node, robot, kind):
-        node = start_node(image_transport="compressed", use_depth="always")
-        (heard,) = listen(robot, node, "objects")
-        rgb, labels = two_boxes()
-        topics = {
-            "image/compressed": self.message(kind, rgb[:, :, ::-1], START),
-            "instance_mask/compressed": self.message("png", labels, START),
-            "depth/compressedDepth": self.message("png", np.full((60, 80), 1250, np.uint16), START),
-        }
-        for topic, message in topics.items():
-            robot.camera(topic, CompressedImage).publish(message)
-        robot.wait(lambda: heard, "objects")
-        assert [o.id for o in heard[0].objects] == [3, 7]
-        assert heard[0].objects[0].depth_median == 1.25
-        assert heard[0].header == topics["image/compressed"].header
-
-    def test_jpeg_masks_are_refused_with_the_remedy(self, start_node, robot):
-        node = start_node(image_transport="compressed")
-        mask = self.message("jpg", two_boxes()[1].astype(np.uint8), START)
-        robot.camera("instance_mask/compressed", CompressedImage).publish(mask)
-        robot.wait(lambda: node.tally("instance_mask").dropped.get("bad_encoding"), "the drop")
-        level, text = level_and_text(node)
-        assert level == b"\x01" and "other formats change the values, publish it as png" in text
-
-    def test_damage_that_shows_when_it_is_decoded_is_counted(self, start_node, robot):
-        node = start_node(image_transport="compressed")
-        (graphs,) = listen(robot, node, "occlusion_graph")
-        image = robot.camera("image/compressed", CompressedImage)
-        mask = robot.camera("instance_mask/compressed", CompressedImage)
-        for n in range(2):
-            rgb, labels = two_boxes()
-            picture = self.message("png", rgb, START + n * SECOND)
-            if n == 0:
-                picture.data[60:90] = array("B", bytes(30))
-            image.publish(picture)
-            mask.publish(self.message("png", labels, START + n * SECOND))
-            if n == 0:
-                robot.wait(lambda: node.tally().dropped == {"truncated": 1}, "the drop")
-        robot.wait(lambda: graphs, "the next frame")
-
-    def test_other_transport_on_the_network_is_named(self, start_node, robot):
-        node = start_node()
-        robot.node.create_publisher(CompressedImage, "image/compressed", 1)
-        robot.wait(lambda: node.node.report().elsewhere, "the publisher")
-        robot.wait(lambda: node.node.report().silent, "the silence")
-        level, text = level_and_text(node)
-        assert level == b"\x01"
-        assert "/image/compressed has a publisher: set image_transport to compressed" in text
-
-    def test_damaged_depth_costs_no_frame_that_can_do_without(self, start_node, robot):
-        node = start_node(depth_transport="compressed")
-        (graphs,) = listen(robot, node, "occlusion_graph")
-        depth = self.message("png", np.arange(4800, dtype=np.uint16).reshape(60, 80), START)
-        depth.data[len(depth.data) // 2] ^= 0xFF
-        robot.camera("depth/compressedDepth", CompressedImage).publish(depth)
-        robot.wait(lambda: node.tally("depth").received, "the depth")
-        robot.send(*image_and_mask())
-        robot.wait(lambda: graphs, "a graph")
-        assert node.tally("depth").dropped == {"truncated": 1}
-
-    def test_image_and_mask_may_come_in_different_ways(self, start_node, robot):
-        node = start_node(image_transport="compressed", mask_transport="raw")
-        (graphs,) = listen(robot, node, "occlusion_graph")
-        rgb, labels = two_boxes()
-        picture = self.message("jpg", rgb[:, :, ::-1], START)
-        robot.camera("image/compressed", CompressedImage).publish(picture)
-        robot.camera("instance_mask").publish(image_message(labels, "16UC1", START))
-        robot.wait(lambda: graphs, "a graph")
-        assert node.node.report().topics["depth"] == "/depth/compressedDepth"
-
-    @pytest.mark.parametrize(
-        ("transport", "expected"),
-        [
-            ("compressed", ("/cam/rgb/compressed", "/image/compressed", "/depth/compressedDepth")),
-            ("raw", ("/cam/rgb", "/image", "/depth")),  # the second has a name that is remapped
-        ],
-    )
-    def test_topics_follow_their_remapped_names(self, ros, dummy_model, transport, expected):
-        from segan_ros.ros.node import SeganNode
-
-        node = SeganNode(
-            parameter_overrides=[
-                Parameter("model", value=str(dummy_model)),
-                Parameter("provider", value="cpu"),
-                Parameter("image_transport", value=transport),
-            ],
-            cli_args=["--ros-args", "-r", "image:=/cam/rgb", "-r", "instance_mask:=/image"],
-        )
-        try:
-            node.start()
-            topics = node.report().topics
-            assert tuple(topics[s] for s in ("image", "instance_mask", "depth")) == expected
-            assert set(topics.values()) <= {s.topic_name for s in node.subscriptions}
-        finally:
-            node.trigger_shutdown()
-            node.destroy_node()
 
 
 def test_parameters_set_in_the_middle_of_frames_hold_from_the_next_one(start_node, robot):
