@@ -28,7 +28,8 @@ from tqdm import tqdm
 
 from segan_ros.completion import SceneCompleter
 from segan_ros.frame import AmodalObject, Frame
-from segan_ros.geometry.upright import find_up, set_upright
+from segan_ros.geometry.up import find_up
+from segan_ros.geometry.upright import set_upright
 from segan_ros.occlusion import support
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.pairs import Pairs, chain_features, spatial_pairs

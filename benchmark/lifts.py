@@ -19,7 +19,8 @@ import numpy as np
 from segan_ros.boxes import crop, tight_box
 from segan_ros.drawing.tables import markdown_table
 from segan_ros.frame import AmodalObject, Frame
-from segan_ros.geometry.upright import find_up, raised, set_upright
+from segan_ros.geometry.up import find_up
+from segan_ros.geometry.upright import raised, set_upright
 from segan_ros.host.resources import resource_path
 from segan_ros.occlusion.edges import EdgeRule, find_edges
 from segan_ros.occlusion.graph import build_graph

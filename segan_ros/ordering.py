@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from segan_ros.frame import AmodalObject, CompletedScene, Frame, OcclusionEdge
-from segan_ros.geometry.upright import find_up, raised, set_upright
+from segan_ros.geometry.up import find_up
+from segan_ros.geometry.upright import raised, set_upright
 from segan_ros.occlusion.edges import EdgeRule, find_edges
-from segan_ros.occlusion.graph import build_graph
+from segan_ros.occlusion.graph import scene_graph
 from segan_ros.occlusion.lifts import judge_lifts
 from segan_ros.occlusion.unlabelled import occluded_by_unlabelled
 
@@ -36,8 +37,9 @@ def ordered(
     occluder_only = {o.id for o in objects} - {o.id for o in lifted}
     screens = [e for e in edges if e.occluder_id in occluder_only]
     among = [e for e in edges if e.occluder_id not in occluder_only]
-    if up is None or up.confidence < SURE_OF_UP or frame.depth is None:
-        direction, hidden = None, frozenset[int]()
+    depth = None if frame.camera_matrix is None else frame.depth
+    direction, hidden = None, frozenset[int]()
+    if up is None or up.confidence < SURE_OF_UP or depth is None:
         lifts = judge_lifts(frame.labels, lifted, among, claims=_claims(frame, lifted, among, rule))
     else:
         x, y, z = up.direction.tolist()
@@ -45,29 +47,23 @@ def ordered(
         upright = set_upright(frame, lifted, up)
         lifts = judge_lifts(frame.labels, lifted, among, upright)
         nearby = raised(frame, up, upright.ground)
-        hidden = occluded_by_unlabelled(frame.labels, lifted, frame.depth, nearby, rule.depth_step)
-    graph = build_graph(
-        [o.id for o in objects],
-        (*lifts.edges, *screens),
-        lifts.supports,
-        lifts.safety,
-        occluder_only,
-    )
-    confidence = 0.0 if up is None else up.confidence
-    layers = dict(zip(graph.object_ids, graph.layers, strict=True))
+        hidden = occluded_by_unlabelled(frame.labels, lifted, depth, nearby, rule.depth_step)
+    confidence = 0.0 if up is None or depth is None else up.confidence
     safe = dict(zip([o.id for o in lifted], lifts.probabilities.tolist(), strict=True))
+    judged = [
+        replace(
+            o,
+            lift_probability=safe.get(o.id, float("nan")),
+            occluded_by_unlabelled=o.id in hidden,
+        )
+        for o in objects
+    ]
+    graph = scene_graph(judged, (*lifts.edges, *screens), lifts.supports, lifts.safety)
+    layers = dict(zip(graph.object_ids, graph.layers, strict=True))
     return CompletedScene(
         frame.size,
-        tuple(
-            replace(
-                o,
-                layer=layers[o.id],
-                lift_probability=safe.get(o.id, float("nan")),
-                occluded_by_unlabelled=o.id in hidden,
-            )
-            for o in objects
-        ),
-        replace(graph, free=graph.free - hidden, up=direction, up_confidence=confidence),
+        tuple(replace(o, layer=layers[o.id]) for o in judged),
+        replace(graph, up=direction, up_confidence=confidence),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from segan_ros.frame import CompletedScene, Evidence, Frame
 from segan_ros.geometry.oriented_boxes import OrientedBox, Sight, box_around, sight_of
-from segan_ros.geometry.upright import Up, find_ground, set_upright
+from segan_ros.geometry.up import Up, find_up
+from segan_ros.geometry.upright import set_upright
 
 TOP, BOTTOM = 95, 2
 """Percentiles of the heights of visible points that count as an object's top and bottom."""
@@ -37,9 +39,10 @@ def standing_boxes(
     if scene.graph.up is None:
         return {i: box_around(frame, sights[i]) for i in wanted}
     up = np.array(scene.graph.up)
-    ground = find_ground(frame, Up(up))
+    found = find_up(replace(frame, up=up)) or Up(up)
+    ground = found.ground
     if ground is None:
-        ground = set_upright(frame, scene.objects, Up(up)).ground
+        ground = set_upright(frame, scene.objects, found).ground
     below: dict[int, list[int]] = {}
     for edge in (*scene.graph.edges, *scene.graph.supports):
         if edge.evidence & Evidence.SUPPORT and edge.occludee_id in sights:

@@ -1,4 +1,4 @@
-"""Which way is up, and where things are when the third axis points there.
+"""Where things are in a frame whose third axis is up.
 
 Heights are metres along up from the camera: what lies below it has negative ones.
 """
@@ -16,17 +16,7 @@ from numpy.typing import NDArray
 from segan_ros.boxes import clip, crop, dilate
 from segan_ros.frame import AmodalObject, Frame, Mask
 from segan_ros.geometry.rays import pixel_rays, rise
-
-SAMPLES, TRIED, PLANES, ROUNDS = 1200, 3, 60, 2
-"""Pixels of the background that are looked at, every how many-th of them planes are tried on, how
-many planes are tried, and rounds of fitting the best one to what lies on it."""
-
-NEAR = 0.004, 0.01
-"""What lies on a plane: within so many metres, or this share of its depth."""
-
-FEWEST_SAMPLES = 40
-"""Background pixels of known depth that a plane needs."""
-
+from segan_ros.geometry.up import Up
 
 AROUND, THIN = 8, 5
 """Pixels around the objects in which the background is looked at, and up to which what rises there
@@ -44,63 +34,6 @@ REACH = 0.4
 
 
 @dataclass(frozen=True, eq=False)
-class Up:
-    """The direction against gravity.
-
-    Args:
-        direction: ``(3,)`` float64 unit vector in the camera's optical frame.
-        confidence: 1 where it was given; where it comes from the background, the share of the
-            background that lies on one plane, 0..1.
-        background: ``(n, 3)`` points of the background that it comes from, None where it was given.
-    """
-
-    direction: NDArray[np.float64]
-    confidence: float = 1.0
-    background: NDArray[np.float64] | None = None
-
-
-def find_up(frame: Frame) -> Up | None:
-    """`frame.up`; else the normal of the plane that most of the background lies on.
-
-    The background is what has no label: of a table with things on it, that plane is the table. The
-    same frame always gives the same answer.
-
-    Returns:
-        None where up is not given and there is no depth, no camera matrix, or next to no
-        background.
-    """
-    if frame.up is not None:
-        return Up(frame.up)
-    points = _background(frame)
-    if len(points) < FEWEST_SAMPLES:
-        return None
-    rng = np.random.default_rng(0)
-    a, b, c = (points[rng.integers(len(points), size=PLANES)] for _ in range(3))
-    normals = np.cross(b - a, c - a)
-    length = np.linalg.norm(normals, axis=1)
-    good = length > 1e-9
-    normals, a = normals[good] / length[good, None], a[good]
-    if not len(normals):
-        return None
-    limit = np.maximum(NEAR[0], NEAR[1] * points[:, 2])
-    offsets = (normals * a).sum(axis=1)
-    off = np.abs(points[::TRIED] @ normals.T - offsets)
-    best = (off < limit[::TRIED, None]).sum(axis=0).argmax()
-    on_it = np.abs(points @ normals[best] - offsets[best]) < limit
-    for _ in range(ROUNDS):
-        found = points[on_it]
-        middle = found.mean(axis=0)
-        found -= middle
-        normal = np.linalg.eigh(found.T @ found)[1][:, 0]
-        on_it = np.abs((points - middle) @ normal) < limit
-        if np.count_nonzero(on_it) < FEWEST_SAMPLES / 4:
-            return None
-    # The camera looks at the upper side of the table.
-    normal = normal if normal @ middle < 0 else -normal
-    return Up(np.asarray(normal, float), float(on_it.mean()), points)
-
-
-@dataclass(frozen=True, eq=False)
 class Upright:
     """What is seen, in a frame whose third axis is up.
 
@@ -109,8 +42,8 @@ class Upright:
             more than once where it has fewer.
         footprints: by id, ``(v, 2)`` corners of the convex hull of the object, measured level: what
             is seen of it, and its hidden part as if that were as high.
-        ground: height of what lies under the objects: the median of the background, or the lowest
-            objects where hardly any background is seen.
+        ground: height of the plane that they stand on, or of the lowest objects where hardly any
+            background is seen.
     """
 
     points: Mapping[int, NDArray[np.float64]]
@@ -126,19 +59,10 @@ def set_upright(frame: Frame, objects: Iterable[AmodalObject], up: Up) -> Uprigh
     objects, turn = list(objects), _turn(up.direction)
     points = _seen_points(frame, objects, turn)
     footprints = _footprints(frame, [o for o in objects if o.id in points], points, turn)
-    ground = find_ground(frame, up)
+    ground = up.ground
     if ground is None:
         ground = min((float(np.percentile(p[:, 2], 5)) for p in points.values()), default=0.0)
     return Upright(points, footprints, ground)
-
-
-def find_ground(frame: Frame, up: Up) -> float | None:
-    """Height of what lies under the objects, see `Upright.ground`; None where hardly any background
-    is seen."""
-    background = _background(frame) if up.background is None else up.background
-    if len(background) < FEWEST_SAMPLES:
-        return None
-    return float(np.median(background @ up.direction))
 
 
 def _seen_points(
@@ -244,20 +168,3 @@ def _turn(up: NDArray[np.float64]) -> NDArray[np.float64]:
     across = np.cross(up, np.eye(3)[np.abs(up).argmin()])
     across /= np.linalg.norm(across)
     return np.stack([across, np.cross(up, across), up])
-
-
-def _background(frame: Frame) -> NDArray[np.float64]:
-    """``(n, 3)`` points of unlabelled pixels, spread over the picture."""
-    step = max(int(np.sqrt(frame.labels.size / SAMPLES / 2)), 1)
-    rows, columns = np.nonzero(frame.labels[step // 2 :: step, step // 2 :: step] <= 0)
-    return _points(frame, step // 2 + step * rows, step // 2 + step * columns)
-
-
-def _points(frame: Frame, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
-    """``(n, 3)`` what these pixels see, where that is known."""
-    if frame.depth is None or frame.camera_matrix is None:
-        return np.zeros((0, 3))
-    metres = frame.depth[rows, columns]
-    known = np.isfinite(metres) & (metres > 0)
-    points = pixel_rays(frame, rows[known], columns[known]) * metres[known, None]
-    return np.asarray(points[np.isfinite(points[:, 0])], float)

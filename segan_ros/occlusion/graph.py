@@ -9,7 +9,25 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.frame import Evidence, OcclusionEdge, OcclusionGraph, free_objects
+from segan_ros.frame import AmodalObject, Evidence, OcclusionEdge, OcclusionGraph, free_objects
+
+
+def scene_graph(
+    objects: Sequence[AmodalObject],
+    edges: Iterable[OcclusionEdge],
+    supports: Iterable[OcclusionEdge] = (),
+    safety: NDArray[np.float64] | None = None,
+) -> OcclusionGraph:
+    """`build_graph` of completed `objects`."""
+    return build_graph(
+        [o.id for o in objects],
+        edges,
+        supports,
+        safety,
+        {o.id for o in objects if o.occluder_only},
+        last={o.id for o in objects if o.occluded_by_unlabelled},
+        areas={o.id: o.visible_area for o in objects},
+    )
 
 
 def build_graph(
@@ -18,13 +36,17 @@ def build_graph(
     supports: Iterable[OcclusionEdge] = (),
     safety: NDArray[np.float64] | None = None,
     occluder_only: Collection[int] = (),
+    *,
+    last: Collection[int] = (),
+    areas: Mapping[int, int] | None = None,
 ) -> OcclusionGraph:
     """Layers and removal order of a set of objects.
 
     Where objects hide each other, an edge is set aside (for layers) if it closes a cycle of edges
     that are no weaker; of two with equal scores, the one that covers less is the weaker. The order
     does the same with the edges that block a lift, and takes the safest object that none of them
-    holds back, again and again. The same input gives the same output, whatever its order.
+    holds back, again and again; of equally safe ones the largest. The same input gives the same
+    output, whatever its order.
 
     Args:
         object_ids: all objects.
@@ -34,6 +56,9 @@ def build_graph(
             `lifts.Lifts.safety`; None where nothing is known: then lower layers come first.
         occluder_only: ids of objects that only hide others: not to be lifted, and so they block no
             lift.
+        last: ids of objects that something without a label hides: they are not free, and wait for
+            all others that nothing blocks.
+        areas: visible pixels by id.
 
     Raises:
         ValueError: an id comes twice, or an edge names an unknown object or joins one to itself.
@@ -70,14 +95,16 @@ def build_graph(
         ]
         for part in (kept, resting)
     )
+    size = areas or {}
+    ties = [(layer[i], -blocking.out_degree(i), -size.get(i, 0), i) for i in lifted]
     return OcclusionGraph(
         tuple(ids),
         tuple(layer[i] for i in ids),
         tuple(kept),
         is_acyclic,
-        _safest_first(blocking, lifted, layer, safety),
+        _safest_first(blocking, lifted, safety, last, ties),
         tuple(resting),
-        free=free_objects(lifted, kept, resting),
+        free=free_objects(lifted, kept, resting) - set(last),
         safety=safety,
     )
 
@@ -131,12 +158,14 @@ def _digraph(ids: Iterable[int], edges: Iterable[OcclusionEdge]) -> nx.DiGraph:
 def _safest_first(
     blocking: nx.DiGraph,
     ids: Sequence[int],
-    layers: Mapping[int, int],
     safety: NDArray[np.float64] | None,
+    last: Collection[int],
+    ties: Sequence[tuple[int, ...]],
 ) -> tuple[int, ...]:
     """Every id once; none before what `blocking`, which has no cycle, says must go first.
 
-    As things go, those that they held back become safer.
+    As things go, those that they held back become safer. The lowest of `ties`, one for each id, go
+    first of equally safe ones.
     """
     count = len(ids)
     matrix = np.zeros((count, count)) if safety is None else safety
@@ -144,12 +173,11 @@ def _safest_first(
     clean = matrix.sum(axis=1)
     place = {object_id: n for n, object_id in enumerate(ids)}
     waiting = {place[i]: blocking.in_degree(i) for i in ids}
-    holds = {place[i]: blocking.out_degree(i) for i in ids}
     order = []
     while waiting:
         best = min(
             (n for n, blockers in waiting.items() if not blockers),
-            key=lambda n: (-clean[n], layers[ids[n]], -holds[n], ids[n]),
+            key=lambda n: (ids[n] in last, -clean[n], ties[n]),
         )
         order.append(ids[best])
         del waiting[best]

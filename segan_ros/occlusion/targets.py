@@ -16,7 +16,8 @@ class UnknownTargetError(ValueError):
 def order_to(
     scene: CompletedScene, wanted: int | str, min_score: float = 0.0
 ) -> tuple[tuple[int, ...], str]:
-    """What must be lifted before the object `wanted`, and a remark where several fit the name.
+    """What must be lifted before the object `wanted`, and a remark where several fit the name or
+    something without a mask hides one of those to lift.
 
     Of several, the one is taken whose sequence most likely disturbs nothing, then the one with the
     shortest sequence, then the one that the scene's order lifts first.
@@ -41,10 +42,18 @@ def order_to(
         return -np.nan_to_num(probability), len(order), place(order[-1])
 
     best = min(orders, key=preference)
-    if len(found) == 1:
-        return best, ""
-    ids = ", ".join(str(o.id) for o in found)
-    return best, f"{len(found)} objects are {wanted!r}: {ids}; {best[-1]} is the safest to reach"
+    remarks = []
+    if len(found) > 1:
+        ids = ", ".join(str(o.id) for o in found)
+        remarks.append(
+            f"{len(found)} objects are {wanted!r}: {ids}; {best[-1]} is the safest to reach"
+        )
+    remarks += [
+        f"something without a mask lies on or in front of {o.label}"
+        for o in scene.objects
+        if o.occluded_by_unlabelled and o.id in best
+    ]
+    return best, "; ".join(remarks)
 
 
 def _fitting(scene: CompletedScene, wanted: int | str) -> list[AmodalObject]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from segan_ros.boxes import Box, crop, intersection, relative, size_of
 from segan_ros.frame import SECOND, AmodalObject, CompletedScene, OcclusionEdge, OcclusionGraph
-from segan_ros.occlusion.graph import build_graph
+from segan_ros.occlusion.graph import scene_graph
 from segan_ros.tracks.latch import Key, Latch
 from segan_ros.tracks.steady_masks import SteadyMasks
 
@@ -123,12 +123,9 @@ class Steady:
         if tuple(in_order) == raw.removal_order and _agree(edges, supports, raw):
             return raw
         rank = np.diag([float(wins[names[i]]) for i in sorted(raw.removal_order)])
-        occluder_only = {o.id for o in scene.objects if o.occluder_only}
-        graph = build_graph(raw.object_ids, edges, supports, rank, occluder_only)
-        hidden = {o.id for o in scene.objects if o.occluded_by_unlabelled}
+        graph = scene_graph(scene.objects, edges, supports, rank)
         return replace(
             graph,
-            free=graph.free - hidden,
             up=raw.up,
             up_confidence=raw.up_confidence,
             safety=raw.safety,

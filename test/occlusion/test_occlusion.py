@@ -363,3 +363,15 @@ def test_unknown_depth_neither_confirms_nor_rejects():
 def test_bad_rule_is_refused(settings):
     with pytest.raises(ValueError, match=r"choose from|must lie in"):
         EdgeRule(**settings)
+
+
+def test_of_equally_safe_objects_the_largest_comes_first_whatever_their_ids():
+    assert build_graph([1, 2, 3], [], areas={1: 5, 2: 9, 3: 7}).removal_order == (2, 3, 1)
+
+
+def test_what_something_without_a_label_hides_waits_for_all_that_is_free():
+    safety = np.diag(np.log([0.99, 0.6, 0.5]))
+    graph = build_graph([1, 2, 3], [], safety=safety, last={1})
+    assert graph.removal_order == (2, 3, 1) and graph.free == {2, 3}
+    rests = OcclusionEdge(1, 2, 0.9, evidence=Evidence.SUPPORT, lift_risk=0.9)
+    assert build_graph([1, 2], [], [rests], last={1}).removal_order == (1, 2)

@@ -1,5 +1,7 @@
 """The object that is wanted, by id, track or class."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,15 @@ def test_of_a_class_the_safest_to_reach_is_taken_and_all_are_named():
     order, remark = order_to(scene(), "cup")
     assert order == (1, 3)
     assert remark == "2 objects are 'cup': 2, 3; 3 is the safest to reach"
+
+
+def test_something_without_a_mask_on_what_is_to_be_lifted_is_told():
+    objects = tuple(replace(o, occluded_by_unlabelled=o.id == 1) for o in OBJECTS)
+    covered = replace(scene(), objects=objects)
+    told = "something without a mask lies on or in front of 1 (box)"
+    assert order_to(covered, "4") == ((1, 3), told)
+    assert order_to(covered, "cup")[1].endswith(f"; {told}")
+    assert order_to(covered, "plate") == ((4,), "")
 
 
 def test_where_risks_are_not_known_the_shortest_sequence_is_taken():

@@ -122,3 +122,9 @@ def test_rendered_piles_with_one_mask_removed():
                     hidden.append(item.id in found)
     assert len(hidden) > 15 and np.mean(hidden) > 0.85
     assert np.mean(others) < 0.05
+
+
+def test_without_a_calibrated_camera_the_graph_does_not_claim_to_know_up():
+    """What up is was given, but nothing could be measured along it."""
+    scene = completed(replace(pile(), camera_matrix=None, up=UP))
+    assert scene.graph.up is None and scene.graph.up_confidence == 0
