@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="also score true masks redrawn as one kind of segmenter draws them: "
         f"{', '.join(STYLES)}, or all of these; {DEPTH} scores those that the depth segmenter "
-        "finds on noisy depth (docs/mask_styles.md)",
+        "finds on noisy depth (docs/mask_styles.md). With --lifts: such masks and depth",
     )
     tables_command.add_arguments(parser)
 
@@ -102,8 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if args.tables:
         assert segmenter is not None
         return tables_command.run(args, completer, folders, segmenter, source)
-    styles = {None: (), "all": tuple(STYLES)}.get(args.mask_style, (args.mask_style,))
-    evaluation = evaluate(completer, folders, args.use_depth, segmenter, styles)
+    evaluation = evaluate(completer, folders, args.use_depth, segmenter, _styles(args))
     heading = (
         f"Model {model.spec.name} ({model.provider}, {model.precision}) on {args.scenes}, depth"
         f" {'used where available' if args.use_depth else 'unused'}."
@@ -132,7 +131,7 @@ def _lifts(args: argparse.Namespace, folders: Sequence[ScenePath]) -> int:
     if named := [option for option, used in others.items() if used]:
         raise ValueError(f"--lifts excludes {', '.join(named)}")
     model = open_model(args)
-    piles = evaluate_lifts(SceneCompleter(model), folders)
+    piles = evaluate_lifts(SceneCompleter(model), folders, _styles(args))
     heading = f"Model {model.spec.name} ({model.provider}, {model.precision}) on {args.scenes},"
     text = lifts_report(piles, heading)
     print(text)
@@ -140,6 +139,10 @@ def _lifts(args: argparse.Namespace, folders: Sequence[ScenePath]) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "lifts.md").write_text(text + "\n")
     return 0
+
+
+def _styles(args: argparse.Namespace) -> tuple[str, ...]:
+    return {None: (), "all": tuple(STYLES)}.get(args.mask_style, (args.mask_style,))
 
 
 def _segmenter(args: argparse.Namespace) -> tuple[Segmenter | None, str]:

@@ -19,10 +19,14 @@ from segan_ros.drawing.tables import markdown_table, number
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.scoring.depth_noise import noisy_depth
 from segan_ros.scoring.predicted import naming, read_with_truth
+from segan_ros.scoring.styles import styled_masks
 from segan_ros.storage.scenes import ScenePath
 from segan_ros.truth import LabelledScene
 
 OURS, NEAREST, BEST, RANDOM = "segan", "nearest", "best possible", "random"
+
+EXACT = 14
+"""Objects up to which the best order is searched for among all."""
 
 RESAMPLED = 2000
 """Times that the piles are drawn anew for the intervals."""
@@ -149,13 +153,29 @@ CASES: dict[str, Callable[[Frame], Frame]] = {
 
 
 def _best_order(harm: NDArray[np.bool_], ids: Sequence[int]) -> list[int]:
-    """Each time the object that disturbs fewest of those still there."""
+    """The order of most picks that hit nothing still there: over all subsets of what is left, but
+    of more than `EXACT` objects those that hit fewest go first."""
     left, order = list(range(len(ids))), []
-    while left:
-        best = min(left, key=lambda n: int(harm[n, left].sum()))
-        order.append(ids[best])
-        left.remove(best)
-    return order
+    while len(left) > EXACT:
+        order.append(min(left, key=lambda n: int(harm[n, left].sum())))
+        left.remove(order[-1])
+    bits = 1 << np.arange(len(left))
+    hit = harm[np.ix_(left, left)] @ bits
+    # By subset, the most clean picks that clear it, and the first of these.
+    subsets = np.arange(1 << len(left))
+    most, first = np.zeros(len(subsets), int), np.zeros(len(subsets), int)
+    sizes = sum((subsets >> n) & 1 for n in range(len(left)))
+    for size in range(1, len(left) + 1):
+        some = subsets[sizes == size]
+        picks = np.where(some[:, None] & bits, most[some[:, None] & ~bits], -1)
+        picks += (some[:, None] & hit) == 0
+        picks[(some[:, None] & bits) == 0] = -1
+        first[some], most[some] = picks.argmax(axis=1), picks.max(axis=1)
+    rest = len(subsets) - 1
+    while rest:
+        order.append(left[first[rest]])
+        rest &= ~int(bits[first[rest]])
+    return [ids[n] for n in order]
 
 
 def _spared(harm: NDArray[np.bool_], order: Sequence[int]) -> float:
@@ -165,26 +185,35 @@ def _spared(harm: NDArray[np.bool_], order: Sequence[int]) -> float:
 
 
 def evaluate_lifts(
-    completer: SceneCompleter, folders: Sequence[ScenePath]
+    completer: SceneCompleter, folders: Sequence[ScenePath], styles: Sequence[str] = ()
 ) -> dict[str, list[Pile]]:
     """Score `completer` on piles with known lifts, given more and less of each frame: by name of
     the case, the piles in the order of `folders`. Piles without visible objects are left out.
 
+    Args:
+        completer: asked for the order.
+        folders: scenes.
+        styles: of masks, see `segan_ros.scoring.styles`; each makes a case with depth.
+
     Raises:
         ValueError: a scene has no truth, no lifts or no depth.
     """
-    piles: dict[str, list[Pile]] = {case: [] for case in CASES}
+    piles: dict[str, list[Pile]] = {}
     for folder in tqdm(folders, unit="pile", disable=None):
         scene = read_with_truth(folder)
         if scene.harm is None:
             raise ValueError(f"{folder}: no harm in scene.json; use `segan generate --lifts`")
         if scene.frame.depth is None or scene.frame.up is None:
             raise ValueError(f"{folder}: lifts are scored with depth and up, one is missing")
-        for case, change in CASES.items():
+        frames = {case: change(scene.frame) for case, change in CASES.items()}
+        for style in styles:
+            labels = styled_masks(scene, folder.name, style).labels
+            frames[f"depth, {style}"] = replace(scene.frame, up=None, labels=labels)
+        for case, frame in frames.items():
             with naming(folder):
-                answer = completer.segment(change(scene.frame))
+                answer = completer.segment(frame)
             if answer.objects:
-                piles[case].append(score_pile(scene, answer))
+                piles.setdefault(case, []).append(score_pile(scene, answer))
     return piles
 
 
@@ -228,6 +257,7 @@ def warnings_of(piles: Sequence[Pile]) -> LiftWarnings:
     reached = np.concatenate([_closed(p.blocked).ravel() for p in piles])
     order = np.argsort(-risks, kind="stable")
     right = harm[order].cumsum()
+    bins = _reliability(piles)
     ranked = (right / np.arange(1, len(order) + 1))[harm[order] & (risks[order] > 0)]
     return LiftWarnings(
         warned=_share(harm & blocked, harm),
@@ -235,10 +265,7 @@ def warnings_of(piles: Sequence[Pile]) -> LiftWarnings:
         precision=_share(harm & blocked, blocked),
         average_precision=float(ranked.sum() / max(harm.sum(), 1)),
         image_accuracy=float(np.mean([np.array_equal(p.harm, p.blocked) for p in piles])),
-        calibration=_calibration(
-            np.concatenate([p.probabilities for p in piles]),
-            np.concatenate([~p.harm.any(axis=1) for p in piles]),
-        ),
+        calibration=sum(abs(said - true) * n for said, true, n in bins) / sum(n for *_, n in bins),
     )
 
 
@@ -251,16 +278,14 @@ def _closed(blocked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
-def _calibration(said: NDArray[np.float64], true: NDArray[np.bool_]) -> float:
+def _reliability(piles: Sequence[Pile]) -> list[tuple[float, float, int]]:
+    """In ten bins of the said probability of a clean lift, empty ones left out: its mean, the share
+    of lifts that were clean, and how many there were."""
+    said = np.concatenate([p.probabilities for p in piles])
+    true = np.concatenate([~p.harm.any(axis=1) for p in piles])
     bins = np.minimum((said * 10).astype(int), 9)
-    return float(
-        sum(
-            abs(said[b].mean() - true[b].mean()) * b.sum()
-            for k in range(10)
-            if (b := bins == k).any()
-        )
-        / max(len(said), 1)
-    )
+    inside = [bins == k for k in np.unique(bins)]
+    return [(float(said[b].mean()), float(true[b].mean()), int(b.sum())) for b in inside]
 
 
 def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
@@ -279,32 +304,43 @@ def lifts_report(cases: Mapping[str, Sequence[Pile]], heading: str) -> str:
     others = [(name, first, name) for name in first[0].clean if name != OURS]
     rows: list[list[str]] = []
     for label, piles, method in asked + others:
-        values = [p.clean[method] for p in piles]
-        low, high = interval(values)
-        gap = interval([v - p.clean[OURS] for v, p in zip(values, first, strict=True)])
-        spared = [p.spared[method] for p in piles if method in p.spared]
-        rows.append(
-            [
-                label,
-                f"{np.mean(values):.3f} ({low:.3f} to {high:.3f})",
-                "" if not rows else f"{gap[0]:+.3f} to {gap[1]:+.3f}",
-                f"{np.mean([p.disturbed[method] for p in piles]):.3f}",
-                number(float(np.mean(spared))) if spared else "",
-            ]
-        )
+        cells = [label]
+        for values, ours in (
+            ([p.clean[method] for p in piles], [p.clean[OURS] for p in first]),
+            ([p.disturbed[method] for p in piles], [p.disturbed[OURS] for p in first]),
+            (
+                [p.spared[method] for p in piles if method in p.spared],
+                [p.spared[OURS] for p in first],
+            ),
+        ):
+            cells += _with_difference(values, ours if rows else None)
+        rows.append(cells)
     edges = [
         [case, *(number(v) for v in asdict(warnings_of(piles)).values())]
         for case, piles in cases.items()
+    ]
+    bins = [
+        [case, f"{said:.2f}", f"{true:.2f}", str(count)]
+        for case, piles in cases.items()
+        for said, true, count in _reliability(piles)
     ]
     return "\n\n".join(
         [
             f"{heading} {len(first)} piles.",
             "### First picks",
-            "Clean: the pick disturbs nothing (95 % interval over the piles). Difference: to the "
-            "first row, on the same piles (95 %). Disturbed: objects a pick. Full order: share of "
-            "its picks that hit nothing still there, by single lifts from the whole pile.",
-            markdown_table(("method", "clean", "difference", "disturbed", "full order"), rows),
+            "Clean: the pick disturbs nothing (95 % interval over the piles). Disturbed: objects a "
+            "pick. Full order: share of its picks that hit nothing still there, by single lifts "
+            "from the whole pile. Differences: to the first row, on the same piles (95 %).",
+            markdown_table(
+                (
+                    *("method", "clean", "difference", "disturbed", "difference"),
+                    *("full order", "difference"),
+                ),
+                rows,
+            ),
             "### Edges that block a lift",
+            "Recall, precision and image accuracy are those of VMRN, with given masks; AP is the "
+            "average precision of relationships of D3G.",
             markdown_table(
                 (
                     *("input", "recall", "recall, indirect", "precision", "AP"),
@@ -312,5 +348,20 @@ def lifts_report(cases: Mapping[str, Sequence[Pile]], heading: str) -> str:
                 ),
                 edges,
             ),
+            "### Probability of a clean lift",
+            markdown_table(("input", "said", "true", "lifts"), bins),
         ]
     )
+
+
+def _with_difference(values: Sequence[float], ours: Sequence[float] | None) -> list[str]:
+    """Mean of `values` with its interval, and the interval of their difference to `ours`; empty
+    where there are none."""
+    if not values:
+        return ["", ""]
+    low, high = interval(values)
+    mean = f"{np.mean(values):.3f} ({low:.3f} to {high:.3f})"
+    if ours is None:
+        return [mean, ""]
+    low, high = interval([v - o for v, o in zip(values, ours, strict=True)])
+    return [mean, f"{low:+.3f} to {high:+.3f}"]
