@@ -22,16 +22,16 @@ DEEP = 0.004
 
 
 def settle(world: World) -> bool:
-    """Let things fall within the unseen funnel, remove it, wait. True when all is at rest."""
+    """Let things fall within the unseen funnel, remove it, wait. True when all is truly at rest."""
     model = world.model
     _run(world, 2.4)
     walls = [g for g in range(model.ngeom) if model.geom(g).name.startswith(FUNNEL)]
     model.geom_contype[walls] = model.geom_conaffinity[walls] = 0
-    return _run(world, 5.0)
+    return _run(world, 5.0) and rest(world)
 
 
 def rest(world: World) -> bool:
-    """Wait on after `settle` until nothing creeps any more. True when all is truly at rest.
+    """Wait on until what is hardly moving does not creep any more. True when nothing does.
 
     Friction as a cone, not a pyramid, from here on: things on a pyramid creep for good.
     """
