@@ -27,7 +27,7 @@ from segan_ros.drawing.tables import markdown_table
 from segan_ros.frame import Frame
 from segan_ros.host.progress import Progress
 from segan_ros.runtime.model import load_model
-from segan_ros.scoring.lifts import interval
+from segan_ros.scoring.lift_report import interval
 from segan_ros.synthesis.cameras import Camera, draw_camera
 from segan_ros.synthesis.gl import mujoco
 from segan_ros.synthesis.lifting import lift_off

@@ -19,7 +19,8 @@ from segan_ros.commands.options import (
 from segan_ros.completion import SceneCompleter
 from segan_ros.masks.styles import STYLES
 from segan_ros.scoring.evaluation import OURS, evaluate, report, write
-from segan_ros.scoring.lifts import evaluate_lifts, lifts_report
+from segan_ros.scoring.lift_report import lifts_report
+from segan_ros.scoring.lifts import evaluate_lifts
 from segan_ros.scoring.predicted import (
     Segmenter,
     masks_of,

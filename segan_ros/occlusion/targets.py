@@ -6,7 +6,7 @@ import numpy as np
 
 from segan_ros.frame import AmodalObject, CompletedScene
 from segan_ros.occlusion.graph import removal_order
-from segan_ros.occlusion.sequences import sequence_probability
+from segan_ros.occlusion.sequences import cheapest, sequence_probability
 
 
 class UnknownTargetError(ValueError):
@@ -16,8 +16,10 @@ class UnknownTargetError(ValueError):
 def order_to(
     scene: CompletedScene, wanted: int | str, min_score: float = 0.0
 ) -> tuple[tuple[int, ...], str]:
-    """What must be lifted before the object `wanted`, and a remark where several fit the name or
-    something without a mask hides one of those to lift.
+    """What to lift before the object `wanted`, and a remark where several fit the name or something
+    without a mask hides one of those to lift.
+
+    Of all that blocks its lift, directly or not, what is safer left in place is left out.
 
     Of several, the one is taken whose sequence most likely disturbs nothing, then the one with the
     shortest sequence, then the one that the scene's order lifts first.
@@ -34,7 +36,7 @@ def order_to(
         UnknownTargetError: nothing in the scene fits, or it is not to be lifted.
     """
     found = _fitting(scene, wanted)
-    orders = [removal_order(scene.graph, o.id, min_score) for o in found]
+    orders = [cheapest(scene.graph, removal_order(scene.graph, o.id, min_score)) for o in found]
     place = scene.graph.removal_order.index
 
     def preference(order: tuple[int, ...]) -> tuple[float, int, int]:

@@ -6,7 +6,7 @@ import pytest
 from segan_ros.frame import Evidence, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.occlusion.lifts import Lifts
-from segan_ros.occlusion.sequences import sequence_probability
+from segan_ros.occlusion.sequences import cheapest, sequence_probability
 
 
 def graph(risks, probabilities):
@@ -49,3 +49,12 @@ def test_occluder_only_objects_have_no_place_in_it():
     lifts = Lifts((), (), np.array([[0, 0.5], [0, 0]]), np.array([0.5, 0.9]))
     found = build_graph([1, 2, 3], [], [rests], lifts.safety, occluder_only={2})
     assert sequence_probability(found, [3, 1]) > 0.9 * 0.5
+
+
+def test_what_lies_in_the_way_stays_where_lifting_it_is_the_larger_risk():
+    risky = graph(STACK, [0.2, 0.1, 0.9])
+    assert cheapest(risky, (3, 2, 1)) == (1,)
+    safe = graph(STACK, [0.2, 0.95, 0.9])
+    assert cheapest(safe, (3, 2, 1)) == (2, 1), "3 has nothing to do with 1"
+    assert cheapest(safe, (2,)) == (2,)
+    assert cheapest(build_graph([1, 2], []), (2, 1)) == (2, 1), "risks are not known"

@@ -109,7 +109,11 @@ def test_what_is_on_top_asks_the_service(start_node, robot, run_program):
     node = start_node(edge_rule="coverage")
     graphs = robot.hear("/segan/occlusion_graph", OcclusionGraph)
     robot.wait(lambda: "occlusion_graph" in node.subscribed, "a listener")
-    robot.send(*image_and_mask())
+    labels = np.zeros((120, 160), np.uint16)
+    labels[40:80, 50:80] = 3
+    labels[50:110, 70:120] = labels[20:50, 60:120] = 7  # around two sides of it
+    rgb = np.zeros((*labels.shape, 3), np.uint8)
+    robot.send(image_message(rgb, "rgb8"), image_message(labels, "16UC1"))
     robot.wait(lambda: graphs, "a graph")
 
     said, _ = run_program("what_is_on_top", "3", *ANY_AGE).communicate(timeout=TIMEOUT)

@@ -10,7 +10,8 @@ from segan_ros.commands import main as cli
 from segan_ros.frame import AmodalObject, CompletedScene, Evidence, Frame, OcclusionEdge
 from segan_ros.occlusion.graph import build_graph
 from segan_ros.scoring.depth_noise import noisy_depth
-from segan_ros.scoring.lifts import BEST, NEAREST, OURS, RANDOM, score_pile, true_harm, warnings_of
+from segan_ros.scoring.lift_report import warnings_of
+from segan_ros.scoring.lifts import BEST, NEAREST, OURS, RANDOM, score_pile, true_harm
 from segan_ros.storage.scene_writer import write_scene
 from segan_ros.truth import LabelledScene, TrueObject
 
@@ -65,6 +66,17 @@ def test_best_order_is_the_best_of_all():
     found = pile(order=(1, 2, 3), harm={1: (3,), 2: (3,), 3: (2,)})
     assert found.spared[OURS] == pytest.approx(1 / 3)
     assert found.spared[BEST] == pytest.approx(2 / 3)
+
+
+def test_sequences_to_each_object_are_scored_by_what_they_hit():
+    """Without an edge nothing is lifted before the object, with edges what lies on it is."""
+    assert [(n, clean) for n, _, clean in pile().sequences] == [(1, False), (1, False), (1, True)]
+    stack = [support(2, 1, 0.9), support(3, 2, 0.8)]
+    assert [(n, clean) for n, _, clean in pile(stack).sequences] == [
+        (3, True),
+        (2, True),
+        (1, True),
+    ]
 
 
 def test_edges_are_warnings_direct_and_indirect():
