@@ -9,12 +9,15 @@ import numpy as np  # noqa: E402
 from geometry_msgs.msg import Pose, Quaternion, TransformStamped, Vector3  # noqa: E402
 from moveit_msgs.msg import CollisionObject  # noqa: E402
 from moveit_msgs.srv import ApplyPlanningScene  # noqa: E402
+from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
+from rclpy.task import Future  # noqa: E402
 from ros_harness import RELIABLE, START, image_message  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from segan_ros.msg import AmodalObject, AmodalObjectArray, OrientedBox, OrientedBoxArray  # noqa: E402
+from segan_ros.ros.examples import planning_scene  # noqa: E402
 from segan_ros.ros.examples.planning_scene import PlanningScene  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -26,9 +29,23 @@ STATIC = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 class MoveGroup:
     """What MoveIt does with the differences: a world of collision objects by id."""
 
-    def __init__(self, node):
+    def __init__(self, node, answers=True):
         self.world, self.heard, self.success = {}, [], True
-        node.create_service(ApplyPlanningScene, "/apply_planning_scene", self._apply)
+        apply = self._apply if answers else self._hang
+        self._node = node
+        self._service = node.create_service(
+            ApplyPlanningScene,
+            "/apply_planning_scene",
+            apply,
+            callback_group=ReentrantCallbackGroup(),
+        )
+
+    def stop(self):
+        self._node.destroy_service(self._service)
+
+    async def _hang(self, request, response):
+        self.heard.append(request)
+        await Future()
 
     def _apply(self, request, response):
         scene = request.scene
@@ -36,7 +53,9 @@ class MoveGroup:
         self.heard.append({o.id: o.operation for o in scene.world.collision_objects})
         response.success = self.success
         for item in scene.world.collision_objects if self.success else ():
-            if item.operation == CollisionObject.REMOVE:
+            if item.operation != CollisionObject.ADD and item.id not in self.world:
+                response.success = False  # as MoveIt, which goes on with the others
+            elif item.operation == CollisionObject.REMOVE:
                 del self.world[item.id]
             elif item.operation == CollisionObject.MOVE:
                 assert not item.primitives, "MoveIt wants no geometry with a MOVE"
@@ -163,6 +182,40 @@ def test_what_moveit_refuses_is_tried_again(kitchen):
     place.moveit.success = True
     place.until(lambda: place.moveit.world, (1, "", 0.1, 0.06))
     assert all(each == {"segan_1": CollisionObject.ADD} for each in place.moveit.heard)
+
+
+def test_a_move_group_that_starts_again_gets_everything(kitchen, robot):
+    place = kitchen()
+    boxes = (1, "", 0.1, 0.06), (2, "", 0.3, 0.08)
+    place.until(lambda: len(place.moveit.world) == 2, *boxes)
+    client = robot.node.create_client(ApplyPlanningScene, "/apply_planning_scene")
+    place.moveit.stop()
+    robot.wait(lambda: not client.service_is_ready(), "the end of move_group")
+    images = place.node.images
+    place.until(lambda: place.node.images > images + 1, *boxes)
+    place.moveit = MoveGroup(robot.node)
+    place.until(lambda: len(place.moveit.world) == 2, *boxes)
+
+
+def test_an_object_that_moveit_lost_costs_no_other_one(kitchen):
+    place = kitchen()
+    place.until(lambda: place.moveit.world, (1, "", 0.1, 0.06))
+    place.moveit.world.clear()
+    moved = (1, "", 0.2, 0.06), (3, "", 0.5, 0.05)
+    place.until(lambda: len(place.moveit.world) == 2, *moved)
+    place.moveit.world.clear()
+    place.until(lambda: len(place.moveit.heard) == 4)
+    heard = len(place.moveit.heard)
+    place.until(lambda: "segan_4" in place.moveit.world, (4, "", 0.5, 0.05))
+    assert place.moveit.heard[heard:] == [{"segan_4": CollisionObject.ADD}], "gone once and for all"
+
+
+def test_a_request_that_is_never_answered_is_given_up(kitchen, robot, monkeypatch):
+    monkeypatch.setattr(planning_scene, "LONGEST", 0.2)
+    place = kitchen()
+    place.moveit.stop()
+    place.moveit = MoveGroup(robot.node, answers=False)
+    place.until(lambda: len(place.moveit.heard) == 2, (1, "", 0.1, 0.06))
 
 
 def test_poses_in_the_frame_asked_for(kitchen, robot):

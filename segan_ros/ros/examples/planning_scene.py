@@ -1,13 +1,15 @@
 """Keeps MoveIt's planning scene in step with what is seen: `ros2 run segan_ros planning_scene`.
 
 One collision object for each box, `segan_<track>`, or `segan_<id>` without tracking: added when it
-is first seen, moved when it moves, removed when it is gone. `-p frame:=base_link` gives poses in
-that frame, by TF: needed where the camera moves.
+is first seen, moved when it moves, removed when it is gone. When MoveIt was away, or refused
+something, all are added anew, which replaces what it has. `-p frame:=base_link` gives poses in that
+frame, by TF: needed where the camera moves.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
@@ -33,6 +35,9 @@ KINDS = {"objects": AmodalObjectArray, "boxes": OrientedBoxArray}
 
 WAITING = 10
 """Images whose answers are not complete yet, at most."""
+
+LONGEST = 2.0
+"""Seconds that MoveIt may take for an answer."""
 
 MOVED, TURNED, GROWN = 0.005, 2.0, 0.01
 """Metres and degrees from which on a box has moved, metres from which on a side has changed."""
@@ -63,11 +68,12 @@ class Placed:
 
 
 def changes(
-    known: Mapping[str, Placed], seen: Mapping[str, Placed], gone: set[str]
+    known: Mapping[str, Placed | None], seen: Mapping[str, Placed], gone: set[str]
 ) -> dict[str, tuple[str, Placed | None]]:
     """What to tell MoveIt: by collision object, ``ADD``, ``MOVE`` or ``REMOVE`` and its box.
 
-    A box of another size is added again, which replaces the old one.
+    A box of another size is added again, which replaces the old one; so is one of which it is not
+    known how MoveIt has it, None in `known`.
     """
     found: dict[str, tuple[str, Placed | None]] = {}
     for name, now in seen.items():
@@ -103,9 +109,10 @@ class PlanningScene(Node):
         )
         self._transforms = Transforms(self) if self._frame else None
         self.images = 0
-        self._known: dict[str, Placed] = {}
+        self._known: dict[str, Placed | None] = {}
         self._missed: dict[str, int] = {}
         self._asked: Future | None = None
+        self._since = 0.0
         self._answers: OrderedDict[int, dict[str, Any]] = OrderedDict()
         for topic, kind in KINDS.items():
             self.create_subscription(kind, f"segan/{topic}", partial(self._hear, topic), 5)
@@ -126,13 +133,19 @@ class PlanningScene(Node):
         there = set(names.values())
         # An object without a box is there all the same: depth may be missing for a moment.
         self._missed = {n: self._missed.get(n, 0) + 1 for n in self._known if n not in there}
-        if self._asked is not None:
-            return
         if not self._client.service_is_ready():
+            self._forget()
             self.get_logger().warning(
                 "no service /apply_planning_scene: start move_group", throttle_duration_sec=10.0
             )
             return
+        if self._asked is not None:
+            if time.monotonic() - self._since < LONGEST:
+                return
+            self._forget()
+            self.get_logger().warning(
+                f"MoveIt did not answer within {LONGEST:g} s; the scene is sent anew"
+            )
         try:
             way = self._way(boxes.header)
         except TransformError as error:
@@ -142,17 +155,29 @@ class PlanningScene(Node):
         gone = {name for name, times in self._missed.items() if times >= self._patience}
         if found := changes(self._known, seen, gone):
             self._asked = self._client.call_async(self._request(scene=self._scene(found, boxes)))
+            self._since = time.monotonic()
             self._asked.add_done_callback(partial(self._applied, found))
 
+    def _forget(self) -> None:
+        """What MoveIt has is not known: a request may be lost, or it started anew."""
+        if self._asked is not None:
+            self._client.remove_pending_request(self._asked)
+            self._asked = None
+        self._known = dict.fromkeys(self._known)
+
     def _applied(self, found: Mapping[str, tuple[str, Placed | None]], asked: Future) -> None:
+        if asked is not self._asked:
+            return  # it was given up
         self._asked = None
-        if asked.exception() is not None or not asked.result().success:
-            self.get_logger().warning("MoveIt did not apply the scene; the next image tries again")
-            return
         for name, (_, placed) in found.items():
             self._known.pop(name, None)
             if placed is not None:
                 self._known[name] = placed
+        if asked.exception() is not None or not asked.result().success:
+            # MoveIt may have done a part. What it would not remove, it does not have.
+            self._forget()
+            self.get_logger().warning("MoveIt refused a part of the scene; it is sent anew")
+            return
         counts = [what for what, _ in found.values()]
         self.get_logger().info(
             ", ".join(f"{counts.count(what)} {what}" for what in sorted(set(counts)))
