@@ -63,6 +63,7 @@ def read_cameras(given: str) -> dict[str, list[tuple[str, str]]]:
     if not isinstance(document, dict) or not document:
         raise ValueError(f"{path} must map namespaces of cameras to arguments of segan.launch.py")
     known = runpy.run_path(str(ONE))["ARGUMENTS"].keys() - {"namespace"}
+    document = {name: {} if given is None else given for name, given in document.items()}
     for name, arguments in document.items():
         if not isinstance(arguments, dict):
             raise ValueError(f"{path}: {name} is {arguments!r}; it must be a mapping of arguments")
@@ -78,5 +79,7 @@ def read_cameras(given: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def _text(value: Any) -> str:
-    """As on the command line: true, 0.5, /topic; JSON, which is YAML, for the rest."""
+    """As on the command line: true, 0.5, /topic, hand,arm; JSON, which is YAML, for the rest."""
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value)

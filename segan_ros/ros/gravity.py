@@ -24,8 +24,9 @@ GRAVITY, UNSTEADY = 9.81, 0.5
 """Metres per second squared; an IMU that measures more or less than `GRAVITY` by more than
 `UNSTEADY` is being moved."""
 
-SAMPLES = 50
-"""Messages of the IMU whose mean is taken."""
+REST = 0.5
+"""Seconds before the last message of the IMU whose mean is taken. At rest none of them differs from
+it by more than `UNSTEADY`."""
 
 OLDEST = 1.0
 """Seconds that the last message of the IMU may be older than the image."""
@@ -45,7 +46,7 @@ class Gravity:
 
     def __init__(self, node: Node, values: Any, tell: Callable[[str], None]) -> None:
         self._node, self._values, self._tell = node, values, tell
-        self._measured: deque[NDArray[np.float64]] = deque(maxlen=SAMPLES)
+        self._measured: deque[tuple[int, NDArray[np.float64]]] = deque()
         self._imu_header = Header()
         self._imu = None
         self._transforms = Transforms(node) if self._needs_transforms else None
@@ -102,8 +103,14 @@ class Gravity:
                 f"the last message on {where} is {late:.1f} s older than the image (at most "
                 f"{OLDEST:g} s); check its publisher and the clocks of the hosts"
             )
-        mean = np.mean(self._measured, axis=0)
+        samples = np.array([sample for _, sample in self._measured])
+        mean = samples.mean(axis=0)
         strength = float(np.linalg.norm(mean))
+        if (most := float(np.linalg.norm(samples - mean, axis=1).max())) > UNSTEADY:
+            raise TransformError(
+                f"{where} changed by {most:.2f} m/s2 within {REST:g} s, at most {UNSTEADY:g} at "
+                "rest: the IMU is moving"
+            )
         if abs(strength - GRAVITY) > UNSTEADY:
             raise TransformError(
                 f"{where} reads {strength:.2f} m/s2, expected {GRAVITY} +- {UNSTEADY:g} at rest: "
@@ -127,4 +134,8 @@ class Gravity:
         if message.linear_acceleration_covariance[0] == -1 or not np.isfinite(measured).all():
             return  # it has no accelerometer, or nothing to say
         self._imu_header = message.header
-        self._measured.append(measured)
+        stamp = stamp_of(message.header)
+        self._measured.append((stamp, measured))
+        # A clock that jumps back begins anew.
+        while not 0 <= stamp - self._measured[0][0] <= REST * SECOND:
+            self._measured.popleft()

@@ -160,6 +160,28 @@ def test_imu_that_is_moved_is_not_believed(start_node, robot):
     robot.wait(lambda: "expected 9.81 +- 0.5" in level_and_text(seen.node)[1], "the warning")
 
 
+def test_imu_is_believed_half_a_second_after_it_was_moved(start_node, robot):
+    """It tilts at 20 Hz, as strong as at rest all the time, and stops."""
+    seen = Seen(start_node, robot, use_imu=True)
+    publisher = robot.camera("imu", Imu, RELIABLE)
+    tilted = np.array([0.0, -1, 0])
+    for k, share in enumerate((0, 0.25, 0.5, 0.75, 1)):
+        direction = (1 - share) * tilted + share * UP
+        measured = 9.81 * direction / np.linalg.norm(direction)
+        publisher.publish(imu(measured, stamp=START + k * 50_000_000))
+
+    def is_moving():
+        seen.send(robot)
+        return "the IMU is moving" in level_and_text(seen.node)[1]
+
+    robot.wait(is_moving, "the warning")
+    for k in range(5, 16):
+        publisher.publish(imu(9.81 * UP, stamp=START + k * 50_000_000))
+    robot.wait(lambda: not is_moving(), "the end of it")
+    up = seen.graphs[-1].up
+    np.testing.assert_allclose([up.x, up.y, up.z], UP, atol=1e-6)
+
+
 @pytest.mark.parametrize("text", ["down", "0 0", "0 0 0", "nan 0 1", "1 2 3 4"])
 def test_what_is_no_direction_is_refused_with_an_example(text):
     assert "set it to auto, or to three numbers" in up_problem(text)

@@ -218,6 +218,13 @@ class TestCameras:
             ]
         }
 
+    def test_lists_are_separated_by_commas_and_nothing_means_the_defaults(self, read):
+        text = "left:\nright: {occluder_classes: [hand, robot arm], min_score: 0.5}"
+        assert read(text) == {
+            "left": [],
+            "right": [("occluder_classes", "hand,robot arm"), ("min_score", "0.5")],
+        }
+
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
