@@ -59,8 +59,8 @@ def test_baselines_get_the_data_losses_and_painting_steps_of_the_shipped_model(n
 
 def test_small_config_goes_on_from_the_shipped_model():
     config = read_config(SHIPPED / "small.yaml")
-    assert config.model.weights == "tabletop" and config.data.light == "picture"
-    assert [s.trains for s in config.stages] == ["segmentor", "painter"]
+    assert config.model.weights == "tabletop"
+    assert [s.trains for s in config.stages] == ["segmentor"], "400 steps make the painter worse"
     assert read_config(SHIPPED / "small.yaml", weights="mine").model.weights == "mine"
 
 
