@@ -30,6 +30,33 @@ def test_a_semantic_mask_is_told(value):
     assert "semantic mask; give each object an id of its own" in problem
 
 
+def pile():
+    """Twelve discs in front of each other, of the ids 10, 20, ...: one piece without a gap."""
+    labels = np.zeros((240, 320), np.int32)
+    for n in range(12):
+        cv2.circle(labels, (60 + 62 * (n % 4), 60 + 55 * (n // 4)), 40, 10 * (n + 1), -1)
+    return labels
+
+
+def test_a_pile_drawn_in_white_is_told_though_it_is_one_piece():
+    labels = pile()
+    assert mask_problem(labels) == ""
+    problem = mask_problem(np.where(labels > 0, 255, 0).astype(np.int32))
+    assert problem.startswith("all masks have the value 255: this looks like a semantic mask")
+
+
+def test_pieces_of_the_only_id_may_lie_near_each_other():
+    labels = np.zeros((240, 320), np.int32)
+    labels[100:160, 100:160] = labels[100:160, 163:223] = 1
+    assert "all masks have the value 1, in 2 pieces" in mask_problem(labels)
+    labels[100:160, 163:223] = 2
+    assert mask_problem(labels) == ""
+
+
+def test_one_object_alone_is_no_semantic_mask():
+    assert mask_problem(scattered(1)) == "" and mask_problem(scattered(7)) == ""
+
+
 def test_one_id_on_two_objects_is_told():
     problem = mask_problem(scattered(7, 3, 3, 7))
     assert "id 3 has 2 pieces" not in problem or "id 7 has 2 pieces" not in problem
@@ -50,13 +77,35 @@ def test_specks_are_no_objects():
     assert mask_problem(labels) == ""
 
 
-def test_depth_and_photographs_are_told():
-    y, x = np.mgrid[:240, :320]
-    depth = 600 + x + 2 * y
-    noise = np.random.default_rng(0).integers(0, 256, (240, 320))
-    for image in (depth, noise):
-        problem = mask_problem(image.astype(np.int32))
-        assert "this looks like a depth image or a photograph; send a label image" in problem
+def ground(near, far, rows=240):
+    """Depth of a plane that is tilted away from the camera: constant along each row."""
+    return np.repeat(np.linspace(far, near, rows)[:, None], 320, axis=1)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        600 + np.add.outer(2 * np.arange(240), np.arange(320)),
+        ground(700, 900),  # millimetres
+        ground(70, 90),  # centimetres
+        ground(0, 255),  # for a screen
+        np.random.default_rng(0).integers(0, 256, (240, 320)),
+    ],
+    ids=["slanted", "mm", "cm", "grey levels", "noise"],
+)
+def test_depth_and_photographs_are_told(image):
+    problem = mask_problem(image.astype(np.int32))
+    assert "this looks like a depth image or a photograph; send a label image" in problem
+
+
+@pytest.mark.parametrize("unit", [1, 10], ids=["mm", "cm"])
+def test_depth_of_objects_on_a_table_is_told(unit):
+    depth = ground(700, 900)
+    rng = np.random.default_rng(0)
+    for x, y in rng.integers(40, 200, (8, 2)).tolist():
+        depth[y : y + 40, x : x + 40] = depth[y : y + 40, x : x + 40] - 50
+    depth = (depth + rng.normal(0, 1, depth.shape)) // unit
+    assert "this looks like a depth image" in mask_problem(depth.astype(np.int32))
 
 
 def test_a_hundred_objects_are_a_label_image():
@@ -64,5 +113,7 @@ def test_a_hundred_objects_are_a_label_image():
     assert mask_problem(labels) == ""
 
 
-def test_a_column_of_objects_says_nothing():
-    assert mask_problem(np.arange(1, 31, dtype=np.int32)[:, None]) == ""
+@pytest.mark.parametrize("shape", [(1, 300), (300, 1)])
+def test_a_line_of_pixels_may_be_a_label_image(shape):
+    ids = np.repeat(np.random.default_rng(0).permutation(30) + 1, 10)
+    assert mask_problem(ids.reshape(shape).astype(np.int32)) == ""

@@ -149,7 +149,7 @@ def test_a_semantic_mask_is_answered_with_a_warning(start_node, robot):
     robot.wait(lambda: heard, "objects")
     level, text = level_and_text(node)
     assert level == DiagnosticStatus.WARN
-    assert "all masks have the value 255, in 2 pieces far from each other: this looks like" in text
+    assert "all masks have the value 255, in 2 pieces: this looks like" in text
 
 
 def test_what_masks_look_like_is_said_before_the_networks_have_run(start_node, robot):
