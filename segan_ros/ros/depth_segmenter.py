@@ -40,12 +40,12 @@ from segan_ros.messages.images import (
     to_rgb,
 )
 from segan_ros.messages.stamps import stamp_of
-from segan_ros.ros.camera_input import CAMERA, CameraInput
 from segan_ros.ros.command_line import parameter_files
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.depth_parameters import DEPTH_PARAMETERS, OWN
 from segan_ros.ros.inputs import COMPRESSED_TOPICS, HINTS, RELIABILITY
 from segan_ros.ros.interface import DIAGNOSTICS
+from segan_ros.ros.latched_input import CAMERA, LatchedInput
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.ros.parameter_files import mismatch
@@ -106,7 +106,7 @@ class DepthSegmenter(Node):
             depth=given["input_depth"], reliability=RELIABILITY[given["input_reliability"]]
         )
         self._topics = {stream: self._subscribe(stream, qos) for stream in (IMAGE, DEPTH)}
-        self._camera_input = CameraInput(self, qos, self._on_camera)
+        self._camera_input = LatchedInput(self, CameraInfo, CAMERA, qos, self._on_camera)
         self._topics[CAMERA] = self._camera_input.topic
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(0.1, self._on_timer, clock=steady)

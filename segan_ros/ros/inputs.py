@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,9 @@ from segan_ros.messages.images import MessageError, check, check_same_size
 from segan_ros.messages.label_names import to_names
 from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.messages.stamps import stamp_of
-from segan_ros.ros.camera_input import CAMERA, CameraInput
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.gravity import Gravity
+from segan_ros.ros.latched_input import CAMERA, NAMES, LatchedInput
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.qos import with_overrides
 from segan_ros.ros.segmenters import message_class
@@ -37,7 +37,6 @@ RELIABILITY = {
     "best_effort": QoSReliabilityPolicy.BEST_EFFORT,
     "reliable": QoSReliabilityPolicy.RELIABLE,
 }
-NAMES = "label_names"
 COMPRESSED_TOPICS = {IMAGE: "compressed", MASK: "compressed", DEPTH: "compressedDepth"}
 """Where image_transport publishes what is compressed, below the topic of the raw images."""
 
@@ -63,6 +62,7 @@ class Inputs:
         counters: learns of every message.
         deliver: called with each complete snapshot; must not block.
         changed: called when an input stops, or comes again.
+        names: class by label of label images, until `label_names` says otherwise.
     """
 
     def __init__(
@@ -72,11 +72,13 @@ class Inputs:
         counters: Counters,
         deliver: Callable[[Snapshot], None],
         changed: Callable[[], None],
+        *,
+        names: Mapping[int, str] | None = None,
     ) -> None:
         self._node, self._parameters = node, parameters
         self._counters, self._deliver, self._changed = counters, deliver, changed
         self._camera: CameraInfo | None = None
-        self._names: dict[int, str] = {}
+        self.names = names or {}
         self._size: Image | None = None
         self._problems: dict[str, str] = {}
         self._logged: dict[str, str] = {}
@@ -93,7 +95,7 @@ class Inputs:
         streams = [IMAGE, MASK] + [DEPTH] * (parameters["use_depth"] != "never")
         self.topics: dict[str, str] = {}
         self._subscriptions: list[Subscription] = []
-        self._camera_input: CameraInput | None = None
+        self._latched: list[LatchedInput] = []
         try:
             mask_class = message_class(parameters)
             for stream in streams:
@@ -101,10 +103,11 @@ class Inputs:
                 subscription = self._subscribe(stream, kind, qos)
                 self._subscriptions.append(subscription)
                 self.topics[stream] = subscription.topic_name
-            self._camera_input = CameraInput(node, qos, self._on_camera)
-            self.topics[CAMERA] = self._camera_input.topic
+            camera = LatchedInput(node, CameraInfo, CAMERA, qos, self._on_camera)
+            self._latched.append(camera)
+            self.topics[CAMERA] = camera.topic
             if self._labels:
-                self._listen_to_names(qos)
+                self._latched.append(LatchedInput(node, String, NAMES, qos, self._on_names))
             self.gravity = Gravity(node, parameters, partial(self._tell, "up"))
         except Exception:
             self._unsubscribe()
@@ -169,8 +172,8 @@ class Inputs:
     def _unsubscribe(self) -> None:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
-        if self._camera_input is not None:
-            self._camera_input.close()
+        for latched in self._latched:
+            latched.close()
 
     def _subscribe(self, stream: str, kind: type[Any], qos: QoSProfile) -> Subscription:
         transport = transport_of(stream, self._parameters)
@@ -184,14 +187,9 @@ class Inputs:
             **with_overrides(self._node, "subscription", topic, qos),
         )
 
-    def _listen_to_names(self, qos: QoSProfile) -> None:
-        overridden = with_overrides(self._node, "subscription", NAMES, qos)
-        subscription = self._node.create_subscription(String, NAMES, self._on_names, **overridden)
-        self._subscriptions.append(subscription)
-
     def _on_names(self, message: String) -> None:
         try:
-            self._names, problem = to_names(message), ""
+            self.names, problem = to_names(message), ""
         except MessageError as error:
             problem = str(error)
         self._tell(NAMES, problem)
@@ -212,8 +210,8 @@ class Inputs:
 
     def _on_timer(self) -> None:
         self._look_for_depth()
-        assert self._camera_input is not None
-        self._camera_input.look_for_latched()
+        for latched in self._latched:
+            latched.look_for_latched()
         self._hand_on(self._synchronizer.poll(time.monotonic()))
         if (silent := self.silent) != self._silent:
             self._silent = silent
@@ -276,7 +274,7 @@ class Inputs:
         self._deliver(
             Snapshot(
                 *(match.image, match.mask, depth, self._camera, match.arrived),
-                reading=to_reading(self._parameters, self._counters.read_masks, self._names),
+                reading=to_reading(self._parameters, self._counters.read_masks, self.names),
                 tell=self._tell,
                 up=self.gravity.at(match.image.header),
             )

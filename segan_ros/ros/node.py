@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.clock import Clock
@@ -47,6 +47,7 @@ class SeganNode(LifecycleNode):
         self._pipeline: Pipeline | None = None
         self._inputs: Inputs | None = None
         self._jumps = 0
+        self._names: Mapping[int, str] = {}
         self.parameters = LiveParameters(self, lambda: self.state, self._update)
         for unknown in self.parameters.unknown:
             self.get_logger().warning(f"parameter {unknown!r} is unknown and has no effect")
@@ -68,6 +69,11 @@ class SeganNode(LifecycleNode):
     def pipeline(self) -> Pipeline | None:
         """What completes frames, while the node is active."""
         return self._pipeline
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """Class by label of label images, as `label_names` said last."""
+        return self._inputs.names if self._inputs else self._names
 
     @property
     def requests(self) -> tuple[int, int]:
@@ -126,7 +132,8 @@ class SeganNode(LifecycleNode):
                 self, self.parameters, self.counters, self._completion, self._outputs
             )
             self._inputs = Inputs(
-                self, self.parameters, self.counters, self._pipeline.deliver, self._on_timer
+                *(self, self.parameters, self.counters, self._pipeline.deliver, self._on_timer),
+                names=self._names,
             )
         except Exception:
             self._stop()
@@ -169,6 +176,7 @@ class SeganNode(LifecycleNode):
     def _stop(self) -> None:
         if self._inputs is not None:
             self._jumps += self._inputs.jumps
+            self._names = self._inputs.names  # a table comes once, perhaps, and holds until cleanup
             self._inputs.close("deactivated")
             self._inputs = None
         if self._pipeline is not None:
@@ -182,7 +190,7 @@ class SeganNode(LifecycleNode):
         self._loader.wait()
         if self._completion is not None:
             self._loader.retire(self._completion)
-        self._completion, self._reload_problem = None, ""
+        self._completion, self._reload_problem, self._names = None, "", {}
 
     def _update(self) -> None:
         """Parameters were set."""

@@ -18,6 +18,7 @@ from ros_harness import (
 )
 from std_msgs.msg import String
 
+from segan_ros.ros.qos import LATCHED
 from segan_ros.ros.segmenters import SegmenterError, message_class
 from segan_ros.ros.synchronizer import MASK
 from segan_ros.srv import GetRemovalOrder
@@ -167,6 +168,25 @@ def test_names_of_labels_come_in_beside_a_label_image(start_node, robot):
     robot.wait(lambda: objects and graphs, "an answer")
     assert [(o.id, o.class_id) for o in objects[0].objects] == [(3, "hand"), (7, "cup")]
     assert list(graphs[0].removal_order) == [7]
+
+
+def test_names_that_were_published_once_hold_until_cleanup(start_node, robot):
+    """A hand stays a hand: no object to lift, after the node was deactivated for a while."""
+    once = robot.node.create_publisher(String, "label_names", LATCHED)
+    once.publish(String(data='{"3": "hand", "7": "cup"}'))
+    node = start_node(occluder_classes="hand")
+    robot.wait(lambda: node.node.names, "the table from before the node")
+    robot.node.destroy_publisher(once)
+    (graphs,) = listen(robot, node, "occlusion_graph")
+    node.do(node.node.trigger_deactivate)
+    robot.unplug()
+    node.do(node.node.trigger_activate)
+    robot.send(*image_and_mask())
+    robot.wait(lambda: graphs, "a graph")
+    assert list(graphs[0].removal_order) == [7]
+    node.do(node.node.trigger_deactivate)
+    node.do(node.node.trigger_cleanup)
+    assert node.node.names == {}
 
 
 def test_roles_are_heeded_where_the_last_result_is_used_again(start_node, robot):
