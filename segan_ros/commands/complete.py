@@ -158,7 +158,10 @@ def _frame(args: argparse.Namespace, roles: Roles) -> Frame:
         frame = read_frame(args.rgb, args.labels, args.depth, depth_scale=args.depth_scale)
         return replace(frame, occluder_only=roles.occluder_only.ids)
     rgb = read_photo(args.rgb)
-    found = to_labels(read_instances(args.masks, args.rgb, rgb.shape[:2]), roles.choice)
+    given = read_instances(args.masks, args.rgb, rgb.shape[:2])
+    for problem in roles.unknown({item.name for item in given.items} - {""}):
+        LOG.warning("%s", problem)
+    found = to_labels(given, roles.choice)
     for reason, count in found.left_out.items():
         remedy = f"; {REMEDIES[reason]}" if reason in REMEDIES else ""
         say(f"skipped {count} masks: {reason}{remedy}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,6 +46,15 @@ class Roles:
         return Choice(
             self.ignored.names, self.min_score, self.occluder_only.names, self.occluder_only.ids
         )
+
+    def unknown(self, classes: Collection[str]) -> Iterator[str]:
+        """What is wrong with options that name none of `classes`, those of the masks; numbers may
+        be ids."""
+        for option, named in (("--ignore", self.ignored), ("--occluder-only", self.occluder_only)):
+            missing = {n for n in named.names if not n.isdecimal()}.difference(classes)
+            if missing:
+                known = ", ".join(sorted(classes)) or "no classes"
+                yield f"{option} names {', '.join(sorted(missing))}, but the masks have {known}"
 
 
 def add_roles(parser: argparse.ArgumentParser, classes: str, scores: str) -> None:

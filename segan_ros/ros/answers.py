@@ -22,7 +22,7 @@ Paint = bool | Collection[int]
 Look = Callable[[Frame], None]
 
 
-def _look_away(_: Frame) -> None:
+def look_away(_: Frame) -> None:
     """Where nobody wants to see the frame."""
 
 
@@ -60,7 +60,7 @@ class Completion:
         snapshot: Snapshot,
         settings: Settings,
         reuse_change: float = 0.0,
-        look: Look = _look_away,
+        look: Look = look_away,
         follower: Follower | None = None,
     ) -> Answer:
         """Whole masks and graph of `snapshot`.

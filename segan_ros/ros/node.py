@@ -296,6 +296,7 @@ class SeganNode(LifecycleNode):
             up_source=inputs.gravity.source if inputs else "",
             up_confidence=self._pipeline.up_confidence if self._pipeline else float("nan"),
             mask_problem=self._pipeline.mask_problem if self._pipeline else "",
+            role_problem=self._pipeline.role_problem if self._pipeline else "",
             camera_problem=inputs.camera_problem if inputs else "",
             jumps=self._jumps + (inputs.jumps if inputs else 0),
             masks=self.counters.masks,

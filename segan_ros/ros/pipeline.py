@@ -13,10 +13,11 @@ from rclpy.node import Node
 from segan_ros.frame import CompletedScene, Frame
 from segan_ros.masks.inspection import mask_problem
 from segan_ros.messages.images import MessageError
-from segan_ros.ros.answers import Completion, Paint
+from segan_ros.ros.answers import Completion, Paint, look_away
 from segan_ros.ros.counters import Counters
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.outputs import BEFORE_PAINTING, Outputs
+from segan_ros.ros.segmenters import role_problem
 from segan_ros.ros.settings import to_follow_settings, to_settings
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.synchronizer import IMAGE
@@ -73,7 +74,8 @@ class Pipeline:
         self._node, self._parameters = node, parameters
         self._counters, self._completion, self._outputs = counters, completion, outputs
         self._latest: Snapshot | None = None
-        self._mask_problem, self._inspected = "", -INSPECTION_PERIOD
+        self._mask_problem = self._role_problem = ""
+        self._inspected = -INSPECTION_PERIOD
         self._up_confidence = float("nan")
         self._follower = Follower()
         self.update()
@@ -98,6 +100,11 @@ class Pipeline:
     def mask_problem(self) -> str:
         """Why the masks seem to be no instance masks; empty if they are."""
         return self._mask_problem
+
+    @property
+    def role_problem(self) -> str:
+        """Why masks do not get the roles that parameters set; empty if they do."""
+        return self._role_problem
 
     @property
     def up_confidence(self) -> float:
@@ -137,11 +144,13 @@ class Pipeline:
         Raises:
             WorkerStopped, OverflowError: see `Worker.call`.
         """
-        follower = self._follower if snapshot is self._latest else None
+        streamed = snapshot is self._latest
+        look = self._inspect if streamed else look_away
+        follower = self._follower if streamed else None
 
         def work() -> Any:
             completion = self._completion
-            found = completion.segment(snapshot, self._settings, follower=follower)
+            found = completion.segment(snapshot, self._settings, look=look, follower=follower)
             found = completion.paint(found, paint)
             return answer(found.frame, found.scene)
 
@@ -197,6 +206,8 @@ class Pipeline:
         now = time.monotonic()
         if now - self._inspected >= INSPECTION_PERIOD:
             self._mask_problem = mask_problem(frame.labels, names=frame.names)
+            named = bool(frame.names) or not (frame.labels > 0).any()
+            self._role_problem = role_problem(self._parameters.values, named)
             self._inspected = now
 
     def _is_stale(self, snapshot: Snapshot) -> bool:

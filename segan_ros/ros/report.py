@@ -40,6 +40,7 @@ class Report:
         up_source: what tells which way is up; empty while inactive.
         up_confidence: of the last frame's up, 0..1; NaN before the first.
         mask_problem: why the masks seem to be no instance masks; empty = they are.
+        role_problem: why masks do not get the roles that parameters set; empty = they do.
         camera_problem: why camera_info is not used; empty = it is, or there is none.
         jumps: how often stamps jumped back.
         texts: last log line by kind, for drops `<input>.<reason>`.
@@ -74,6 +75,7 @@ class Report:
     up_source: str = ""
     up_confidence: float = float("nan")
     mask_problem: str = ""
+    role_problem: str = ""
     camera_problem: str = ""
     jumps: int = 0
     texts: dict[str, str] = field(default_factory=dict)

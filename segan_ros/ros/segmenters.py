@@ -19,6 +19,13 @@ PACKAGES = {
 """Where message packages come from."""
 
 
+WITHOUT_SCORES = (LABEL_IMAGE, "panoptic", "colours")
+"""Segmenters whose messages have no scores."""
+
+BY_ID = {"occluder_classes": "occluder_ids", "ignored_classes": "ignore_ids"}
+"""The parameter that gives the same role by id."""
+
+
 class SegmenterError(ValueError):
     """The segmenter's messages cannot be received; the text says what to install or set."""
 
@@ -76,6 +83,26 @@ def choice_of(values: Any) -> Choice:
         classes_of(values["occluder_classes"]),
         frozenset(i for i in values["occluder_ids"] if i > 0),
     )
+
+
+def role_problem(values: Any, has_classes: bool) -> str:
+    """Why masks do not get the roles that are set, with the remedy; empty if they do.
+
+    Args:
+        values: of all parameters.
+        has_classes: whether the masks carry any.
+    """
+    segmenter = values["segmenter"]
+    given = [name for name in BY_ID if classes_of(values[name])]
+    if given and not has_classes:
+        names = "publish label_names, or " if segmenter == LABEL_IMAGE else ""
+        return (
+            f"{' and '.join(given)} {'are' if len(given) > 1 else 'is'} set, but the masks carry "
+            f"no classes: {names}set {' and '.join(BY_ID[name] for name in given)}"
+        )
+    if values["min_score"] and segmenter in WITHOUT_SCORES:
+        return f"min_score is set, but masks of segmenter {segmenter} carry no scores: set it to 0"
+    return ""
 
 
 def classes_of(text: str) -> frozenset[str]:

@@ -106,6 +106,8 @@ def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Itera
     if report.mask_problem:
         topic = report.topics.get(MASK, MASK)
         yield Verdict(WARN, f"{topic}: {report.mask_problem}", "masks")
+    if report.role_problem:
+        yield Verdict(WARN, report.role_problem, "roles")
     yield from _left_out(report, before)
     jumps = report.jumps - before.jumps
     if jumps >= OFTEN:

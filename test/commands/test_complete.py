@@ -113,6 +113,16 @@ def test_ignored_masks_are_no_objects(tmp_path, model, masks, given):
     assert json.loads((tmp_path / "out/graph.json").read_text())["object_ids"] == [1]
 
 
+def test_a_class_that_no_mask_has_is_a_warning_with_those_there_are(tmp_path, model, masks, capsys):
+    words = ["complete", "--rgb", tmp_path / "scene/rgb.png", "--masks", masks]
+    words += ["--ignore", "hnad", "2", "--occluder-only", "card", "arm"]
+    words += ["--model", model, "--provider", "cpu", "--out", tmp_path / "out"]
+    assert main([str(w) for w in words]) == 0
+    logged = capsys.readouterr().err
+    assert "--ignore names hnad, but the masks have card, hand\n" in logged
+    assert "--occluder-only names arm, but the masks have card, hand\n" in logged
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

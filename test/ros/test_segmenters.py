@@ -18,8 +18,9 @@ from ros_harness import (
 )
 from std_msgs.msg import String
 
+from segan_ros.ros.parameters import PARAMETERS
 from segan_ros.ros.qos import LATCHED
-from segan_ros.ros.segmenters import SegmenterError, message_class
+from segan_ros.ros.segmenters import SegmenterError, message_class, role_problem
 from segan_ros.ros.synchronizer import MASK
 from segan_ros.srv import GetRemovalOrder
 
@@ -187,6 +188,40 @@ def test_names_that_were_published_once_hold_until_cleanup(start_node, robot):
     node.do(node.node.trigger_deactivate)
     node.do(node.node.trigger_cleanup)
     assert node.node.names == {}
+
+
+def test_roles_of_masks_without_classes_are_a_warning_also_where_nothing_is_subscribed(
+    start_node, robot
+):
+    node = start_node(occluder_classes="hand", ignored_classes="tray")
+    robot.send(*image_and_mask())
+    robot.wait(lambda: node.tally().dropped.get("no_subscriber"), "the frame")
+    request = GetRemovalOrder.Request(target_id=3, max_age=Duration(sec=2**31 - 1))
+    assert robot.ask(GetRemovalOrder, "/segan/removal_order", request).success
+    level, text = level_and_text(node)
+    assert level == b"\x01" and text == (
+        "occluder_classes and ignored_classes are set, but the masks carry no classes: publish "
+        "label_names, or set occluder_ids and ignore_ids"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "has_classes", "text"),
+    [
+        ({"occluder_classes": "hand"}, True, ""),
+        ({"min_score": 0.5}, True, "masks of segmenter label_image carry no scores: set it to 0"),
+        ({"min_score": 0.5, "segmenter": "yolo_msgs"}, True, ""),
+        (
+            {"ignored_classes": "tray", "segmenter": "colours"},
+            False,
+            "ignored_classes is set, but the masks carry no classes: set ignore_ids",
+        ),
+    ],
+)
+def test_roles_that_masks_cannot_get_name_the_remedy(values, has_classes, text):
+    given = {p.name: p.default for p in PARAMETERS} | values
+    problem = role_problem(given, has_classes)
+    assert problem.endswith(text) and bool(problem) == bool(text)
 
 
 def test_roles_are_heeded_where_the_last_result_is_used_again(start_node, robot):
