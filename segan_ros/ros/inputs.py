@@ -31,6 +31,7 @@ from segan_ros.ros.settings import to_reading
 from segan_ros.ros.snapshots import Snapshot
 from segan_ros.ros.stream_monitor import Loss, Silence
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
+from segan_ros.ros.topic_types import type_problems
 from segan_ros.ros.transports import OTHER, transport_of
 
 RELIABILITY = {
@@ -93,25 +94,22 @@ class Inputs:
             reliability=RELIABILITY[parameters["input_reliability"]],
         )
         streams = [IMAGE, MASK] + [DEPTH] * (parameters["use_depth"] != "never")
-        self.topics: dict[str, str] = {}
-        self._subscriptions: list[Subscription] = []
-        self._latched: list[LatchedInput] = []
+        self._subscriptions: dict[str, Subscription] = {}
+        self._latched: dict[str, LatchedInput] = {}
         try:
             mask_class = message_class(parameters)
             for stream in streams:
                 kind = mask_class if stream == MASK else Image
-                subscription = self._subscribe(stream, kind, qos)
-                self._subscriptions.append(subscription)
-                self.topics[stream] = subscription.topic_name
-            camera = LatchedInput(node, CameraInfo, CAMERA, qos, self._on_camera)
-            self._latched.append(camera)
-            self.topics[CAMERA] = camera.topic
+                self._subscriptions[stream] = self._subscribe(stream, kind, qos)
+            self._latched[CAMERA] = LatchedInput(node, CameraInfo, CAMERA, qos, self._on_camera)
             if self._labels:
-                self._latched.append(LatchedInput(node, String, NAMES, qos, self._on_names))
+                self._latched[NAMES] = LatchedInput(node, String, NAMES, qos, self._on_names)
             self.gravity = Gravity(node, parameters, partial(self._tell, "up"))
         except Exception:
             self._unsubscribe()
             raise
+        topics = {s: subscription.topic_name for s, subscription in self._subscriptions.items()}
+        self.topics: dict[str, str] = topics | {CAMERA: self._latched[CAMERA].topic}
         self._silences = {stream: Silence(time.monotonic()) for stream in streams}
         self._silent = self.silent
         # Waiting is measured in real time: simulated time may stand still.
@@ -144,6 +142,12 @@ class Inputs:
         return {s: t for s, t in other.items() if self._node.count_publishers(t)}
 
     @property
+    def type_problems(self) -> tuple[str, ...]:
+        """Inputs whose topics carry other types, with the remedy."""
+        latched = {name: one.subscription for name, one in self._latched.items()}
+        return tuple(type_problems(self._node, self._subscriptions | latched))
+
+    @property
     def calibrated(self) -> bool:
         """Whether a camera_info with a calibration came in."""
         return self._camera is not None and any(self._camera.k)
@@ -170,9 +174,9 @@ class Inputs:
         self._synchronizer.clear(reason)
 
     def _unsubscribe(self) -> None:
-        for subscription in self._subscriptions:
+        for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
-        for latched in self._latched:
+        for latched in self._latched.values():
             latched.close()
 
     def _subscribe(self, stream: str, kind: type[Any], qos: QoSProfile) -> Subscription:
@@ -210,7 +214,7 @@ class Inputs:
 
     def _on_timer(self) -> None:
         self._look_for_depth()
-        for latched in self._latched:
+        for latched in self._latched.values():
             latched.look_for_latched()
         self._hand_on(self._synchronizer.poll(time.monotonic()))
         if (silent := self.silent) != self._silent:

@@ -38,7 +38,16 @@ class LatchedInput:
         self._heard = False
         self._subscriptions: list[Subscription] = []
         self._subscribe(qos, self._on_message)
-        self.topic: str = self._subscriptions[0].topic_name
+
+    @property
+    def subscription(self) -> Subscription:
+        """The ordinary one."""
+        return self._subscriptions[0]
+
+    @property
+    def topic(self) -> str:
+        """Its full name."""
+        return str(self.subscription.topic_name)
 
     def look_for_latched(self) -> None:
         """Subscribe once more where a message was published before, once for all to come.

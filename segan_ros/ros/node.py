@@ -288,6 +288,7 @@ class SeganNode(LifecycleNode):
             topics=inputs.topics if inputs else {},
             publishers=inputs.publishers if inputs else {},
             elsewhere=inputs.elsewhere if inputs else {},
+            type_problems=inputs.type_problems if inputs else (),
             parameters=self.parameters.values,
             times=self.counters.percentiles(),
             subscribed=self._outputs.wanted if inputs and self._outputs else (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ class Report:
         topics: full topic name by input, while active.
         publishers: how many each of these topics has.
         elsewhere: published topics of the other image_transport, by input.
+        type_problems: of topics that carry other types than the node subscribes to.
         parameters: values by name.
         times: stage -> median, 95 %, largest seconds.
         reused: frames that got the result of an earlier one.
@@ -63,6 +64,7 @@ class Report:
     topics: dict[str, str] = field(default_factory=dict)
     publishers: dict[str, int] = field(default_factory=dict)
     elsewhere: dict[str, str] = field(default_factory=dict)
+    type_problems: Sequence[str] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     times: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     reused: int = 0

@@ -101,6 +101,8 @@ def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Itera
             if reason not in EXPECTED:
                 why = report.texts.get(f"{stream}.{reason}", reason)
                 yield Verdict(WARN, f"{count} dropped: {why}")
+    for problem in report.type_problems:
+        yield Verdict(WARN, problem, "types")
     if silent := [s for s in (IMAGE, MASK) if s in report.silent]:
         yield _silence(report, silent)
     if report.mask_problem:

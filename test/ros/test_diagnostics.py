@@ -152,6 +152,11 @@ def verdict(image=None, mask=None, depth=None, **report):
         ({"jumps": 3}, WARN, "stamps jumped back 3 times: one input has two publishers"),
         ({"jumps": 2}, OK, "100 of 100 frames published"),
         ({"mask_problem": "one id on"}, WARN, "/cam/ids: one id on"),
+        (
+            {"silent": ["instance_mask"], "type_problems": ["/cam/ids carries"]},
+            WARN,
+            "/cam/ids carries",
+        ),
         ({"role_problem": "min_score is set, but"}, WARN, "min_score is set, but"),
         (
             {"masks": 0, "left_out": {"no mask": 9}},

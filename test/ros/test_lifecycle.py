@@ -159,7 +159,7 @@ def test_activation_that_fails_is_undone(start_node, monkeypatch):
     node.do(node.node.trigger_configure)
     before = belongings(node.node)
 
-    def broken(*_):
+    def broken(*_, **__):
         raise ValueError("no such topic")
 
     monkeypatch.setattr("segan_ros.ros.node.Inputs", broken)

@@ -6,6 +6,7 @@ pytest.importorskip("rclpy")
 import numpy as np
 from builtin_interfaces.msg import Duration
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 from ros_harness import (
     RELIABLE,
     SECOND,
@@ -19,6 +20,7 @@ from ros_harness import (
 from std_msgs.msg import String
 
 from segan_ros.ros.parameters import PARAMETERS
+from segan_ros.ros.peer import Peer
 from segan_ros.ros.qos import LATCHED
 from segan_ros.ros.segmenters import SegmenterError, message_class, role_problem
 from segan_ros.ros.synchronizer import MASK
@@ -303,6 +305,45 @@ def test_bad_message_is_dropped_with_its_reason_and_the_next_one_answered(start_
     good.header = image.header
     robot.send(image, good)
     robot.wait(lambda: graphs, "a graph")
+
+
+@pytest.mark.parametrize(
+    ("topic", "kind", "text"),
+    [
+        (
+            "instance_mask",
+            "yolo_msgs.msg.DetectionArray",
+            "/instance_mask carries yolo_msgs/msg/DetectionArray, not sensor_msgs/msg/Image: set "
+            "segmenter to yolo_msgs",
+        ),
+        (
+            "instance_mask",
+            "detectron2_ros.msg.Result",
+            "/instance_mask carries detectron2_ros/msg/Result, not sensor_msgs/msg/Image: set "
+            "segmenter to masks and segmenter_type to detectron2_ros/msg/Result if",
+        ),
+        (
+            "image",
+            "sensor_msgs.msg.CompressedImage",
+            "/image carries sensor_msgs/msg/CompressedImage, not sensor_msgs/msg/Image: remap",
+        ),
+        (
+            "label_names",
+            "sensor_msgs.msg.Image",
+            "/label_names carries sensor_msgs/msg/Image, not std_msgs/msg/String: remap",
+        ),
+    ],
+)
+def test_topic_of_another_type_is_a_warning_with_the_remedy(start_node, topic, kind, text):
+    package, _, name = kind.rpartition(".")
+    found = getattr(pytest.importorskip(package), name)
+    node = start_node()
+    # DDS refuses two types of one topic within a participant.
+    with Peer("segmenter") as other:
+        other.advertise(found, topic, QoSProfile(depth=1))
+        assert other.wait(30, lambda: node.node.report().type_problems)
+        level, said = level_and_text(node)
+    assert said.startswith(text) and level == b"\x01"
 
 
 @pytest.mark.parametrize(
