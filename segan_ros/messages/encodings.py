@@ -15,14 +15,17 @@ COLOUR = (
     *("yuv422", "uyvy", "yuv422_yuy2", "yuyv", "nv12", "nv21"),
     *("bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"),
 )
+EXACT_COLOURS = ("rgb8", "bgr8", "rgba8", "bgra8", "8UC3", "8UC4")
+"""They keep the colour of every pixel by itself."""
 LABELS = ("mono8", "8UC1", "16UC1", "mono16", "32SC1")
 DEPTH = ("16UC1", "mono16", "32FC1")
-ENCODINGS = {"image": COLOUR, "instance_mask": LABELS, "depth": DEPTH}
-"""What each input may carry, by topic name."""
+ENCODINGS = {"image": COLOUR, "instance_mask": LABELS, "mask": LABELS, "depth": DEPTH}
+"""What each input may carry, by topic name; `mask` is one of those of a segmenter's message."""
 
 REMEDIES = {
     "image": "",
     "instance_mask": ", one object id per pixel and 0 or less for background",
+    "mask": ", above 0 inside",
     "depth": ": steps of depth_scale (millimetres) in 16UC1, metres in 32FC1",
 }
 
@@ -88,7 +91,12 @@ def encoding_problem(encoding: str, topic: str) -> str:
             f"encoding {encoding!r}, which has no fixed grey range: convert it to mono8; if it "
             "is a depth image, check the remapping"
         )
-    return f"encoding {encoding!r}; publish it as {', '.join(known)}{REMEDIES[topic]}"
+    problem = f"encoding {encoding!r}; publish it as {', '.join(known)}{REMEDIES[topic]}"
+    if topic == "instance_mask" and encoding in EXACT_COLOURS:
+        problem += (
+            "; if every object has a colour of its own, set segmenter to colours (Gazebo: panoptic)"
+        )
+    return problem
 
 
 def colours(pixels: NDArray[Any], encoding: str) -> NDArray[np.uint8]:

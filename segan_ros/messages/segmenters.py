@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from segan_ros.boxes import Box, boxes_of, crop, tight_box
 from segan_ros.frame import Mask
 from segan_ros.instances import EMPTY, FEW_POINTS, NO_MASK, OUTSIDE, Instance, Instances
+from segan_ros.messages.encodings import EXACT_COLOURS
 from segan_ros.messages.images import (
     MAX_SIDE,
     Decoder,
@@ -35,9 +36,6 @@ LOG = logging.getLogger(__name__)
 
 MOST_DETECTIONS = 1000
 """In one message; more are no segmenter's."""
-
-EXACT_COLOURS = ("rgb8", "bgr8", "rgba8", "bgra8", "8UC3", "8UC4")
-"""Encodings that keep the colour of every pixel by itself."""
 
 MOST_POINTS = 2000
 """Of a polygon; of more, some are left out: OpenCV takes minutes to fill tangled ones."""
@@ -107,7 +105,7 @@ def _from_mask_images(message: Any, image: Any, decoder: Decoder) -> Instances:
             "detection needs one mask, in the same order",
         )
     for number, sent in enumerate(message.masks):
-        check(sent, "instance_mask", f"mask {number}")
+        check(sent, "mask", f"mask {number}")
         mask = _fitted(to_labels(sent, decoder) > 0, size, number)
         box = tight_box(mask)
         if box == (0, 0, 0, 0):
