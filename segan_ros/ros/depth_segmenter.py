@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -42,16 +42,21 @@ from segan_ros.messages.images import (
 from segan_ros.messages.stamps import stamp_of
 from segan_ros.ros.command_line import parameter_files
 from segan_ros.ros.counters import Counters
+from segan_ros.ros.depth_diagnostics import depth_values, judge_depth
 from segan_ros.ros.depth_parameters import DEPTH_PARAMETERS, OWN
+from segan_ros.ros.diagnostics import Diagnostics
+from segan_ros.ros.diagnostics_publisher import DiagnosticsPublisher
 from segan_ros.ros.inputs import COMPRESSED_TOPICS, HINTS, RELIABILITY
-from segan_ros.ros.interface import DIAGNOSTICS
 from segan_ros.ros.latched_input import CAMERA, LatchedInput
 from segan_ros.ros.live_parameters import LiveParameters
 from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.ros.parameter_files import mismatch
 from segan_ros.ros.qos import LIVE, warn_of_unused_overrides, with_overrides
+from segan_ros.ros.report import Report
+from segan_ros.ros.stream_monitor import Silence
 from segan_ros.ros.synchronizer import DEPTH, IMAGE, MASK, Match, Synchronizer
 from segan_ros.ros.throttled_log import ThrottledLog
+from segan_ros.ros.topic_types import type_problems
 from segan_ros.ros.transports import transport_of
 from segan_ros.ros.worker import Worker
 
@@ -83,7 +88,7 @@ class DepthSegmenter(Node):
         super().__init__(name, **options)
         self.counters = Counters(ThrottledLog(self.get_logger()))
         self._camera: CameraInfo | None = None
-        self._problem = ""
+        self._problem, self._masks = "", 0
         given = LiveParameters(self, lambda: "active", self._update, DEPTH_PARAMETERS)
         self.parameters = given
         for unknown in given.unknown:
@@ -96,25 +101,26 @@ class DepthSegmenter(Node):
         self._publisher = self.create_publisher(
             Image, LABELS, **with_overrides(self, "publisher", LABELS, LIVE)
         )
-        self._reports = self.create_publisher(
-            DIAGNOSTICS.kind,
-            DIAGNOSTICS.name,
-            **with_overrides(self, "publisher", DIAGNOSTICS.name, QoSProfile(depth=1)),
+        self._diagnostics = DiagnosticsPublisher(
+            self,
+            self.counters.throttled,
+            Diagnostics("depth segmentation", judge_depth, depth_values),
         )
         self._worker: Worker[Pair] = Worker(self._handle, self._fail, "depth segmenter")
         qos = QoSProfile(
             depth=given["input_depth"], reliability=RELIABILITY[given["input_reliability"]]
         )
-        self._topics = {stream: self._subscribe(stream, qos) for stream in (IMAGE, DEPTH)}
+        self._inputs = {stream: self._subscribe(stream, qos) for stream in (IMAGE, DEPTH)}
+        self._silences = {stream: Silence(time.monotonic()) for stream in self._inputs}
         self._camera_input = LatchedInput(self, CameraInfo, CAMERA, qos, self._on_camera)
-        self._topics[CAMERA] = self._camera_input.topic
+        self._inputs[CAMERA] = self._camera_input.subscription
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(0.1, self._on_timer, clock=steady)
         self._report_timer = self.create_timer(
             given["diagnostics_period"], self._report, clock=steady
         )
         warn_of_unused_overrides(self)
-        inputs = ", ".join(self._topics.values())
+        inputs = ", ".join(s.topic_name for s in self._inputs.values())
         self.get_logger().info(f"waiting for {inputs} to publish {self._publisher.topic_name}")
 
     def close(self) -> None:
@@ -130,18 +136,17 @@ class DepthSegmenter(Node):
         self._synchronizer.slop = round(values["sync_slop"] * 1e9)
         self._synchronizer.timeout = values["sync_timeout"]
 
-    def _subscribe(self, stream: str, qos: QoSProfile) -> str:
+    def _subscribe(self, stream: str, qos: QoSProfile) -> Subscription:
         compressed = transport_of(stream, self.parameters) == "compressed"
         # Below the remapped name, as image_transport has it.
         below = f"{self.resolve_topic_name(stream)}/{COMPRESSED_TOPICS[stream]}"
         topic = below if compressed else stream
-        subscription = self.create_subscription(
+        return self.create_subscription(
             CompressedImage if compressed else Image,
             topic,
             partial(self._on_image, stream),
             **with_overrides(self, "subscription", topic, qos),
         )
-        return str(subscription.topic_name)
 
     def _on_camera(self, message: CameraInfo) -> None:
         self.counters.receive(CAMERA)
@@ -159,6 +164,7 @@ class DepthSegmenter(Node):
 
     def _receive(self, stream: str, message: Any) -> None:
         self.counters.receive(stream)
+        self._silences[stream].heard(time.monotonic())
         if isinstance(message, CompressedImage):
             message = decode_compressed(message, stream)
         else:
@@ -197,13 +203,13 @@ class DepthSegmenter(Node):
         if self._camera is None:
             raise MessageError(
                 "no_camera",
-                f"no camera_info on {self._topics[CAMERA]} so far, without which depth gives no "
-                "points; start its publisher or remap camera_info",
+                f"no camera_info on {self._camera_input.topic} so far, without which depth gives "
+                "no points; start its publisher or remap camera_info",
             )
         camera = to_camera(self._camera, image, self.parameters["rectified"])
         if camera.matrix is None:
             problem = camera.remark or "camera_info is all zero; calibrate the camera"
-            raise MessageError("bad_camera", f"image dropped: {problem}")
+            raise MessageError("bad_camera", problem)
         if camera.remark:
             self.counters.throttled.warn("camera", camera.remark)
         if camera.distortion is not None:
@@ -224,6 +230,7 @@ class DepthSegmenter(Node):
         self._problem = depth_problem(depth, looked_at)
         if self._problem:
             self.counters.throttled.remind("depth", self._problem)
+        self._masks += int(labels.max(initial=0))
         ids = labels.clip(max=MOST).astype(np.uint16)
         self._publisher.publish(image_message(ids, "16UC1", pair.image.header))
         self.counters.finish(IMAGE)
@@ -240,40 +247,28 @@ class DepthSegmenter(Node):
         hint = HINTS.get(reason, "").format(stream=stream).replace("masks", "depth")
         self.counters.drop(stream, reason, hint)
 
-    def _missing(self) -> str:
-        """Which input has no publisher, with the remedy."""
-        return "; ".join(
-            f"no publisher on {topic}: start it, or remap {stream}"
-            for stream, topic in self._topics.items()
-            if not self.count_publishers(topic)
+    def report(self) -> Report:
+        """The node at this moment."""
+        now = time.monotonic()
+        topics = {name: s.topic_name for name, s in self._inputs.items()}
+        return Report(
+            state="active",
+            tallies={name: self.counters.tally(name) for name in self._inputs},
+            silent=[s for s, silence in self._silences.items() if silence.is_silent(now)],
+            topics=topics,
+            publishers={name: self.count_publishers(topic) for name, topic in topics.items()},
+            type_problems=tuple(type_problems(self, self._inputs)),
+            parameters=self.parameters.values,
+            times=self.counters.percentiles(),
+            mask_problem=self._problem,
+            masks=self._masks,
+            texts=dict(self.counters.throttled.last),
+            at=now,
         )
 
     def _report(self) -> None:
-        """Publish counts and what is wrong, and log the latter now and then."""
         self._report_timer.timer_period_ns = round(self.parameters["diagnostics_period"] * 1e9)
-        missing = self._missing()
-        if missing:
-            self.counters.throttled.remind("missing", missing)
-        problem = missing or self._problem
-        if not problem and self._camera is None:
-            problem = f"no camera_info on {self._topics[CAMERA]} so far"
-        values: dict[str, float] = {}
-        for stream in (IMAGE, DEPTH):
-            tally = self.counters.tally(stream)
-            values[f"{stream}.received"] = tally.received
-            values[f"{stream}.{'published' if stream == IMAGE else 'matched'}"] = tally.done
-            values |= {f"{stream}.dropped.{r}": n for r, n in sorted(tally.dropped.items())}
-        for stage, (median, _, _) in self.counters.percentiles().items():
-            values[f"ms.{stage}.median"] = round(median * 1e3, 1)
-        status = DiagnosticStatus(
-            level=DiagnosticStatus.WARN if problem else DiagnosticStatus.OK,
-            name=f"{self.get_fully_qualified_name()[1:]}: depth segmentation",
-            message=problem or "segmenting",
-            values=[KeyValue(key=k, value=str(v)) for k, v in values.items()],
-        )
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._reports.publish(message)
+        self._diagnostics.publish(self.report())
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
@@ -19,9 +20,21 @@ RECENT = 10.0
 
 
 class Diagnostics:
-    """Turns reports into verdicts and statuses; remembers the reports of the last seconds."""
+    """Turns reports into verdicts and statuses; remembers the reports of the last seconds.
 
-    def __init__(self) -> None:
+    Args:
+        what: the node does.
+        judge: ``(report, earlier report, whether they are far enough apart) -> verdict``.
+        counts: what is counted, by key.
+    """
+
+    def __init__(
+        self,
+        what: str = "amodal completion",
+        judge: Callable[[Report, Report, bool], Verdict] = judge,
+        counts: Callable[[Report], dict[str, str]] | None = None,
+    ) -> None:
+        self._what, self._judge, self._counts = what, judge, counts or values
         self._before: deque[Report] = deque()
 
     def assess(self, name: str, report: Report) -> tuple[Verdict, DiagnosticStatus]:
@@ -29,16 +42,17 @@ class Diagnostics:
         while len(self._before) > 1 and report.at - self._before[1].at >= RECENT:
             self._before.popleft()
         before = self._before[0] if self._before else Report("", at=report.at)
-        verdict = judge(report, before, report.at - before.at >= RECENT)
+        verdict = self._judge(report, before, report.at - before.at >= RECENT)
         rates = _rates(report, before) if self._before else {}
         self._before.append(report)
         status = DiagnosticStatus(
             level=verdict.level,
-            name=f"{name}: amodal completion",
+            name=f"{name}: {self._what}",
             message=verdict.text,
             hardware_id=report.model,
         )
-        status.values = [KeyValue(key=k, value=v) for k, v in (values(report) | rates).items()]
+        counted = self._counts(report) | rates
+        status.values = [KeyValue(key=k, value=v) for k, v in counted.items()]
         return verdict, status
 
 
@@ -46,6 +60,8 @@ def _rates(report: Report, before: Report) -> dict[str, str]:
     seconds = max(report.at - before.at, 1e-3)
     found = {}
     for stream, tally in report.since(before).items():
+        if stream not in report.tallies:
+            continue
         found[f"{stream}.received.hz"] = f"{tally.received / seconds:.1f}"
         found[f"{stream}.{DONE[stream]}.hz"] = f"{tally.done / seconds:.1f}"
     return found

@@ -20,11 +20,14 @@ class DiagnosticsPublisher:
     Args:
         node: publishes, and logs that all is well again.
         throttled: logs what is wrong.
+        diagnostics: judges.
     """
 
-    def __init__(self, node: Node, throttled: ThrottledLog) -> None:
+    def __init__(
+        self, node: Node, throttled: ThrottledLog, diagnostics: Diagnostics | None = None
+    ) -> None:
         self._node, self._throttled = node, throttled
-        self._diagnostics = Diagnostics()
+        self._diagnostics = diagnostics or Diagnostics()
         self._warned = False
         self._publisher = node.create_publisher(
             DIAGNOSTICS.kind,

@@ -65,21 +65,39 @@ def judge(report: Report, before: Report, full: bool = True) -> Verdict:
     recent = report.since(before)
     for verdict in (*_errors(report, before, recent, full), *_warnings(report, before, recent)):
         return verdict
-    image = recent[IMAGE]
+    return Verdict(OK, tally_text(recent[IMAGE]))
+
+
+def tally_text(image: Tally) -> str:
+    """How many frames were published, and why others were not."""
     # Without the frames in flight: some of those published came in before.
     remarks = [f"{image.done} of {image.done + image.lost} frames published"]
     remarks += [f"{count} {reason}" for reason, count in sorted(image.dropped.items())]
-    return Verdict(OK, ", ".join(remarks))
+    return ", ".join(remarks)
+
+
+def failures(report: Report, recent: dict[str, Tally]) -> Iterator[Verdict]:
+    """Errors of ours."""
+    if count := sum(t.dropped.get("internal_error", 0) for t in recent.values()):
+        last = report.texts.get("internal_error", "")
+        text = f"{count} frames failed: {last}; the log has the traceback, please report it"
+        yield Verdict(ERROR, text)
+
+
+def drops(report: Report, recent: dict[str, Tally]) -> Iterator[Verdict]:
+    """Messages that were dropped for other reasons than those `EXPECTED`."""
+    for stream, tally in recent.items():
+        for reason, count in sorted(tally.dropped.items()):
+            if reason not in EXPECTED:
+                why = report.texts.get(f"{stream}.{reason}", reason)
+                yield Verdict(WARN, f"{count} dropped: {why}")
 
 
 def _errors(
     report: Report, before: Report, recent: dict[str, Tally], full: bool
 ) -> Iterator[Verdict]:
     image = recent[IMAGE]
-    if count := sum(t.dropped.get("internal_error", 0) for t in recent.values()):
-        last = report.texts.get("internal_error", "")
-        text = f"{count} frames failed: {last}; the log has the traceback, please report it"
-        yield Verdict(ERROR, text)
+    yield from failures(report, recent)
     failing = _unexpected(image) > LOSSY * image.received
     slow = full and image.dropped.get("superseded") and not image.done and not failing
     if slow and not report.mask_problem:  # masks that are none take longest
@@ -96,15 +114,11 @@ def _unexpected(tally: Tally) -> int:
 
 def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Iterator[Verdict]:
     yield from _about_the_model(report)
-    for stream, tally in recent.items():
-        for reason, count in sorted(tally.dropped.items()):
-            if reason not in EXPECTED:
-                why = report.texts.get(f"{stream}.{reason}", reason)
-                yield Verdict(WARN, f"{count} dropped: {why}")
+    yield from drops(report, recent)
     for problem in report.type_problems:
         yield Verdict(WARN, problem, "types")
     if silent := [s for s in (IMAGE, MASK) if s in report.silent]:
-        yield _silence(report, silent)
+        yield silence(report, silent)
     if report.mask_problem:
         topic = report.topics.get(MASK, MASK)
         yield Verdict(WARN, f"{topic}: {report.mask_problem}", "masks")
@@ -132,7 +146,7 @@ def _warnings(report: Report, before: Report, recent: dict[str, Tally]) -> Itera
     yield from _without_depth(report, recent)
     offered = report.publishers.get(DEPTH) or DEPTH in report.elsewhere
     if recent[IMAGE].received and offered and DEPTH in report.silent:
-        yield _silence(report, [DEPTH])
+        yield silence(report, [DEPTH])
     yield from _about_the_camera(report, recent)
 
 
@@ -205,7 +219,8 @@ def _about_the_model(report: Report) -> Iterator[Verdict]:
         yield Verdict(WARN, f"engine {report.engine}; {remedy}", "engine")
 
 
-def _silence(report: Report, silent: list[str]) -> Verdict:
+def silence(report: Report, silent: list[str]) -> Verdict:
+    """That nothing comes in on the topics of `silent`, and what to do."""
     topics = {s: report.topics.get(s, s) for s in silent}
     missing = [topic for s, topic in topics.items() if not report.publishers.get(s)]
     if found := [s for s in silent if s in report.elsewhere]:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -23,8 +24,10 @@ from ros_harness import BEST_EFFORT, RELIABLE, SECOND, START, TIMEOUT, image_mes
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from segan_ros.messages.images import to_labels
+from segan_ros.ros.depth_diagnostics import judge_depth
 from segan_ros.ros.depth_parameters import DEPTH_PARAMETERS, OWN
 from segan_ros.ros.depth_segmenter import DepthSegmenter
+from segan_ros.ros.report import Report
 
 pytestmark = pytest.mark.ros
 
@@ -68,6 +71,15 @@ def start_segmenter(ros):
     yield start
     for end in ends:
         end()
+
+
+BEGINNING = Report("active")
+
+
+def level_and_text(node, before=BEGINNING, **changes):
+    """What the node would say of itself on /diagnostics, of all that happened since `before`."""
+    verdict = judge_depth(replace(node.report(), **changes), before)
+    return verdict.level, verdict.text
 
 
 def camera_info(**changes):
@@ -225,6 +237,60 @@ def test_diagnostics_name_what_is_missing_and_count_what_came(start_segmenter, r
     reports.clear()
     values = {v.key: v.value for v in said("segmenting").values}
     assert values["image.published"] == values["depth.matched"] == "1"
+
+
+FLAT = np.full_like(MILLIMETRES, 800)
+
+
+@pytest.mark.parametrize(
+    ("camera", "depth", "text"),
+    [
+        ({"k": [0.0] * 9}, MILLIMETRES, "1 dropped: camera_info is all zero; calib"),
+        (
+            {"distortion_model": "equidistant", "d": [0.1] * 4},
+            MILLIMETRES,
+            "1 dropped: camera_info has distortion_model 'equidistant'",
+        ),
+        ({}, MILLIMETRES[:120, :160], "1 dropped: depth is 160x120 but the image is 320x240"),
+        ({}, FLAT, "no object above the plane in 1 frames, nor before: check the depth image, and"),
+    ],
+)
+def test_frames_without_masks_are_a_warning_on_diagnostics(
+    start_segmenter, robot, camera, depth, text
+):
+    node = start_segmenter()
+    hear_masks(robot, node)
+    calibrated(robot, node, **camera)
+    send(robot, depth=depth)
+    tally = node.counters.tally
+    robot.wait(lambda: tally("image").received and not tally("image").in_flight, "the frame")
+    level, said = level_and_text(node, silent=())
+    assert level == b"\x01" and text in said
+
+
+def test_table_that_was_cleared_is_no_warning(start_segmenter, robot):
+    node = start_segmenter()
+    masks = hear_masks(robot, node)
+    calibrated(robot, node)
+    send(robot)
+    robot.wait(lambda: masks, "masks")
+    robot.wait(lambda: not node.counters.tally("image").in_flight, "the count")
+    before = node.report()
+    send(robot, START + SECOND, depth=FLAT)
+    robot.wait(lambda: node.counters.tally("image").done == 2, "no masks")
+    expected = b"\x00", "no object above the plane in 1 frames"
+    assert level_and_text(node, before, silent=()) == expected
+
+
+def test_inputs_that_stop_are_a_warning_on_diagnostics(start_segmenter, robot):
+    node = start_segmenter()
+    masks = hear_masks(robot, node)
+    calibrated(robot, node)
+    send(robot)
+    robot.wait(lambda: masks and node.report().silent, "the silence")
+    level, said = level_and_text(node)
+    assert level == b"\x01"
+    assert said.startswith("nothing received on /image and /depth; its publisher sends nothing")
 
 
 def test_parameters_are_checked_at_start_and_while_it_runs(start_segmenter, robot, capfd):

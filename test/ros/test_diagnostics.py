@@ -225,7 +225,7 @@ def test_rates_are_those_of_the_last_seconds():
     diagnostics = Diagnostics()
     for n in range(30):
         count = 30 * n if n > 15 else 0
-        tallies = {"image": Tally(count, count // 2)}
+        tallies = {"image": Tally(count, count // 2), "instance_mask": Tally()}
         _, status = diagnostics.assess("segan", Report("active", tallies=tallies, at=100.0 + n))
     found = {v.key: v.value for v in status.values}
     assert found["image.received.hz"] == "30.0" and found["image.published.hz"] == "15.0"
