@@ -42,7 +42,8 @@ class Instance:
         mask: ``(h, w)`` bool.
         score: how sure the segmenter is, 0..1; 1 where it does not say.
         name: of its class; empty where it does not say.
-        track_id: the segmenter's own name for the same object over frames; empty without tracking.
+        track_id: the segmenter's own name for the object; empty where it gives none.
+        lasts: whether that is the same over frames.
     """
 
     box: Box
@@ -50,6 +51,7 @@ class Instance:
     score: float = 1.0
     name: str = ""
     track_id: str = ""
+    lasts: bool = True
 
     def full_mask(self, size: tuple[int, int]) -> Mask:
         """``(H, W)`` bool in an image of `size` (height, width)."""
@@ -103,4 +105,5 @@ class Layered:
     @property
     def track_ids(self) -> dict[int, str]:
         """The segmenter's track by id, where it tracks."""
-        return {i: found.track_id for i, found in self.instances.items() if found.track_id}
+        tracked = {i: found for i, found in self.instances.items() if found.lasts}
+        return {i: found.track_id for i, found in tracked.items() if found.track_id}

@@ -261,7 +261,8 @@ def _number(bytes_high_first: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _split(numbers: NDArray[np.int32], name_of: Callable[[int], str]) -> Instances:
-    """An instance for every number above 0 of an image, in ascending order."""
+    """An instance for every number above 0 of an image, in ascending order. The numbers are ids
+    and no tracks: nothing says that an object has the same one in the next frame."""
     boxes = boxes_of(numbers)
     if len(boxes) > MOST_DETECTIONS:
         raise MessageError(
@@ -270,7 +271,13 @@ def _split(numbers: NDArray[np.int32], name_of: Callable[[int], str]) -> Instanc
             "sent as jpeg, or is it a photograph?",
         )
     items = (
-        Instance(box, crop(numbers, box) == number, name=name_of(number), track_id=str(number))
+        Instance(
+            box,
+            crop(numbers, box) == number,
+            name=name_of(number),
+            track_id=str(number),
+            lasts=False,
+        )
         for number, box in boxes.items()
     )
     return Instances((numbers.shape[0], numbers.shape[1]), tuple(items))

@@ -118,7 +118,7 @@ def test_masks_without_tracks_are_numbered_and_have_names(start_node, robot):
 )
 def test_coloured_images_become_objects(start_node, robot, segmenter, make, ids):
     _, objects, _ = answer(start_node, robot, make(picture().header), segmenter=segmenter)
-    assert [o.id for o in objects] == ids
+    assert [(o.id, o.track_id) for o in objects] == [(i, "") for i in ids]
 
 
 def test_what_is_left_out_is_counted(start_node, robot):

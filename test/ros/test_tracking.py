@@ -8,6 +8,7 @@ from builtin_interfaces.msg import Duration
 from rclpy.parameter import Parameter
 from ros_harness import SECOND, START, image_message, listen, two_boxes
 
+from segan_ros.messages.images import to_labels
 from segan_ros.srv import CompleteObjects, GetRemovalOrder
 from segan_ros.tracks.steady import VANISHES
 
@@ -53,6 +54,22 @@ def test_objects_keep_their_tracks_whatever_their_ids(start_node, robot):
     request = GetRemovalOrder.Request(target=said[0][0], max_age=Duration(sec=2**31 - 1))
     order = robot.ask(GetRemovalOrder, "/segan/removal_order", request)
     assert order.success and order.removal_order[-1] == ids[0]
+
+
+@pytest.mark.parametrize("segmenter", ["colours", "panoptic"])
+def test_objects_whose_colours_change_keep_their_tracks(start_node, robot, segmenter):
+    node = start_node(track=True, segmenter=segmenter)
+    heard = listen(robot, node, "objects")
+    said = []
+    for k in range(4):
+        image, mask, numbers = pictures(k)
+        red = to_labels(mask)
+        pixels = np.dstack([red, 0 * red, 5 * (red > 0)]).astype(np.uint8)
+        coloured = image_message(pixels, "rgb8", START + k * TENTH)
+        (objects,) = answered(robot, heard, image, coloured)
+        high, low = (65536, 5) if segmenter == "colours" else (1, 5 * 65536)
+        said.append(tracks(objects, [high * n + low for n in numbers]))
+    assert said in ([["1", "2"]] * 4, [["2", "1"]] * 4)
 
 
 def test_without_track_there_are_none(start_node, robot):
