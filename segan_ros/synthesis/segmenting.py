@@ -51,26 +51,26 @@ class Output:
 
     Args:
         type: of its messages.
-        write: ``((H, W) ids, class by id, header) -> message``.
+        write: ``((H, W) ids, class by id, header, whether ids last) -> message``.
     """
 
     type: str
-    write: Callable[[Labels, Found, Any], Any]
+    write: Callable[[Labels, Found, Any, bool], Any]
 
 
-def _label_image(labels: Labels, found: Found, header: Any) -> Any:
+def _label_image(labels: Labels, found: Found, header: Any, _: bool) -> Any:
     if labels.max(initial=0) <= np.iinfo(np.uint8).max:
         return _image(labels.astype(np.uint8), "mono8", header)
     return _image(labels.astype(np.uint16), "16UC1", header)
 
 
-def _colours(labels: Labels, found: Found, header: Any) -> Any:
+def _colours(labels: Labels, found: Found, header: Any, _: bool) -> Any:
     number = labels.astype(np.int64) * SPREAD & 0xFFFFFF
     pixels = np.stack([number >> 16, number >> 8 & 255, number & 255], -1).astype(np.uint8)
     return _image(pixels, "rgb8", header)
 
 
-def _panoptic(labels: Labels, found: Found, header: Any) -> Any:
+def _panoptic(labels: Labels, found: Found, header: Any, _: bool) -> Any:
     """Gazebo's: the number of the instance in red and green, low byte first; the class in blue."""
     blue = np.zeros_like(labels)
     for object_id, kind in found.items():
@@ -79,8 +79,9 @@ def _panoptic(labels: Labels, found: Found, header: Any) -> Any:
     return _image(np.stack([seen & 255, seen >> 8, blue], -1).astype(np.uint8), "rgb8", header)
 
 
-def _polygons(labels: Labels, found: Found, header: Any) -> Any:
-    """As yolo_ros sends them: the outline of the largest piece of each mask, its id as text."""
+def _polygons(labels: Labels, found: Found, header: Any, lasts: bool) -> Any:
+    """As yolo_ros sends them: the outline of the largest piece of each mask; with its tracker, the
+    id as text."""
     detections = []
     for object_id, box in boxes_of(labels).items():
         mask = (crop(labels, box) == object_id).view(np.uint8)
@@ -92,7 +93,7 @@ def _polygons(labels: Labels, found: Found, header: Any) -> Any:
                 class_id=found[object_id].number,
                 class_name=found[object_id].name,
                 score=SCORE,
-                id=str(object_id),
+                id=str(object_id) if lasts else "",
                 bbox=_box_of_yolo(box),
                 bbox3d=_yolo(
                     "BoundingBox3D",
@@ -117,7 +118,7 @@ def _polygons(labels: Labels, found: Found, header: Any) -> Any:
     return _yolo("DetectionArray", header=header, detections=detections)
 
 
-def _mask_images(labels: Labels, found: Found, header: Any) -> Any:
+def _mask_images(labels: Labels, found: Found, header: Any, _: bool) -> Any:
     """As Detectron2_ros sends them: an image of the whole picture's size for each mask."""
     boxes = boxes_of(labels)
     return recorded_message(
@@ -224,4 +225,4 @@ class Segmenter:
             table[list(found)] = new
             seen = table[seen.clip(0)]
             found = dict(zip(new.tolist(), found.values(), strict=True))
-        return WRITERS[self.output].write(seen, found, header)
+        return WRITERS[self.output].write(seen, found, header, not self.renumbers)
