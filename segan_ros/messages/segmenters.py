@@ -43,6 +43,9 @@ MOST_POINTS = 2000
 STRIDE = 32
 """Networks see pictures whose sides are multiples of this, whatever the camera's size."""
 
+BLEED, BLEED_SHARE = 8, 0.1
+"""Networks draw masks of objects at the border this many pixels into the bars, and a bit beyond."""
+
 
 @dataclass(frozen=True)
 class Segmenter:
@@ -226,10 +229,24 @@ def _fitted(mask: Mask, size: tuple[int, int], number: int) -> Mask:
             f"masks at the image's size, or letterboxed at the network's: its sides are multiples "
             f"of {STRIDE}, and it is square or its bars are narrower than that",
         )
-    _say_letterboxed((width, height), (size[1], size[0]))
     top, left = (height - rows) // 2, (width - columns) // 2
-    part = mask[top : top + rows, left : left + columns].astype(np.float32)
+    inner = slice(top, top + rows), slice(left, left + columns)
+    if _in_bars(mask, inner) > BLEED_SHARE:
+        raise MessageError(
+            "size_mismatch",
+            f"mask {number} is {width}x{height} but the image is {size[1]}x{size[0]}, and it has "
+            "pixels in the bars of a letterboxed mask: it was stretched, or padded at one side; "
+            "publish masks at the image's size",
+        )
+    _say_letterboxed((width, height), (size[1], size[0]))
+    part = mask[inner].astype(np.float32)
     return cv2.resize(part, size[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+
+
+def _in_bars(mask: Mask, inner: tuple[slice, slice]) -> float:
+    """Share of `mask` that lies farther than `BLEED` outside its part `inner`."""
+    rows, columns = (slice(max(s.start - BLEED, 0), s.stop + BLEED) for s in inner)
+    return 1 - np.count_nonzero(mask[rows, columns]) / max(np.count_nonzero(mask), 1)
 
 
 @cache

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -173,9 +174,31 @@ def test_letterboxed_masks_are_brought_back_to_the_image():
     np.testing.assert_allclose(item.box, (10, 10, 30, 40), atol=1)
 
 
+def test_letterboxed_mask_may_reach_a_little_into_the_bars():
+    # Of 640x480 in 640x640: bars of 80 rows.
+    picture = image_of(np.zeros((480, 640, 3), np.uint8), "rgb8")
+    canvas = rectangle(100, 70, 200, 140, (640, 640))
+    (item,) = KINDS["masks"].instances(ultralytics([canvas], ["box"]), picture).items
+    assert item.box == (100, 0, 200, 60)
+
+
+@pytest.mark.parametrize("how", ["stretched", "padded at the bottom"])
+def test_masks_with_pixels_where_letterboxed_ones_have_bars_are_refused(how):
+    picture = image_of(np.zeros((480, 640, 3), np.uint8), "rgb8")
+    mask = rectangle(40, 20, 200, 120, (480, 640))
+    if how == "stretched":
+        mask = cv2.resize(mask, (512, 512), interpolation=cv2.INTER_NEAREST)
+    else:  # as SAM has them
+        mask = np.pad(cv2.resize(mask, (256, 192), interpolation=cv2.INTER_AREA), ((0, 64), (0, 0)))
+    middle = rectangle(100, 100, 120, 120, mask.shape)
+    with pytest.raises(MessageError, match=r"mask 1 is .* it was stretched, or padded") as error:
+        KINDS["masks"].instances(ultralytics([middle, mask], ["box", "box"]), picture)
+    assert error.value.reason == "size_mismatch"
+
+
 def test_letterboxed_masks_of_a_sliver_keep_a_row():
     sliver = image_of(np.zeros((1, 640, 3), np.uint8), "rgb8")
-    message = ultralytics([np.full((32, 32), 255, np.uint8)], ["box"])
+    message = ultralytics([rectangle(0, 12, 32, 20, (32, 32))], ["box"])
     (item,) = KINDS["masks"].instances(message, sliver).items
     assert item.box == (0, 0, 640, 1)
 
