@@ -1,7 +1,7 @@
 """Bags of a few synthetic frames, for tests: two cards, the front one moving over the other."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from struct import pack
@@ -58,6 +58,7 @@ class Contents:
         compressed: whether images are jpeg and png below their topics, as image_transport has them.
         depth: encoding of depth, 32FC1 metres or 16UC1 millimetres.
         prefix: of the camera's topics.
+        names: tables of class names, one before each of the first frames.
         renumber: whether ids of masks, not of the truth, change places in every other frame.
     """
 
@@ -71,6 +72,7 @@ class Contents:
     compressed: bool = False
     depth: str = "32FC1"
     prefix: str = "/camera"
+    names: Sequence[str] = ()
     renumber: bool = False
 
 
@@ -99,6 +101,8 @@ def write_bag(folder: Path, contents: Contents | None = None) -> Path:
             scene = two_cards(i)
             frame = scene.frame
             header = header_of(stamp)
+            for table in contents.names[i : i + 1]:
+                put("/camera/label_names", TYPES["std_msgs/msg/String"](table), stamp)
             put("/camera/camera_info", camera_info(frame, header), stamp)
             put("/camera/image", image(frame.rgb, "rgb8", header), stamp)
             metres = frame.depth

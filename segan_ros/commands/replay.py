@@ -19,11 +19,13 @@ from segan_ros.frame import CompletedScene, Frame
 from segan_ros.host.resources import resource_path
 from segan_ros.instances import REMEDIES, REPEATED, Layered
 from segan_ros.masks.reading import mask_reader
-from segan_ros.messages.frames import Reading
+from segan_ros.messages.frames import MaskReader, Reading
 from segan_ros.messages.kinds import IMAGE
 from segan_ros.messages.segmenters import LABEL_IMAGE, SEGMENTERS
 from segan_ros.replay.earlier import EarlierRun, comparison
 from segan_ros.replay.live import Answers, Live, play
+from segan_ros.replay.recorded_names import TOPIC as LABEL_NAMES
+from segan_ros.replay.recorded_names import RecordedNames
 from segan_ros.replay.replayed import timings_to_json, to_json
 from segan_ros.replay.report_page import write_page
 from segan_ros.replay.report_text import clear_frames, report
@@ -124,6 +126,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for field in fields(Topics):
         option = f"--{field.name.replace('_', '-')}-topic"
         names.add_argument(option, default=field.default, metavar="TOPIC", help="%(default)s")
+    names.add_argument(
+        "--label-names-topic",
+        default=LABEL_NAMES,
+        metavar="TOPIC",
+        help="%(default)s: classes of label images",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -134,28 +142,29 @@ def run(args: argparse.Namespace) -> int:
     """
     _check(args)
     earlier = None if args.against is None else EarlierRun(args.against)
-    page = args.report or (args.out and args.out / "report.html")
+    page = _page(args)
     model = model_folder(args.model)
     topics = Topics(**{f.name: getattr(args, f"{f.name}_topic") for f in fields(Topics)})
     own = topics
     if args.truth is not None:
         own = replace(topics, true_objects=Topics.true_objects, true_graph=Topics.true_graph)
-    roles = roles_of(args, "masks of another --segmenter" if _no_classes(args) else "")
     follow = FollowSettings(args.track, args.track_memory, args.steady)
     answers: Answers | None = None
     left_out = Counter[str]()
     with (
-        open_bag(args.bag or _demo(), own, reading=_reading(args, roles, left_out)) as bag,
+        open_bag(args.bag or _demo(), own, reading=_reading(args)) as bag,
         open_truth(args.truth, topics) as truth,
         no_empty_folder(args.out),
         TemporaryDirectory() as scratch,
     ):
-        wanted = Wanted(args.out, args.pictures if page else 0, args.rrd)
-        job = Replay(bag, truth, earlier, wanted, _of_truth(roles))
+        names = RecordedNames(bag, args.label_names_topic)
+        roles = _roles(args, names)
+        bag.reading = replace(bag.reading, masks=_mask_reader(args, roles, left_out, names))
+        job = Replay(bag, truth, earlier, _wanted(args), _of_truth(roles))
         if args.out is not None:
             args.out.mkdir(parents=True, exist_ok=True)
         if args.live:
-            answers = play(bag, _live(args, model, follow, roles), _log(args, scratch))
+            answers = play(bag, _live(args, model, follow, roles), _log(args, scratch), names)
             answer = _looked_up(answers, args, roles, follow)
         else:
             completer = _completer(args, roles)
@@ -193,6 +202,15 @@ def run(args: argparse.Namespace) -> int:
     return int(lacks_truth or bool(bag.problems) or any(f.answer is None for f in frames))
 
 
+def _page(args: argparse.Namespace) -> Path | None:
+    """Where the report goes."""
+    return args.report or (args.out and args.out / "report.html")
+
+
+def _wanted(args: argparse.Namespace) -> Wanted:
+    return Wanted(args.out, args.pictures if _page(args) else 0, args.rrd)
+
+
 def _write_tables(out: Path, text: str, content: Any, timings: Any) -> None:
     out.mkdir(parents=True, exist_ok=True)  # gone where no frame left anything in it
     (out / "replay.md").write_text(text + "\n")
@@ -224,22 +242,33 @@ def _log(args: argparse.Namespace, scratch: str) -> Path:
     return (args.out or Path(scratch)) / "node.log"
 
 
-def _no_classes(args: argparse.Namespace) -> bool:
-    """Whether the bag's masks are label images or colours alone."""
-    return args.segmenter in (LABEL_IMAGE, "colours")
+def _roles(args: argparse.Namespace, names: RecordedNames) -> Roles:
+    others = "masks of another --segmenter"
+    if args.segmenter == LABEL_IMAGE:
+        return roles_of(args, "" if names else f"{others} or with --label-names-topic", others)
+    no_scores = others if args.segmenter in ("colours", "panoptic") else ""
+    return roles_of(args, others if args.segmenter == "colours" else "", no_scores)
 
 
-def _reading(args: argparse.Namespace, roles: Roles, left_out: Counter[str]) -> Reading:
-    """How to read the bag; `left_out` counts masks of the segmenter that are no objects."""
+def _reading(args: argparse.Namespace) -> Reading:
+    """How to read the bag, as far as it can be said before it is open."""
+    kind = IMAGE if args.segmenter == LABEL_IMAGE else SEGMENTERS[args.segmenter].type
+    return Reading(depth_scale=args.depth_scale, mask_type=kind)
+
+
+def _mask_reader(
+    args: argparse.Namespace, roles: Roles, left_out: Counter[str], names: RecordedNames
+) -> MaskReader:
+    """`left_out` counts masks that are no objects."""
 
     def note(found: Layered) -> None:
         left_out.update(found.left_out)
         if found.repeated:
             left_out[REPEATED] += 1
 
-    kind = IMAGE if args.segmenter == LABEL_IMAGE else SEGMENTERS[args.segmenter].type
-    masks = mask_reader(args.segmenter, roles.choice, note)
-    return Reading(depth_scale=args.depth_scale, masks=masks, mask_type=kind)
+    if args.segmenter == LABEL_IMAGE and names:
+        return names.reader(roles.choice, note)
+    return mask_reader(args.segmenter, roles.choice, note)
 
 
 def _left_out(counts: Mapping[str, int]) -> Iterator[str]:

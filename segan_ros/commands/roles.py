@@ -83,9 +83,9 @@ def add_roles(parser: argparse.ArgumentParser, classes: str, scores: str) -> Non
     )
 
 
-def roles_of(args: argparse.Namespace, classes: str) -> Roles:
+def roles_of(args: argparse.Namespace, classes: str, scores: str | None = None) -> Roles:
     """What the options say; `classes` names the masks that have classes, empty if those of this
-    command line do.
+    command line do; `scores` the same of scores, None = as `classes`.
 
     Raises:
         ValueError: a class is named or a score given, and there are none; or a score is out of
@@ -93,8 +93,9 @@ def roles_of(args: argparse.Namespace, classes: str) -> Roles:
     """
     if not 0 <= args.min_score <= 1:
         raise ValueError(f"--min-score is {args.min_score:g}; it must lie in 0..1")
-    if args.min_score and classes:
-        raise ValueError(f"--min-score is {args.min_score:g}, but only {classes} have scores")
+    scores = classes if scores is None else scores
+    if args.min_score and scores:
+        raise ValueError(f"--min-score is {args.min_score:g}, but only {scores} have scores")
     ignored, occluders = (Named.of(g, not classes) for g in (args.ignore, args.occluder_only))
     roles = Roles(ignored, occluders, args.min_score)
     for option, named in (("--ignore", roles.ignored), ("--occluder-only", roles.occluder_only)):

@@ -15,6 +15,7 @@ from segan_ros.messages.answers import to_scene
 from segan_ros.messages.kinds import GRAPH, OBJECTS, typestore
 from segan_ros.messages.segmenters import LABEL_IMAGE
 from segan_ros.replay.node_process import NodeProcess, live_environment
+from segan_ros.replay.recorded_names import NAMES, RecordedNames
 from segan_ros.replay.run import Answer
 from segan_ros.ros.log_folder import spare_log_folder
 from segan_ros.runtime.model import Model
@@ -94,13 +95,14 @@ class Answers:
         return Answer(self.take(frame.stamp), self.latencies.get(frame.stamp, float("nan")))
 
 
-def play(bag: Bag, live: Live, log: Path) -> Answers:
+def play(bag: Bag, live: Live, log: Path, names: RecordedNames | None = None) -> Answers:
     """Start the node, play `bag` to it, wait for the answers, stop it.
 
     Args:
         bag: open.
         live: how.
         log: file for all that the node prints.
+        names: tables to play along; by default those on the usual topic.
 
     Raises:
         NodeError: the node cannot be started, is not found in time or ends by itself.
@@ -112,6 +114,9 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
     use_depth = _use_depth(depths)
     unused = {"depth"} if use_depth == "never" else set()
     topics = {n: topic for n, topic in bag.topics.items() if n in INPUTS and n not in unused}
+    names = names or RecordedNames(bag)
+    if names and live.segmenter == LABEL_IMAGE:
+        topics[NAMES] = names.topic
     parameters = {
         "model": str(live.model.resolve()),
         "provider": live.provider,
@@ -144,7 +149,8 @@ def play(bag: Bag, live: Live, log: Path) -> Answers:
             if problem := player.wait_for_others(live.start_timeout):
                 raise node.error(problem)
             with Progress(total=len(depths), desc="playing", unit="frame") as bar:
-                player.play(bag.inputs(topics), set(depths), live.rate, live.patience, bar.update)
+                messages = names.inputs(topics) if NAMES in topics else bag.inputs(topics)
+                player.play(messages, set(depths), live.rate, live.patience, bar.update)
             trouble = node.stop()
     whole = {stamp: a for stamp, a in player.answers.items() if a.complete}
     latencies = {stamp: a.received - a.sent for stamp, a in whole.items()}

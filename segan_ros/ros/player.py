@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
 
 from segan_ros.messages.stamps import serialised_stamp
 from segan_ros.msg import AmodalObjectArray, OcclusionGraph
@@ -20,6 +21,7 @@ CLASSES = {
     "instance_mask": Image,
     "depth": Image,
     "camera_info": CameraInfo,
+    "label_names": String,
 }
 """Message class of each input, by its name at the node."""
 
@@ -118,7 +120,7 @@ class Player(Peer):
             first = message.time if first is None else first
             self.wait(begin + (message.time - first) / 1e9 / rate - time.monotonic())
             # The clock is read first: publishing may hand the processor to the node.
-            if message.name != "camera_info":
+            if message.name not in ("camera_info", "label_names"):
                 self._answer(message.stamp).sent = time.monotonic()
             self.publish(self._topics[message.name], message.data)
             tell()

@@ -1,6 +1,7 @@
 """`segan replay --segmenter`: bags that hold a segmenter's own messages."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,10 @@ import small_bag
 from foreign_messages import yolo_bag
 
 from segan_ros.commands.main import main
+from segan_ros.masks.layering import Choice
+from segan_ros.masks.reading import ignore
+from segan_ros.replay.recorded_names import RecordedNames
+from segan_ros.storage.bags import open_bag
 
 TOPIC = "--instance-mask-topic", "/camera/detections"
 
@@ -32,8 +37,8 @@ ROLES = [
 """Options; ids of the objects that are left, and of those that only hide others."""
 
 
-def found(out):
-    objects = json.loads((out / "frame_000" / "objects.json").read_text())
+def found(out, frame=0):
+    objects = json.loads((out / f"frame_{frame:03}" / "objects.json").read_text())
     return [o["id"] for o in objects], [o["id"] for o in objects if o["occluder_only"]]
 
 
@@ -60,8 +65,48 @@ def test_objects_in_a_role_are_scored_for_no_method(tmp_path, dummy_model, optio
         assert scores[method]["si_objects"] == scores[method]["true_edges"] == 0
 
 
+TABLE = '{"1": {"class": "hand"}, "2": {"class": "cup"}}'
+NAMED = small_bag.Contents(frames=1, names=[TABLE])
+
+
+def test_label_images_get_their_names_from_the_bag(tmp_path, dummy_model, capsys):
+    bag = small_bag.write_bag(tmp_path / "bag", replace(NAMED, prefix="/cam"))
+    topics = [f"--{n}-topic=/cam/{n.replace('-', '_')}" for n in ("image", "instance-mask")]
+    given = ["--model", str(dummy_model), "--provider", "cpu", *topics]
+    words = ["replay", str(bag), *given, "--out", str(tmp_path / "out"), "--occluder-only", "hand"]
+    assert main([*words, "--label-names-topic", "/cam/label_names"]) == 0
+    assert found(tmp_path / "out") == ([1, 2], [1])
+    assert "cup" in (tmp_path / "out" / "frame_000" / "graph.svg").read_text()
+    assert main(words) == 2
+    assert "or with --label-names-topic have classes" in capsys.readouterr().err
+    assert main([*words, "--label-names-topic", "/nope"]) == 2
+    assert "no topic /nope; correct --label-names-topic" in capsys.readouterr().err
+
+
+def test_each_label_image_has_the_table_of_its_time(tmp_path):
+    contents = replace(NAMED, frames=2, names=[TABLE, '{"2": "can"}'])
+    bag = small_bag.write_bag(tmp_path / "bag", contents)
+    with open_bag(bag) as opened:
+        names = RecordedNames(opened)
+        opened.reading = replace(opened.reading, masks=names.reader(Choice(), ignore))
+        seen = [frame.frame.names for frame in opened.frames()]
+    assert seen == [{1: "hand", 2: "cup"}, {2: "can"}]
+
+
+@pytest.mark.ros
+def test_the_node_hears_the_names_of_label_images(tmp_path, dummy_model):
+    pytest.importorskip("rclpy")
+    from live_replay import replay_live
+
+    bag, out = small_bag.write_bag(tmp_path / "bag", replace(NAMED, frames=2)), tmp_path / "out"
+    options = "--model", dummy_model, "--provider", "cpu", "--occluder-only", "hand", "--out", out
+    done = replay_live(bag, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert found(out, 1) == ([1, 2], [1])
+
+
 def test_label_images_have_no_classes(tmp_path, dummy_model, capsys):
-    bag = yolo_bag(tmp_path / "bag", 1)
+    bag = small_bag.write_bag(tmp_path / "bag")
     assert main(["replay", str(bag), "--model", str(dummy_model), "--ignore", "card 2"]) == 2
     assert "--ignore names card 2, but only masks of another --segmenter" in capsys.readouterr().err
     assert main(["replay", str(bag), "--model", str(dummy_model), "--min-score", "0.5"]) == 2
