@@ -246,7 +246,8 @@ def _fitted(mask: Mask, size: tuple[int, int], number: int) -> Mask:
 def _in_bars(mask: Mask, inner: tuple[slice, slice]) -> float:
     """Share of `mask` that lies farther than `BLEED` outside its part `inner`."""
     rows, columns = (slice(max(s.start - BLEED, 0), s.stop + BLEED) for s in inner)
-    return 1 - np.count_nonzero(mask[rows, columns]) / max(np.count_nonzero(mask), 1)
+    inside, everywhere = (int(np.count_nonzero(m)) for m in (mask[rows, columns], mask))
+    return 1 - inside / max(everywhere, 1)
 
 
 @cache

@@ -66,7 +66,8 @@ class RecordedNames:
     @cached_property
     def _tables(self) -> tuple[list[int], list[Mapping[int, str]]]:
         """Times, and the tables that were recorded then."""
-        times, tables = [], []
+        times: list[int] = []
+        tables: list[Mapping[int, str]] = []
         for time, data in self._messages:
             try:
                 table = to_names(typestore().deserialize_cdr(data, STRING))

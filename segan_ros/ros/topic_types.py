@@ -28,7 +28,7 @@ def type_problems(node: Node, inputs: Mapping[str, Subscription]) -> Iterator[st
 
 
 def _type_of(subscription: Subscription) -> str:
-    kind = subscription.msg_type
+    kind: type = subscription.msg_type
     return f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
 
 
