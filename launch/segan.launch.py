@@ -48,6 +48,14 @@ ARGUMENTS = {
         "Classes that only occlude others (hand, arm), separated by commas. Empty: params_file, "
         "else default.",
     ),
+    "ignore_ids": (
+        "",
+        "Ids that are no objects, separated by commas. Empty: params_file, else default.",
+    ),
+    "occluder_ids": (
+        "",
+        "Ids that only occlude others, separated by commas. Empty: params_file, else default.",
+    ),
     "min_score": ("", "Masks with a lower score are left out. Empty: params_file, else default."),
     "latched": (
         "",
@@ -74,6 +82,9 @@ PASSED_ON = (
     "occluder_classes",
 )
 """Parameters of the node under the same name, all texts."""
+
+IDS = ("ignore_ids", "occluder_ids")
+"""The same, whole numbers."""
 
 FLAGS = ("use_sim_time", "autostart", "latched")
 """The same, true or false."""
@@ -138,6 +149,7 @@ def _parameters(given: dict[str, str]) -> list[str | dict[str, Any]]:
             raise ValueError(
                 f"min_score is {given['min_score']!r}; it must be a number in 0 .. 1"
             ) from None
+    values |= {name: _ids(name, given) for name in IDS if given[name]}
     try:
         more = yaml.safe_load(given["parameters"])
     except yaml.YAMLError:
@@ -147,6 +159,15 @@ def _parameters(given: dict[str, str]) -> list[str | dict[str, Any]]:
         raise ValueError(f"parameters is {given['parameters']!r}; it must be {example}")
     values |= more
     return found + [values] * bool(values)
+
+
+def _ids(name: str, given: dict[str, str]) -> list[int]:
+    try:
+        return [int(number) for number in given[name].split(",")]
+    except ValueError:
+        raise ValueError(
+            f"{name} is {given[name]!r}; it must be whole numbers separated by commas"
+        ) from None
 
 
 def _flag(name: str, given: dict[str, str]) -> bool:

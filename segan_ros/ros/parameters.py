@@ -71,7 +71,8 @@ PARAMETERS = (
         "gap_width",
         _SETTINGS.gap_width,
         "Gaps up to this width that the segmenter leaves between masks of touching objects are "
-        "closed; real gaps stay, but may hide a part of an object. 0 = nothing is closed.",
+        "closed. Real gaps stay open; something without a mask may lie in them and hide part of an "
+        "object. 0 = nothing is closed.",
         limits=(0, 100),
         unit="pixels",
     ),
@@ -79,7 +80,7 @@ PARAMETERS = (
         "ignore_ids",
         [0],
         "Label values that are not objects, such as 255 for void; 0 is never an object.",
-        limits=(0, 65535),
+        limits=(0, 2**31 - 1),
     ),
     Parameter(
         "min_hidden_ratio",

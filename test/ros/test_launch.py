@@ -39,6 +39,7 @@ def test_arguments_are_those_people_know():
     known = {"namespace", "params_file", "use_sim_time", "autostart", "respawn", "log_level"}
     ours = {"name", "parameters", "model", "provider", "segmenter", "segmenter_type"}
     ours |= {"fastdds_profile", "ignored_classes", "occluder_classes", "min_score", "latched"}
+    ours |= {"ignore_ids", "occluder_ids"}
     topics = {"image_topic", "mask_topic", "depth_topic", "camera_info_topic", "label_names_topic"}
     assert set(arguments()) == known | ours | topics
 
@@ -46,7 +47,7 @@ def test_arguments_are_those_people_know():
 def test_arguments_that_are_parameters_leave_them_alone_by_default():
     shared = {n: a for n, a in arguments().items() if n in BY_NAME or n == "use_sim_time"}
     ours = {"model", "provider", "segmenter", "segmenter_type", "ignored_classes"}
-    ours |= {"occluder_classes", "min_score", "latched"}
+    ours |= {"occluder_classes", "min_score", "latched", "ignore_ids", "occluder_ids"}
     assert set(shared) == {*ours, "autostart", "use_sim_time"}
     for default, text in shared.values():
         assert default == "" and text.endswith("Empty: params_file, else default.")
@@ -133,6 +134,10 @@ SHIPPED = str(ROOT / "config" / "segan.yaml")
             {"occluder_classes": "hand, arm", "min_score": "0.5", "latched": "true"},
             [{"latched": True, "occluder_classes": "hand, arm", "min_score": 0.5}],
         ),
+        (
+            {"ignore_ids": "1, 255", "occluder_ids": "65537"},
+            [{"ignore_ids": [1, 255], "occluder_ids": [65537]}],
+        ),
     ],
 )
 def test_parameters_come_from_what_is_given_the_strongest_last(node_of, given, parameters):
@@ -148,6 +153,8 @@ def test_parameters_that_are_no_mapping_are_refused_with_an_example(node_of, giv
 def test_score_that_is_no_number_is_refused(node_of):
     with pytest.raises(ValueError, match=r"min_score is 'high'; it must be a number in 0 .. 1"):
         node_of({"min_score": "high"})
+    with pytest.raises(ValueError, match="ignore_ids is 'void'; it must be whole numbers"):
+        node_of({"ignore_ids": "void"})
 
 
 def test_params_file_that_is_not_there_is_refused(node_of, monkeypatch, tmp_path):

@@ -92,10 +92,11 @@ class TestOnANode:
         node = start_node(active=False)
         assert self.set(node, ignore_ids=255).successful
         assert node.node.parameters["ignore_ids"] == [255]
+        assert self.set(node, ignore_ids=[65537]).successful  # Gazebo's first
         assert self.set(node, ignore_ids=[0, 7]).successful
         assert to_settings(node.node.parameters.values).ignore_ids == (7,)
         refused = self.set(node, ignore_ids=[7, -1])
-        assert "ignore_ids is -1; set it to a value in 0 .. 65535" in refused.reason
+        assert "ignore_ids is -1; set it to a value in 0 .. 2147483647" in refused.reason
 
     def test_number_given_for_a_class_is_its_name(self, start_node):
         """Gazebo's classes are numbers, and YAML takes them for such."""
