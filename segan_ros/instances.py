@@ -15,12 +15,19 @@ from numpy.typing import NDArray
 from segan_ros.boxes import Box, paste
 from segan_ros.frame import Mask
 
-NO_MASK, FEW_POINTS, OUTSIDE, EMPTY = "no mask", "fewer than 3 points", "outside the image", "empty"
+NO_MASK, FEW_POINTS, NO_NUMBERS, OUTSIDE, EMPTY = (
+    "no mask",
+    "fewer than 3 points",
+    "NaN or infinite points",
+    "outside the image",
+    "empty",
+)
 """Why a detection is left out."""
 
 REMEDIES = {
     NO_MASK: "use a segmentation model (such as yolo11n-seg), not one that gives boxes alone",
     FEW_POINTS: "let the segmenter send whole outlines, in pixels of the image",
+    NO_NUMBERS: "let the segmenter send finite coordinates, in pixels of the image",
     OUTSIDE: "run the segmenter on the same image, and publish outlines in its pixel coordinates",
     EMPTY: "let the segmenter send a mask for every detection, above 0 inside",
 }

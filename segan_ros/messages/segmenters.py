@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import Box, boxes_of, crop, tight_box
 from segan_ros.frame import Mask
-from segan_ros.instances import EMPTY, FEW_POINTS, NO_MASK, OUTSIDE, Instance, Instances
+from segan_ros.instances import EMPTY, FEW_POINTS, NO_MASK, NO_NUMBERS, OUTSIDE, Instance, Instances
 from segan_ros.messages.encodings import EXACT_COLOURS
 from segan_ros.messages.images import (
     MAX_SIDE,
@@ -83,7 +83,7 @@ def _from_polygons(message: Any, image: Any, _: Decoder) -> Instances:
             left_out[NO_MASK] += 1
             continue
         if len(points) < 3 or not np.isfinite(points).all():
-            left_out[FEW_POINTS] += 1
+            left_out[FEW_POINTS if len(points) < 3 else NO_NUMBERS] += 1
             continue
         points *= _scale(found.mask, image)
         drawn = _polygon(points, size)
@@ -101,6 +101,8 @@ def _from_mask_images(message: Any, image: Any, decoder: Decoder) -> Instances:
     size, left_out, items = (image.height, image.width), Counter[str](), []
     _check_count(message.masks)
     about = _about(message)
+    if about and not len(message.masks):
+        return Instances(size, (), {NO_MASK: len(about)})
     if about and len(about) != len(message.masks):
         raise MessageError(
             "bad_masks",

@@ -64,7 +64,9 @@ class Parameter:
     def problem(self, value: Any) -> str | None:
         """Why `value` is refused, naming value, limit and remedy; None when it is fine."""
         if type(value) is not type(self.default):
-            return f"{self.name} is {value!r}; it must be of type {self.type_name}"
+            is_list = isinstance(value, list) and "separated by commas" in self.text
+            hint = f", names separated by commas: {', '.join(map(str, value))!r}" if is_list else ""
+            return f"{self.name} is {value!r}; it must be of type {self.type_name}{hint}"
         if self.choices and value not in self.choices:
             return f"{self.name} is {value!r}; choose one of {self.range_text}"
         for number in value if isinstance(value, list) else [value] if self.limits else []:

@@ -12,7 +12,7 @@ pytest.importorskip("rosbags")
 
 from foreign_messages import foreign_message
 
-from segan_ros.instances import EMPTY, FEW_POINTS, NO_MASK, OUTSIDE
+from segan_ros.instances import EMPTY, FEW_POINTS, NO_MASK, NO_NUMBERS, OUTSIDE
 from segan_ros.messages.images import MessageError, image_message
 from segan_ros.messages.kinds import recorded_message
 from segan_ros.messages.segmenters import SEGMENTERS as KINDS
@@ -84,7 +84,7 @@ def test_polygon_that_leaves_the_image_is_cut_to_it():
     [
         ([], NO_MASK),
         ([(1, 1), (5, 5)], FEW_POINTS),
-        ([(1, 1), (5, 5), (np.nan, 3)], FEW_POINTS),
+        ([(1, 1), (5, 5), (np.nan, 3)], NO_NUMBERS),
         ([(200, 1), (220, 1), (220, 20)], OUTSIDE),
         ([(1e300, 1), (-1e300, 1), (3, 1e300)], None),
     ],
@@ -218,6 +218,11 @@ def test_empty_masks_are_counted_and_masks_without_detection_refused():
     message = ultralytics([rectangle(0, 0, 9, 9)], ["box", "can"])
     with pytest.raises(MessageError, match="1 masks but 2 detections"):
         KINDS["masks"].instances(message, PICTURE)
+
+
+def test_detections_of_a_model_without_masks_are_counted_as_such():
+    found = KINDS["masks"].instances(ultralytics([], ["box", "can", "cup"]), PICTURE)
+    assert found.left_out == {NO_MASK: 3} and found.items == ()
 
 
 def test_mask_image_that_is_cut_short_is_refused():

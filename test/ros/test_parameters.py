@@ -55,6 +55,12 @@ def test_defaults_are_those_of_the_method():
         ),
         ("threads", "all", "threads is 'all'; it must be of type integer"),
         ("autostart", 1, "autostart is 1; it must be of type bool"),
+        (
+            "ignored_classes",
+            ["a", "b"],
+            "ignored_classes is ['a', 'b']; it must be of type string, names separated by commas: "
+            "'a, b'",
+        ),
         ("model", " ", "model is empty; name of a shipped model, or path"),
     ],
 )

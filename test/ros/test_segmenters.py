@@ -281,12 +281,18 @@ def test_two_masks_of_one_track_are_a_warning(start_node, robot):
     assert "/instance_mask: in 1 messages several masks have the same track id" in text
 
 
-def test_detections_without_a_mask_are_a_warning_with_the_remedy(start_node, robot):
+@pytest.mark.parametrize(("segmenter", "make"), [("yolo_msgs", polygons), ("masks", mask_images)])
+def test_detections_without_a_mask_are_a_warning_with_the_remedy(
+    start_node, robot, segmenter, make
+):
     """As of a model that gives boxes alone."""
-    message = polygons(picture().header)
-    for found in message.detections:
-        found.mask.data = []
-    node, objects, _ = answer(start_node, robot, message, segmenter="yolo_msgs")
+    message = make(picture().header)
+    if segmenter == "masks":
+        message.masks = []
+    else:
+        for found in message.detections:
+            found.mask.data = []
+    node, objects, _ = answer(start_node, robot, message, segmenter=segmenter)
     level, text = level_and_text(node)
     assert objects == [] and level == b"\x01"
     assert "/instance_mask: 2 of 2 detections were skipped (no mask): use a segmentation" in text
