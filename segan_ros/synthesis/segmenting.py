@@ -119,10 +119,10 @@ def _polygons(labels: Labels, found: Found, header: Any, lasts: bool) -> Any:
 
 
 def _mask_images(labels: Labels, found: Found, header: Any, _: bool) -> Any:
-    """As Detectron2_ros sends them: an image of the whole picture's size for each mask."""
+    """As Detectron2_ros2 sends them: an image of the whole picture's size for each mask."""
     boxes = boxes_of(labels)
     return recorded_message(
-        "detectron2_ros/msg/Result",
+        "detectron2_msgs/msg/DetectResult",
         header=header,
         boxes=[
             recorded_message(
@@ -169,7 +169,7 @@ def _image(pixels: NDArray[Any], encoding: str, header: Any) -> Any:
 WRITERS = {
     LABEL_IMAGE: Output(IMAGE, _label_image),
     "yolo_msgs": Output("yolo_msgs/msg/DetectionArray", _polygons),
-    "masks": Output("detectron2_ros/msg/Result", _mask_images),
+    "masks": Output("detectron2_msgs/msg/DetectResult", _mask_images),
     "panoptic": Output(IMAGE, _panoptic),
     "colours": Output(IMAGE, _colours),
 }

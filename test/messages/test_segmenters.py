@@ -158,7 +158,7 @@ def test_mask_images_take_the_best_hypothesis_of_their_detection():
 
 def test_mask_images_with_names_and_scores_beside_them():
     message = foreign_message(
-        "detectron2_ros/msg/Result",
+        "detectron2_msgs/msg/DetectResult",
         class_names=["cup"],
         scores=np.array([0.5], np.float32),
         masks=[image_of(rectangle(5, 6, 25, 36), "mono8")],

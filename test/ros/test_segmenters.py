@@ -64,8 +64,8 @@ def mask_images(header):
 
 
 def detectron(header):
-    package = pytest.importorskip("detectron2_ros.msg")
-    found = package.Result(header=header, class_names=["box", "box"], scores=[0.5, 0.5])
+    package = pytest.importorskip("detectron2_msgs.msg")
+    found = package.DetectResult(header=header, class_names=["box", "box"], scores=[0.5, 0.5])
     for x0, y0, x1, y1 in RECTANGLES.values():
         mask = np.zeros((60, 80), np.uint8)
         mask[y0 : y1 + 1, x0 : x1 + 1] = 255
@@ -107,7 +107,7 @@ def test_detections_become_objects_with_names_and_tracks(start_node, robot, segm
 
 
 def test_masks_without_tracks_are_numbered_and_have_names(start_node, robot):
-    type_ = {"segmenter": "masks", "segmenter_type": "detectron2_ros/msg/Result"}
+    type_ = {"segmenter": "masks", "segmenter_type": "detectron2_msgs/msg/DetectResult"}
     _, objects, _ = answer(start_node, robot, detectron(picture().header), **type_)
     assert [(o.id, o.track_id, o.class_id) for o in objects] == [(1, "", "box"), (2, "", "box")]
 
@@ -324,9 +324,9 @@ def test_bad_message_is_dropped_with_its_reason_and_the_next_one_answered(start_
         ),
         (
             "instance_mask",
-            "detectron2_ros.msg.Result",
-            "/instance_mask carries detectron2_ros/msg/Result, not sensor_msgs/msg/Image: set "
-            "segmenter to masks and segmenter_type to detectron2_ros/msg/Result if",
+            "detectron2_msgs.msg.DetectResult",
+            "/instance_mask carries detectron2_msgs/msg/DetectResult, not sensor_msgs/msg/Image: "
+            "set segmenter to masks and segmenter_type to detectron2_msgs/msg/DetectResult if",
         ),
         (
             "image",
