@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rclpy.node import Node
 from rclpy.subscription import Subscription
@@ -28,7 +29,7 @@ def type_problems(node: Node, inputs: Mapping[str, Subscription]) -> Iterator[st
 
 
 def _type_of(subscription: Subscription) -> str:
-    kind: type = subscription.msg_type
+    kind: Any = subscription.msg_type
     return f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
 
 
