@@ -73,7 +73,7 @@ def _picture_problem(labels: NDArray[np.int32], values: int) -> str:
         busy = max(busy, float(np.mean(change)) if change.size else 0.0)
         a, b = there[change], here[change]
         changes += len(a)
-        steps += np.count_nonzero((a > 0) & (b > 0) & (np.abs(a - b) == 1))
+        steps += int(np.count_nonzero((a > 0) & (b > 0) & (np.abs(a - b) == 1)))
     if busy > BUSY:
         seen = f"{busy:.0%} of neighbouring pixels differ"
     elif steps > GRADUAL * changes:

@@ -15,6 +15,7 @@ from segan_ros.commands import main as cli
 from segan_ros.completion import SceneCompleter
 from segan_ros.messages import frames as messages_frames
 from segan_ros.replay import live
+from segan_ros.replay.recorded_names import RecordedNames
 from segan_ros.replay.run import Answer, Replay, Wanted
 from segan_ros.runtime.model import Model
 from segan_ros.storage.bag import Bag
@@ -380,7 +381,7 @@ def test_live_replay_without_ros_says_where_to_get_it(bag, model, capsys, monkey
 
 
 def test_frame_that_the_node_did_not_answer_fails_with_its_counts(bag, model, capsys, monkeypatch):
-    def play(opened: Bag, settings: live.Live, log: Path) -> live.Answers:
+    def play(opened: Bag, settings: live.Live, log: Path, names: RecordedNames) -> live.Answers:
         completer = SceneCompleter(Model(settings.model, "cpu"))
         first, second, _ = (completer.complete(f.frame) for f in opened.frames() if f.frame)
         scenes = dict(zip(opened.stamps, (first, second), strict=False))
