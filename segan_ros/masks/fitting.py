@@ -5,16 +5,18 @@ unlabelled pixels, and nothing is hidden any more. So, before everything else, w
 left out between masks goes back to them:
 
 1. Void (`FitSettings.ignore_ids`) is unlabelled.
-2. Pieces of a mask that are tiny beside its largest one and far from it (`SPECK_PIXELS`,
+2. Rims of false ids along the borders, of a label image that was resized by interpolation, go to
+   the nearest mask or the background (`rims`); no other frame has them.
+3. Pieces of a mask that are tiny beside its largest one and far from it (`SPECK_PIXELS`,
    `SPECK_SHARE`, `SPECK_DISTANCE`) are specks and unlabelled: one of them at the other end of the
    picture would spoil the box of its object.
-3. Only if the masks of the frame never touch, and most of their gaps have one width, this width is
+4. Only if the masks of the frame never touch, and most of their gaps have one width, this width is
    the segmenter's (`habits`). If the picture's edges then lie off the outer borders too, it has
    drawn back every border by half of it: all masks grow. If not, only gaps between masks close.
-4. Close to that shape each pixel is decided by what it looks like: the nearest mask, or the nearest
+5. Close to that shape each pixel is decided by what it looks like: the nearest mask, or the nearest
    background. With depth, what lies behind the mask is background.
 
-Real gaps stay. In a frame whose masks touch nothing but specks and void changes.
+Real gaps stay. In a frame whose masks touch, nothing changes but void, rims and specks.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from segan_ros.boxes import (
 from segan_ros.frame import AmodalObject, Image
 from segan_ros.masks.filling import fill
 from segan_ros.masks.habits import Habit, Numbers, habit_of
+from segan_ros.masks.rims import remove_rims
 
 SPECK_PIXELS, SPECK_SHARE, SPECK_DISTANCE = 4, 0.02, 0.5
 """A piece below both this area and this share of its mask's largest piece is a speck, if it lies
@@ -84,6 +87,7 @@ class FittedMasks:
         boxes: by id, ascending: the tight box of its mask.
         habit: how the segmenter draws.
         filled: unlabelled pixels that a mask got.
+        rims: pixels of false ids that went to the mask beside them or to the background.
         specks: pixels that were taken from masks.
         void: pixels of `FitSettings.ignore_ids`.
     """
@@ -92,6 +96,7 @@ class FittedMasks:
     boxes: Mapping[int, Box] = field(default_factory=dict)
     habit: Habit = NONE
     filled: int = 0
+    rims: int = 0
     specks: int = 0
     void: int = 0
 
@@ -102,7 +107,7 @@ def fit(
     depth: NDArray[np.float32] | None = None,
     settings: FitSettings | None = None,
 ) -> FittedMasks:
-    """`labels` fitted to the method by the rules above; except void, no object is added or lost.
+    """`labels` fitted to the method by the rules above; only void and false ids are lost.
 
     Args:
         labels: ``(H, W)`` visible ids; values <= 0 are unlabelled.
@@ -121,19 +126,20 @@ def fit(
     numbers = _numbered(seen, boxes)
     given = numbers.copy()
     inside = [translate(box, -part[0], -part[1]) for box in boxes.values()]
+    rims = remove_rims(numbers)
     specks = _remove_specks(numbers, inside)
     habit = habit_of(numbers, picture, settings.gap_width)
     filled = 0
     if habit.gap:
         filled = fill(numbers, habit, picture, None if depth is None else crop(depth, part))
-    if specks or filled:
+    if rims or specks or filled:
         labels = labels.copy()
         # Few pixels change: the others are not touched.
         changed = np.flatnonzero(numbers != given)
         y, x = np.divmod(changed, numbers.shape[1])
         crop(labels, part)[y, x] = np.array([0, *boxes], np.int32)[numbers.reshape(-1)[changed]]
         boxes = boxes_of(labels)
-    return FittedMasks(labels, boxes, habit, filled, specks, void)
+    return FittedMasks(labels, boxes, habit, filled, rims, specks, void)
 
 
 def as_given(item: AmodalObject, labels: NDArray[np.int32], shown: Box) -> AmodalObject:

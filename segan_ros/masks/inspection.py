@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segan_ros.boxes import Box, boxes_of, crop
+from segan_ros.masks.rims import has_rims
 
 BUSY = 0.2
 """Share of neighbouring pixels, in rows or in columns, with different values above which an image
@@ -48,8 +49,16 @@ def mask_problem(
         names: by id, what an object is, where that is known.
     """
     boxes = boxes_of(labels) if boxes is None else boxes
-    if len(boxes) >= FEWEST_OBJECTS:
-        return _picture_problem(labels, len(boxes))  # So many pieces are not worth the time.
+    many = len(boxes) >= FEWEST_OBJECTS
+    if many and (problem := _picture_problem(labels, len(boxes))):
+        return problem
+    if boxes and has_rims(labels.clip(0)):
+        return (
+            "most borders of masks have a thin rim of ids that lie between those of both sides: "
+            "the labels look interpolated; resize them with INTER_NEAREST"
+        )
+    if many:
+        return ""  # So many pieces are not worth the time.
     if len(boxes) == 1:
         return _semantic_problem(labels, *next(iter(boxes.items())))
     apart = {i: pieces for i, box in boxes.items() if (pieces := _apart(labels, i, box)) > 1}

@@ -1,5 +1,7 @@
 """Fitted masks: gaps of the segmenter close, real ones stay, and the answer shows what it saw."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from samples import frame_of
 from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.masks.fitting import FitSettings, fit
 from segan_ros.masks.habits import runs_between
+from segan_ros.masks.rims import has_rims
 from segan_ros.masks.styles import drawn
 
 SIZE = (240, 320)
@@ -120,6 +123,42 @@ def test_a_far_speck_is_no_part_of_its_object_and_a_near_piece_is():
     y, x = np.argwhere(near == 10).min(axis=0)
     near[max(y - 4, 0), x + 30] = 10
     assert fit(near, rgb).specks == 0
+
+
+def thin_things():
+    """The pile with a pen on top of it and a wire beside it, both 2 pixels wide."""
+    labels, _ = pile()
+    cv2.line(labels, (30, 80), (200, 130), 45, 2)
+    cv2.line(labels, (2, 2), (2, 230), 99, 2)
+    return labels, picture_of(labels)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2, 4])
+def test_rims_of_interpolated_labels_go_to_the_masks_beside_them(scale):
+    labels, _ = pile()
+    size = (round(SIZE[1] * scale), round(SIZE[0] * scale))
+    small = labels.astype(np.uint8)
+    true = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
+    seen = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).astype(np.int32)
+    fitted = fit(seen, picture_of(true))
+    assert len(np.unique(seen)) > 40 and set(fitted.boxes) == set(np.unique(labels)[1:].tolist())
+    assert np.count_nonzero(fitted.labels != true) < 0.3 * np.count_nonzero(seen != true)
+    assert fitted.rims > 0 and fit(true, picture_of(true)).rims == 0
+
+
+def test_thin_objects_are_no_rims():
+    labels, rgb = thin_things()
+    fitted = fit(labels, rgb)
+    assert fitted.labels is labels and fitted.rims == 0 and {45, 99} <= set(fitted.boxes)
+
+
+SCENES = sorted(Path("/work/data").glob("[tu]*e*/0*/labels.png"))
+
+
+@pytest.mark.skipif(not SCENES, reason="no rendered scenes here")
+def test_true_masks_have_no_rims():
+    for path in SCENES[::20]:
+        assert not has_rims(cv2.imread(str(path), cv2.IMREAD_UNCHANGED)), path
 
 
 def test_void_is_unlabelled():

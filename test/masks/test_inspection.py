@@ -108,6 +108,12 @@ def test_depth_of_objects_on_a_table_is_told(unit):
     assert "this looks like a depth image" in mask_problem(depth.astype(np.int32))
 
 
+def test_interpolated_labels_are_told():
+    labels = cv2.resize(pile().astype(np.uint8), (640, 480), interpolation=cv2.INTER_LINEAR)
+    problem = mask_problem(labels.astype(np.int32))
+    assert "the labels look interpolated; resize them with INTER_NEAREST" in problem
+
+
 def test_a_hundred_objects_are_a_label_image():
     labels = np.kron(np.arange(1, 193).reshape(12, 16), np.ones((20, 20), int)).astype(np.int32)
     assert mask_problem(labels) == ""
