@@ -7,10 +7,13 @@ order:
 1. Masks of ignored classes and below the least score are left out.
 2. Of two masks that are nearly the same (IoU of at least `DUPLICATE`) the one with the lower score
    is left out.
-3. A mask that lies inside another one (by at least `INSIDE`) is a part of it and left out, unless
-   the segmenter names classes and the two differ: then it is an object in front.
-4. Where masks still overlap, the smaller one is in front.
-5. A mask of which less than `LEAST_SHARE` or `LEAST_PIXELS` remains is left out.
+3. A mask lies inside another one by at least `INSIDE` of its pixels, unless the segmenter names
+   classes and the two differ: then it is an object in front.
+4. A mask that reaches three sides of the picture, and has two masks inside that do not overlap and
+   cover at most half of it each, is the background and left out.
+5. A mask inside another one is a part of it and left out.
+6. Where masks still overlap, the smaller one is in front.
+7. A mask of which less than `LEAST_SHARE` or `LEAST_PIXELS` remains is left out.
 """
 
 from __future__ import annotations
@@ -18,23 +21,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box, boxes_of, crop, distinct, intersection, relative
+from segan_ros.boxes import Box, boxes_of, crop, distinct, intersection, relative, whole_image
 from segan_ros.instances import Instance, Instances, Layered
 
 DUPLICATE, INSIDE = 0.85, 0.9
 LEAST_SHARE, LEAST_PIXELS = 0.1, 16
 
-IGNORED, UNSURE, TWICE, PART, COVERED = (
+IGNORED, UNSURE, TWICE, PART, BACKGROUND, COVERED, SMALL = (
     "ignored class",
     "low score",
     "duplicate",
     "part of another",
+    "background",
     "covered by others",
+    "too small",
 )
 """Why a mask is left out."""
 
@@ -81,7 +87,8 @@ def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
         else:
             kept.append(item if score == item.score else replace(item, score=score))
     areas = [int(np.count_nonzero(item.mask)) for item in kept]
-    dropped = _twice_or_inside(kept, areas)
+    dropped = _twice(kept, areas)
+    dropped |= _background_or_parts(kept, areas, dropped.keys(), found.size)
     left_out.update(dropped.values())
     order = sorted(set(range(len(kept))) - dropped.keys(), key=lambda i: -areas[i])
     numbers = np.zeros(found.size, np.int32)
@@ -94,7 +101,7 @@ def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
     instances = {}
     for i, object_id in zip(sorted(order), ids, strict=True):
         if remaining[i] < max(LEAST_PIXELS, LEAST_SHARE * areas[i]):
-            left_out[COVERED] += 1
+            left_out[SMALL if areas[i] < LEAST_PIXELS else COVERED] += 1
             continue
         id_of[i + 1] = object_id
         instances[object_id] = kept[i]
@@ -127,8 +134,8 @@ def named(
     return Layered(labels, instances, left_out, frozenset(by_name.union(choice.occluder_ids)))
 
 
-def _twice_or_inside(kept: Sequence[Instance], areas: Sequence[int]) -> dict[int, str]:
-    """Places in `kept` of duplicates and parts, with the reason."""
+def _twice(kept: Sequence[Instance], areas: Sequence[int]) -> dict[int, str]:
+    """Places in `kept` of duplicates, with the reason."""
     dropped: dict[int, str] = {}
     area, meet = np.array(areas, float), _meeting([item.box for item in kept])
     alike = np.minimum.outer(area, area) >= DUPLICATE * np.maximum.outer(area, area)
@@ -141,14 +148,38 @@ def _twice_or_inside(kept: Sequence[Instance], areas: Sequence[int]) -> dict[int
             if shared and shared >= DUPLICATE * (areas[i] + areas[j] - shared):
                 dropped[i] = TWICE
                 break
-    for i, part in enumerate(kept):
-        for j in np.flatnonzero(meet[i] & (area > area[i])).tolist():
-            if i in dropped or j in dropped:
-                continue
-            differ = part.name and kept[j].name and part.name != kept[j].name
-            if not differ and _shared(part, kept[j]) >= INSIDE * areas[i]:
-                dropped[i] = PART
     return dropped
+
+
+def _background_or_parts(
+    kept: Sequence[Instance], areas: Sequence[int], without: Collection[int], size: tuple[int, int]
+) -> dict[int, str]:
+    """Places in `kept` of the background and of parts, with the reason."""
+    area, meet = np.array(areas, float), _meeting([item.box for item in kept])
+    inside: dict[int, list[int]] = {}
+    for i in sorted(set(range(len(kept))).difference(without)):
+        part = kept[i]
+        for j in np.flatnonzero(meet[i] & (area > area[i])).tolist():
+            differ = part.name and kept[j].name and part.name != kept[j].name
+            if j in without or differ:
+                continue
+            if _shared(part, kept[j]) >= INSIDE * areas[i]:
+                inside.setdefault(j, []).append(i)
+    dropped: dict[int, str] = {}
+    for j in sorted(inside, key=lambda j: areas[j]):  # a table before the whole room
+        parts = [i for i in inside[j] if i not in dropped]
+        if (
+            _on_three_sides(kept[j].box, size)
+            and all(2 * areas[i] <= areas[j] for i in parts)
+            and any(not _shared(kept[a], kept[b]) for a, b in combinations(parts, 2))
+        ):
+            dropped[j] = BACKGROUND
+    return {i: PART for j, parts in inside.items() if j not in dropped for i in parts} | dropped
+
+
+def _on_three_sides(box: Box, size: tuple[int, int]) -> bool:
+    """Whether `box` reaches three sides of a picture of `size` (height, width)."""
+    return sum(a == b for a, b in zip(box, whole_image(size), strict=True)) >= 3
 
 
 def _meeting(boxes: Sequence[Box]) -> NDArray[np.bool_]:
@@ -160,7 +191,7 @@ def _meeting(boxes: Sequence[Box]) -> NDArray[np.bool_]:
 
 
 def _shared(a: Instance, b: Instance) -> int:
-    """Pixels of both masks, whose boxes meet."""
+    """Pixels of both masks."""
     common = intersection(a.box, b.box)
     first, second = (crop(item.mask, relative(common, item.box)) for item in (a, b))
     return int(np.count_nonzero(first & second))

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from segan_ros.instances import Instance, Instances
-from segan_ros.masks.layering import COVERED, IGNORED, PART, TWICE, UNSURE, Choice, named, to_labels
+from segan_ros.masks.layering import (
+    BACKGROUND,
+    COVERED,
+    IGNORED,
+    PART,
+    SMALL,
+    TWICE,
+    UNSURE,
+    Choice,
+    named,
+    to_labels,
+)
 
 SIZE = 60, 80
 
@@ -45,6 +56,40 @@ def test_object_of_another_class_inside_lies_in_front():
     found = layered(rectangle(5, 5, 15, 15, name="cup"), rectangle(0, 0, 40, 40, name="tray"))
     assert found.names == {1: "cup", 2: "tray"} and not found.left_out
     assert (found.labels[5:15, 5:15] == 1).all() and found.labels[0, 0] == 2
+
+
+@pytest.mark.parametrize("background", [(0, 0, 80, 60), (0, 20, 80, 60), (0, 0, 60, 60)])
+def test_mask_of_the_background_is_left_out_and_what_lies_in_it_stays(background):
+    found = layered(
+        rectangle(*background, score=0.9), *(rectangle(x, 30, x + 12, 50) for x in (5, 20, 40))
+    )
+    assert boxes(found) == {i: (x, 30, x + 12, 50) for i, x in enumerate((5, 20, 40), start=1)}
+    assert found.left_out == {BACKGROUND: 1}
+
+
+def test_table_and_room_are_both_background():
+    cups = [rectangle(x, 30, x + 12, 50) for x in (5, 20, 40)]
+    found = layered(rectangle(0, 0, 80, 60), *cups, rectangle(0, 15, 80, 60))
+    assert len(found.instances) == 3 and found.left_out == {BACKGROUND: 2}
+
+
+@pytest.mark.parametrize(
+    ("whole", "parts"),
+    [
+        ((5, 5, 60, 55), [(10, 10, 20, 20), (30, 10, 40, 20)]),  # two logos on a box
+        ((0, 5, 60, 60), [(10, 10, 20, 20), (30, 10, 40, 20)]),  # in a corner of the picture
+        ((0, 0, 80, 60), [(0, 0, 80, 50), (60, 52, 70, 60)]),  # a mug close up and its handle
+        ((0, 0, 80, 60), [(10, 10, 40, 40), (15, 15, 30, 30)]),  # a logo on a label
+    ],
+)
+def test_parts_of_an_object_are_left_out_wherever_it_lies(whole, parts):
+    found = layered(rectangle(*whole), *(rectangle(*part) for part in parts))
+    assert boxes(found) == {1: whole} and found.left_out == {PART: 2}
+
+
+def test_small_masks_are_called_small_and_not_covered():
+    found = layered(rectangle(5, 5, 9, 8), rectangle(30, 30, 50, 50))
+    assert set(found.instances) == {2} and found.left_out == {SMALL: 1}
 
 
 def test_contested_pixels_go_to_the_smaller_mask():
