@@ -25,7 +25,7 @@ def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None
     Args:
         rgb: ``(H, W, 3)`` uint8.
         detections: with ``mask`` ``(N, H, W)`` bool and, optional, ``confidence`` ``(N,)``,
-            ``tracker_id`` ``(N,)`` and ``data["class_name"]`` ``(N,)``.
+            ``tracker_id`` ``(N,)``, None or NaN where there is no track, and ``data["class_name"]`` ``(N,)``.
         choice: which of them count, and as what; see `Choice`.
 
     Raises:
@@ -43,16 +43,25 @@ def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None
         )
     names = (detections.data or {}).get("class_name", [""] * count)
     scores = [1.0] * count if detections.confidence is None else detections.confidence
-    tracks = [""] * count if detections.tracker_id is None else detections.tracker_id
+    tracks = [None] * count if detections.tracker_id is None else detections.tracker_id
     items = []
     for mask, name, score, track in zip(masks, names, scores, tracks, strict=True):
         if (box := tight_box(mask)) != (0, 0, 0, 0):
-            items.append(Instance(box, crop(mask, box), float(score), str(name), str(track)))
+            items.append(Instance(box, crop(mask, box), float(score), str(name), _track(track)))
     empty = {"empty": count - len(items)} if count > len(items) else {}
     found = to_labels(Instances(size, tuple(items), empty), choice)
     if found.repeated:
         LOG.warning("tracker_id has %s: %s", ", ".join(sorted(found.repeated)), REPEATED)
     return found
+
+
+def _track(tracker_id: Any) -> str:
+    """Arrays that lack a few tracks hold objects, or floats: 3.0 is the track 3."""
+    if tracker_id is None or tracker_id != tracker_id:
+        return ""
+    if isinstance(tracker_id, (float, np.floating)) and float(tracker_id).is_integer():
+        return str(int(tracker_id))
+    return str(tracker_id)
 
 
 def frame_from_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Frame:

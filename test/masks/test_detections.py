@@ -53,6 +53,21 @@ def test_detections_without_names_scores_and_tracks_will_do():
     assert frame_from_detections(RGB, Detections(np.zeros((0, 4)))).object_ids == []
 
 
+@pytest.mark.parametrize(
+    ("tracker_id", "ids", "tracks"),
+    [
+        (np.array([3.0, 8.0]), [3, 8], {3: "3", 8: "8"}),
+        (np.array([3.0, np.nan]), [1, 2], {1: "3"}),
+        (np.array([7, None], object), [1, 2], {1: "7"}),
+    ],
+)
+def test_tracks_may_be_floats_or_missing(tracker_id, ids, tracks):
+    frame = frame_from_detections(
+        RGB, Detections(np.zeros((2, 4)), two_masks(), tracker_id=tracker_id)
+    )
+    assert frame.object_ids == ids and frame.track_ids == tracks
+
+
 def test_two_detections_of_one_track_are_a_warning(caplog):
     found = Detections(np.zeros((2, 4)), two_masks(), tracker_id=np.array([5, 5]))
     assert frame_from_detections(RGB, found).object_ids == [1, 2]
