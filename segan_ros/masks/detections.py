@@ -6,6 +6,7 @@ Nothing of the library is imported: anything with its fields will do.
 from __future__ import annotations
 
 import logging
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None
     Args:
         rgb: ``(H, W, 3)`` uint8.
         detections: with ``mask`` ``(N, H, W)`` bool and, optional, ``confidence`` ``(N,)``,
-            ``tracker_id`` ``(N,)``, None or NaN where there is no track, and ``data["class_name"]`` ``(N,)``.
+            ``tracker_id`` ``(N,)`` (None or NaN: no track) and ``data["class_name"]`` ``(N,)``.
         choice: which of them count, and as what; see `Choice`.
 
     Raises:
@@ -57,11 +58,9 @@ def layered_detections(rgb: Image, detections: Any, choice: Choice | None = None
 
 def _track(tracker_id: Any) -> str:
     """Arrays that lack a few tracks hold objects, or floats: 3.0 is the track 3."""
-    if tracker_id is None or tracker_id != tracker_id:
-        return ""
-    if isinstance(tracker_id, (float, np.floating)) and float(tracker_id).is_integer():
-        return str(int(tracker_id))
-    return str(tracker_id)
+    if isinstance(tracker_id, float | np.floating):
+        return "" if isnan(tracker_id) else f"{tracker_id:.17g}"
+    return "" if tracker_id is None else str(tracker_id)
 
 
 def frame_from_detections(rgb: Image, detections: Any, choice: Choice | None = None) -> Frame:

@@ -38,7 +38,7 @@ def has_rims(numbers: NDArray[Any]) -> bool:
         numbers: ``(h, w)`` ids, or their places in ascending order; 0 unlabelled.
     """
     rims = _runs(numbers)[1]
-    count = np.count_nonzero(rims)
+    count = int(np.count_nonzero(rims))
     return count >= LEAST_RIMS and count > INTERPOLATED * (len(rims) - len(numbers))
 
 
@@ -47,6 +47,8 @@ def remove_rims(numbers: Numbers) -> int:
     if not has_rims(numbers):
         return 0
     rims = _in_rows(numbers) | _in_rows(np.ascontiguousarray(numbers.T)).T
+    if 2 * np.count_nonzero(rims) > np.count_nonzero(numbers):
+        return 0  # a depth image
     size = int(numbers.max()) + 1
     given, left = (np.bincount(n, minlength=size) for n in (numbers.reshape(-1), numbers[~rims]))
     thick = np.zeros(size, bool)

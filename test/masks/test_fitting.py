@@ -152,6 +152,11 @@ def test_thin_objects_are_no_rims():
     assert fitted.labels is labels and fitted.rims == 0 and {45, 99} <= set(fitted.boxes)
 
 
+def test_a_depth_image_is_no_rim_of_anything():
+    ramp = np.add.outer(np.arange(SIZE[0]), np.arange(SIZE[1])).astype(np.int32) + 1
+    assert fit(ramp, picture_of(ramp)).rims == 0
+
+
 SCENES = sorted(Path("/work/data").glob("[tu]*e*/0*/labels.png"))
 
 
