@@ -20,12 +20,12 @@ EXACT_COLOURS = ("rgb8", "bgr8", "rgba8", "bgra8", "8UC3", "8UC4")
 LABELS = ("mono8", "8UC1", "16UC1", "mono16", "32SC1")
 DEPTH = ("16UC1", "mono16", "32FC1")
 ENCODINGS = {"image": COLOUR, "instance_mask": LABELS, "mask": LABELS, "depth": DEPTH}
-"""What each input may carry, by topic name; `mask` is one of those of a segmenter's message."""
+"""What each input may carry, by topic name; ``mask``: one of many in a message."""
 
 REMEDIES = {
     "image": "",
     "instance_mask": ", one object id per pixel and 0 or less for background",
-    "mask": ", above 0 inside",
+    "mask": ", above 0 is inside",
     "depth": ": steps of depth_scale (millimetres) in 16UC1, metres in 32FC1",
 }
 

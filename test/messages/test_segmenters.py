@@ -167,6 +167,13 @@ def test_mask_images_with_names_and_scores_beside_them():
     assert (cup.name, cup.score, cup.track_id) == ("cup", 0.5, "")
 
 
+def test_masks_of_another_encoding_name_what_a_mask_may_be():
+    message = ultralytics([rectangle(5, 6, 25, 36)], ["box"])
+    message.masks[0].encoding = "32FC1"
+    with pytest.raises(MessageError, match=r"mask 0 has encoding '32FC1'.*, above 0 is inside"):
+        KINDS["masks"].instances(message, PICTURE)
+
+
 def test_letterboxed_masks_are_brought_back_to_the_image():
     # 80x60 in a canvas of 96x96: gain 1.2, 96x72 with bars of 12 rows.
     canvas = rectangle(12, 12 + 12, 36, 12 + 48, (96, 96))
