@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +26,31 @@ from segan_ros.storage.importers.coco import (
     read_annotations,
     stated_size,
 )
+from segan_ros.storage.importers.coco_amodal import amodal_key
 from segan_ros.storage.photo import check_size
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
-GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+DIGITS = "0123456789"
+
+LARGEST_ID = 65535
+
+NOWHERE = Instance((0, 0, 0, 0), np.zeros((0, 0), bool))
 
 
 def read_instances(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
     """The masks in `path` of the photo `picture`.
 
     Args:
-        path: a folder of mask images, one an object, brighter than half is inside, the file's name
-            without its number is the object's; or COCO JSON (polygons or RLE), of which the
-            annotations of the image with the photo's file name count.
+        path: a folder of mask images, one an object; the file's name without its number is the
+            object's. Or COCO JSON (polygons or RLE), of which the annotations of the image with the
+            photo's file name count.
         picture: the photo's file.
         size: its height and width.
+
+    Returns:
+        The masks. Their track ids are the numbers at the end of the file names, or the ids of the
+        annotations, where all have one and these are different and in 1..`LARGEST_ID`.
 
     Raises:
         FileNotFoundError: `path` is not there.
@@ -54,24 +65,42 @@ def read_instances(path: Path, picture: Path, size: tuple[int, int]) -> Instance
 
 
 def _from_folder(folder: Path, picture: Path, size: tuple[int, int]) -> Instances:
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS)
+    files = sorted((p for p in folder.iterdir() if p.suffix.lower() in ENDINGS), key=_natural)
     if not files:
         raise ValueError(f"{folder}: no mask images ({', '.join(ENDINGS)}), one an object")
+    names = [file.stem.rstrip(DIGITS) for file in files]
+    ids = _track_ids([file.stem.removeprefix(n) for file, n in zip(files, names, strict=True)])
     items: list[Instance] = []
     left_out = Counter[str]()
-    for file in files:
-        pixels = read_image(file, GREY)
-        check_size(picture, size, pixels.shape, f"{file} is")
-        _add(items, left_out, _inside(pixels), file.stem.rstrip("0123456789").rstrip("_- "))
+    for file, name, track_id in zip(files, names, ids, strict=True):
+        pixels = read_image(file, cv2.IMREAD_UNCHANGED)
+        check_size(picture, size, pixels.shape[:2], f"{file} is")
+        about = replace(NOWHERE, name=name.rstrip("_- "), track_id=track_id)
+        _add(items, left_out, _inside(pixels), about)
     return Instances(size, tuple(items), left_out)
 
 
+def _natural(file: Path) -> list[tuple[int, str]]:
+    """Sorts ``2`` before ``10``."""
+    words = re.findall("[0-9]+|[^0-9]+", file.name)
+    return [(int(w[:4000]) if w[0] in DIGITS else 10**4000, w) for w in words]
+
+
+def _track_ids(given: Sequence[Any]) -> list[str]:
+    """The `given` numbers or words, as they are where they can be ids, else none."""
+    numbers = [int(str(g)) if re.fullmatch("[0-9]{1,9}", str(g)) else 0 for g in given]
+    usable = len(set(numbers)) == len(given) and all(1 <= n <= LARGEST_ID for n in numbers)
+    return [str(n) if usable else "" for n in numbers]
+
+
 def _inside(pixels: NDArray[Any]) -> Mask:
-    """What is brighter than half. A mask of 0 and 1 looks black, and one of 16 bits may go up to
-    255: its largest value tells."""
-    largest = int(pixels.max(initial=0))
-    half = 0 if largest == 1 else 127 if largest < 256 else 32767
-    return pixels > half
+    """What is opaque in a cut-out; without an alpha channel that varies, what is brighter than half
+    of the brightest pixel: masks of 0 and 1 look black, and those of 16 bits may go up to 255."""
+    if pixels.ndim == 3:
+        alpha = pixels[..., 3] if pixels.shape[2] == 4 else pixels[:0, :0, 0]
+        varies = alpha.size and alpha.min() < alpha.max()
+        pixels = alpha if varies else cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2GRAY)
+    return np.asarray(pixels > pixels.max(initial=0) / 2)
 
 
 def _from_coco(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
@@ -91,17 +120,25 @@ def _from_coco(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
         raise ValueError(f"{path}: {error}") from None
     check_size(picture, size, stated or size, f"{path} says")
     categories = by_id(content.get("categories"))
-    items: list[Instance] = []
-    left_out = Counter[str]()
+    of_photo: list[tuple[int, Mapping[str, Any]]] = []
     for place, entry in enumerate(content["annotations"], start=1):
         if not isinstance(entry, dict):
             raise ValueError(f"{path}, annotation at place {place}: {entry!r} is no object")
-        if key_of(entry.get("image_id")) != key_of(named[0].get("id")):
-            continue
+        if key_of(entry.get("image_id")) == key_of(named[0].get("id")):
+            of_photo.append((place, entry))
+    ids = _track_ids([entry.get("id") for _, entry in of_photo])
+    items: list[Instance] = []
+    left_out = Counter[str]()
+    for (place, entry), track_id in zip(of_photo, ids, strict=True):
         if is_crowd(entry):
             left_out[CROWD] += 1
             continue
         if not entry.get("segmentation"):
+            if key := amodal_key(entry):
+                raise ValueError(
+                    f"{path}, annotation {entry.get('id', place)}: it has {key!r}, as amodal "
+                    f"annotations have; use segan import coco-amodal {path} --images DIR --out DIR"
+                )
             left_out[NO_MASK] += 1
             continue
         try:
@@ -111,7 +148,8 @@ def _from_coco(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}, annotation {entry.get('id', place)}: {error}") from None
         name = str(categories.get(key_of(entry.get("category_id")), {}).get("name", ""))
-        _add(items, left_out, mask, name, score)
+        about = replace(NOWHERE, score=score, name=name, track_id=track_id)
+        _add(items, left_out, mask, about)
     return Instances(size, tuple(items), left_out)
 
 
@@ -120,11 +158,10 @@ def _file_name(image: Mapping[str, Any]) -> str:
     return text.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def _add(
-    items: list[Instance], left_out: Counter[str], mask: Mask, name: str, score: float = 1.0
-) -> None:
+def _add(items: list[Instance], left_out: Counter[str], mask: Mask, about: Instance) -> None:
+    """Append what is known `about` it with its `mask`, or count that it is empty."""
     box = tight_box(np.asarray(mask, bool))
-    if box == (0, 0, 0, 0):
+    if box == NOWHERE.box:
         left_out[EMPTY] += 1
     else:
-        items.append(Instance(box, crop(mask, box), score, name))
+        items.append(replace(about, box=box, mask=crop(mask, box)))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from segan_ros.masks.layering import to_labels
 from segan_ros.storage.images import write_image
 from segan_ros.storage.mask_files import CROWD, EMPTY, NO_MASK, read_instances
 
@@ -34,6 +35,65 @@ def test_folder_of_masks_in_the_order_of_their_names(tmp_path):
         ("cup", (30, 10, 50, 20)),
     ]
     assert found.left_out == {EMPTY: 1}
+
+
+def ids_of(folder, photo=PHOTO):
+    """By the left edge of each mask, its id in the label image."""
+    found = to_labels(read_instances(folder, photo, SIZE))
+    return {item.box[0]: i for i, item in found.instances.items()}
+
+
+def test_numbers_of_files_are_the_ids(tmp_path):
+    for n in range(1, 13):
+        write_image(tmp_path / f"{n}.png", rectangle(6 * n, 0, 6 * n + 5, 10))
+    assert ids_of(tmp_path) == {6 * n: n for n in range(1, 13)}
+
+
+@pytest.mark.parametrize("other", ["box.png", "cup_2.png", "0.png", "99999.png"])
+def test_files_without_a_number_each_are_counted_in_natural_order(tmp_path, other):
+    for name, x in {"mug_10.png": 20, "mug_2.png": 10, other: 40}.items():
+        write_image(tmp_path / name, rectangle(x, 0, x + 8, 10))
+    found = ids_of(tmp_path)
+    assert set(found.values()) == {1, 2, 3} and found[10] < found[20]
+
+
+def test_ids_of_annotations_are_the_ids(tmp_path):
+    pytest.importorskip("pycocotools")
+    boxes = [
+        {"id": n, "image_id": 2, "segmentation": [[x, 0, x + 9, 0, x + 9, 9, x, 9]]}
+        for n, x in ((70, 0), (4, 20))
+    ]
+    assert ids_of(coco(tmp_path, annotations=boxes)) == {0: 70, 20: 4}
+    boxes[1]["id"] = 1_000_000
+    assert ids_of(coco(tmp_path, annotations=boxes)) == {0: 1, 20: 2}
+
+
+@pytest.mark.parametrize(("bright", "dark"), [(100, 0), (200, 90), (1, 0)])
+def test_inside_is_brighter_than_half_of_the_brightest(tmp_path, bright, dark):
+    write_image(tmp_path / "cup.png", np.maximum(rectangle(10, 10, 20, 20, bright), np.uint8(dark)))
+    (cup,) = read_instances(tmp_path, PHOTO, SIZE).items
+    assert cup.box == (10, 10, 20, 20)
+
+
+@pytest.mark.parametrize("grey", [0, 40, 255])
+def test_what_is_opaque_in_a_cut_out_is_inside(tmp_path, grey):
+    cut_out = np.full((*SIZE, 4), grey, np.uint8)
+    cut_out[..., 3] = rectangle(10, 10, 20, 20)
+    write_image(tmp_path / "cup.png", cut_out)
+    (cup,) = read_instances(tmp_path, PHOTO, SIZE).items
+    assert cup.box == (10, 10, 20, 20)
+    opaque = np.dstack([rectangle(30, 10, 40, 20)] * 3 + [np.full(SIZE, 255, np.uint8)])
+    write_image(tmp_path / "cup.png", opaque)
+    (cup,) = read_instances(tmp_path, PHOTO, SIZE).items
+    assert cup.box == (30, 10, 40, 20)
+
+
+@pytest.mark.parametrize("key", ["regions", "a_segm"])
+def test_amodal_annotations_are_to_be_imported(tmp_path, key):
+    pytest.importorskip("pycocotools")
+    amodal = [{"id": 9, "image_id": 2, key: [[0, 0, 5, 0, 5, 5]]}]
+    with pytest.raises(ValueError, match=f"annotation 9: it has '{key}'.*segan import coco-amodal"):
+        read_instances(coco(tmp_path, annotations=amodal), PHOTO, SIZE)
 
 
 def test_folder_without_masks_or_with_one_of_another_size_is_refused(tmp_path):

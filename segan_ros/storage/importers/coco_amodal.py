@@ -92,6 +92,12 @@ def coco_amodal_scenes(
         problems.leave_out("pictures without annotations")
 
 
+def amodal_key(annotation: Json) -> str:
+    """The first key of `annotation` that plain COCO lacks; empty if there is none."""
+    keys = ("regions", *WHOLE[:-1], *VISIBLE)
+    return next((k for k in keys if annotation.get(k)), "")
+
+
 def _tells_hidden_parts(annotation: Any) -> bool:
     """Whether visible and whole masks are told apart, of a region at least."""
     if not isinstance(annotation, dict):
