@@ -48,7 +48,7 @@ def _start(context: LaunchContext) -> list[GroupAction]:
 
 
 def read_cameras(given: str) -> dict[str, list[tuple[str, str]]]:
-    """Arguments of each camera, as text.
+    """Arguments of each camera, as text; those without a value keep their default.
 
     Raises:
         ValueError: the file is not there, or does not say what it should.
@@ -63,8 +63,8 @@ def read_cameras(given: str) -> dict[str, list[tuple[str, str]]]:
     if not isinstance(document, dict) or not document:
         raise ValueError(f"{path} must map namespaces of cameras to arguments of segan.launch.py")
     known = runpy.run_path(str(ONE))["ARGUMENTS"].keys() - {"namespace"}
-    document = {name: {} if given is None else given for name, given in document.items()}
-    for name, arguments in document.items():
+    cameras = {str(name): given or {} for name, given in document.items()}
+    for name, arguments in cameras.items():
         if not isinstance(arguments, dict):
             raise ValueError(f"{path}: {name} is {arguments!r}; it must be a mapping of arguments")
         if unknown := sorted(arguments.keys() - known):
@@ -73,13 +73,13 @@ def read_cameras(given: str) -> dict[str, list[tuple[str, str]]]:
                 f"{', '.join(sorted(known))}"
             )
     return {
-        str(name): [(key, _text(value)) for key, value in arguments.items()]
-        for name, arguments in document.items()
+        name: [(key, _text(value)) for key, value in arguments.items() if value is not None]
+        for name, arguments in cameras.items()
     }
 
 
 def _text(value: Any) -> str:
-    """As on the command line: true, 0.5, /topic, hand,arm; JSON, which is YAML, for the rest."""
+    """As on the command line: true, 0.5, /topic, hand,arm; JSON, which is YAML, for mappings."""
     if isinstance(value, list):
         return ",".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value)

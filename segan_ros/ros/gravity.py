@@ -21,12 +21,11 @@ from segan_ros.ros.transforms import TransformError, Transforms
 from segan_ros.ros.up_parameter import AUTO, NONE, to_up
 
 GRAVITY, UNSTEADY = 9.81, 0.5
-"""Metres per second squared; an IMU that measures more or less than `GRAVITY` by more than
-`UNSTEADY` is being moved."""
+"""Metres per second squared; an IMU is being moved whose mean is not `GRAVITY`, or whose samples
+are not their mean, by more than `UNSTEADY`."""
 
 REST = 0.5
-"""Seconds before the last message of the IMU whose mean is taken. At rest none of them differs from
-it by more than `UNSTEADY`."""
+"""Seconds, by its stamps, that the IMU must have been at rest; the mean is taken over them."""
 
 OLDEST = 1.0
 """Seconds that the last message of the IMU may be older than the image."""
@@ -95,26 +94,28 @@ class Gravity:
         if self._imu is None:
             return None
         where = self._imu.topic_name
-        late = (stamp - stamp_of(self._imu_header)) / SECOND
         if not self._measured:
             raise TransformError(f"nothing received on {where}: start the IMU or remap the topic")
-        if late > OLDEST:
+        first, last = self._measured[0][0], self._measured[-1][0]
+        if (late := (stamp - last) / SECOND) > OLDEST:
             raise TransformError(
                 f"the last message on {where} is {late:.1f} s older than the image (at most "
                 f"{OLDEST:g} s); check its publisher and the clocks of the hosts"
             )
-        samples = np.array([sample for _, sample in self._measured])
+        if last - first < REST * SECOND:
+            raise TransformError(f"{where} has been heard for less than {REST:g} s")
+        samples = np.stack([measured for _, measured in self._measured])
         mean = samples.mean(axis=0)
         strength = float(np.linalg.norm(mean))
-        if (most := float(np.linalg.norm(samples - mean, axis=1).max())) > UNSTEADY:
-            raise TransformError(
-                f"{where} changed by {most:.2f} m/s2 within {REST:g} s, at most {UNSTEADY:g} at "
-                "rest: the IMU is moving"
-            )
         if abs(strength - GRAVITY) > UNSTEADY:
             raise TransformError(
                 f"{where} reads {strength:.2f} m/s2, expected {GRAVITY} +- {UNSTEADY:g} at rest: "
                 "the IMU is moving, or not calibrated"
+            )
+        if (away := np.linalg.norm(samples - mean, axis=1).max()) > UNSTEADY:
+            raise TransformError(
+                f"{where} differs by {away:.2f} m/s2 from its mean over {REST:g} s, at most "
+                f"{UNSTEADY:g} at rest: the IMU is moving"
             )
         # At rest an IMU measures what holds it up.
         return self._turned(mean / strength, self._imu_header.frame_id, header.frame_id, stamp)
@@ -134,8 +135,9 @@ class Gravity:
         if message.linear_acceleration_covariance[0] == -1 or not np.isfinite(measured).all():
             return  # it has no accelerometer, or nothing to say
         self._imu_header = message.header
-        stamp = stamp_of(message.header)
-        self._measured.append((stamp, measured))
-        # A clock that jumps back begins anew.
-        while not 0 <= stamp - self._measured[0][0] <= REST * SECOND:
-            self._measured.popleft()
+        stamp, kept = stamp_of(message.header), self._measured
+        if kept and kept[-1][0] > stamp:
+            kept.clear()  # its clock was set back
+        kept.append((stamp, measured))
+        while len(kept) > 1 and stamp - kept[1][0] >= REST * SECOND:
+            kept.popleft()

@@ -255,7 +255,7 @@ def rgb(**changes):
             "bad_encoding",
             "if every object has a colour of its own, set segmenter to colours",
         ),
-        (rgb(), "mask", "bad_encoding", "32SC1, above 0 inside$"),
+        (rgb(), "mask", "bad_encoding", "32SC1, above 0 is inside$"),
         (rgb(), "depth", "bad_encoding", "depth_scale \\(millimetres\\) in 16UC1"),
         (rgb(data=bytes(71)), "image", "truncated", "71 bytes of data but 6x4 rgb8 .* takes 72"),
         (rgb(step=17), "image", "truncated", "step 17 but a row of 6 rgb8 pixels takes 18"),

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from ros_harness import SECOND, START, image_and_mask, image_message  # noqa: E402
 from sensor_msgs.msg import CameraInfo  # noqa: E402
 
+from segan_ros.frame import AmodalObject, CompletedScene, Evidence, OcclusionEdge  # noqa: E402
 from segan_ros.msg import OcclusionGraph  # noqa: E402
+from segan_ros.occlusion.graph import build_graph  # noqa: E402
+from segan_ros.ros.examples.pick_next import _hindrance  # noqa: E402
 
 PROGRAMS = Path(sys.prefix) / "lib" / "segan_ros"
 TIMEOUT = 60
@@ -69,6 +73,28 @@ def test_pick_next_says_what_is_free_and_what_that_rests_on(start_node, robot, r
     assert "this rests on the image alone: every occlusion counts" in program.stdout.readline()
     program.send_signal(signal.SIGINT)
     assert program.wait(TIMEOUT) == 0
+
+
+@pytest.mark.parametrize(
+    ("supports", "unlabelled", "said"),
+    [
+        ([(1, 2), (2, 1)], False, ", blocked by an edge that was set aside"),
+        ([], True, ", under something unlabelled"),
+        ([], False, ""),
+    ],
+)
+def test_pick_next_says_why_the_safest_object_is_not_free(supports, unlabelled, said):
+    """Two that support each other are under nothing unlabelled."""
+    box, mask = (0, 0, 1, 1), np.ones((1, 1), bool)
+    best = AmodalObject(1, box, mask, mask, mask.astype(np.float32))
+    best = replace(best, occluded_by_unlabelled=unlabelled)
+    edges = [
+        OcclusionEdge(*ends, 0.4, evidence=Evidence.SUPPORT, lift_risk=0.4) for ends in supports
+    ]
+    graph = build_graph([1, 2], [], edges)
+    graph = replace(graph, free=graph.free - ({1} if unlabelled else set()))
+    scene = CompletedScene((1, 1), (best,), graph)
+    assert _hindrance(scene, best) == said
 
 
 def test_pick_next_says_where_in_the_frame_asked_for(start_node, robot, run_program):

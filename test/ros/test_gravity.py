@@ -11,6 +11,7 @@ from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from ros_harness import (  # noqa: E402
     RELIABLE,
+    SECOND,
     START,
     image_message,
     level_and_text,
@@ -21,7 +22,8 @@ from scipy.spatial.transform import Rotation  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Imu  # noqa: E402
 
 from segan_ros.ros.diagnostics import values  # noqa: E402
-from segan_ros.ros.up_parameter import up_problem  # noqa: E402
+from segan_ros.ros.gravity import Gravity  # noqa: E402
+from segan_ros.ros.up_parameter import AUTO, NONE, up_problem  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -137,6 +139,13 @@ def imu(acceleration, frame="camera", stamp=START):
     return found
 
 
+def rest(robot, acceleration, frame="camera"):
+    """An IMU that has measured the same for half a second."""
+    robot.camera("imu", Imu, RELIABLE)
+    for stamp in (START - SECOND // 2, START):
+        robot.publish("imu", imu(acceleration, frame, stamp))
+
+
 @pytest.mark.parametrize("frame", ["camera", "imu_link"])
 def test_imu_at_rest_says_it(start_node, robot, frame):
     """In the camera's own frame, or in one that /tf relates to it."""
@@ -147,7 +156,7 @@ def test_imu_at_rest_says_it(start_node, robot, frame):
         message.transforms[0].header.frame_id = frame
         fixed.publish(message)
     seen = Seen(start_node, robot, use_imu=True)
-    robot.camera("imu", Imu, RELIABLE).publish(imu(measured, frame))
+    rest(robot, measured, frame)
     up, _ = seen.up(given)
     np.testing.assert_allclose(up, UP, atol=1e-6)
     assert seen.said()["up.source"] == "imu on /imu"
@@ -155,31 +164,33 @@ def test_imu_at_rest_says_it(start_node, robot, frame):
 
 def test_imu_that_is_moved_is_not_believed(start_node, robot):
     seen = Seen(start_node, robot, use_imu=True)
-    robot.camera("imu", Imu, RELIABLE).publish(imu(14 * UP))
+    rest(robot, 14 * UP)
     robot.wait(lambda: seen.up(lambda g: g.up_confidence > 0), "a graph")
     robot.wait(lambda: "expected 9.81 +- 0.5" in level_and_text(seen.node)[1], "the warning")
 
 
-def test_imu_is_believed_half_a_second_after_it_was_moved(start_node, robot):
-    """It tilts at 20 Hz, as strong as at rest all the time, and stops."""
-    seen = Seen(start_node, robot, use_imu=True)
-    publisher = robot.camera("imu", Imu, RELIABLE)
-    tilted = np.array([0.0, -1, 0])
-    for k, share in enumerate((0, 0.25, 0.5, 0.75, 1)):
-        direction = (1 - share) * UP + share * tilted
-        measured = 9.81 * direction / np.linalg.norm(direction)
-        publisher.publish(imu(measured, stamp=START + k * 50_000_000))
-
-    def told():
-        seen.send(robot)
-        return "the IMU is moving" in level_and_text(seen.node)[1]
-
-    robot.wait(told, "the warning")
-    assert not any(g.up.z == 0 and g.up.y for g in seen.graphs), "the table tells meanwhile"
-    for k in range(5, 16):
-        publisher.publish(imu(9.81 * tilted, stamp=START + k * 50_000_000))
-    up, _ = seen.up(lambda g: g.up.y == -1)
-    assert up.tolist() == [0, -1, 0]
+def test_imu_that_tilts_is_not_believed_until_it_has_been_at_rest(robot):
+    """35 degrees in half a second: the strength of the mean alone would not tell."""
+    said = []
+    asked = {"up": AUTO, "gravity_frame": NONE, "use_imu": True}
+    gravity = Gravity(robot.node, asked, said.append)
+    robot.camera("imu", Imu, RELIABLE)
+    heard = robot.hear("imu", Imu)
+    robot.wait(lambda: robot.node.count_subscribers("imu") == 2, "both to listen")
+    period, found = SECOND // 20, []
+    for number in range(40):
+        tilt = np.radians(np.clip(3.5 * (number - 10), 0, 35))
+        true = np.array([np.sin(tilt), -np.cos(tilt), 0])
+        message = imu(9.81 * true, stamp=START + number * period)
+        robot.publish("imu", message)
+        robot.wait(lambda number=number: len(heard) == number + 1, "it")
+        up = gravity.at(message.header)
+        found.append(up is not None)
+        assert up is None or np.degrees(np.arccos(min(up @ true, 1))) < 3
+        assert up is not None or "imu differs by" in said[-1] or "for less than 0.5 s" in said[-1]
+    gravity.close()
+    # At rest for half a second, and again half a second after it has come to its new place.
+    assert found[10] and not any(found[13:29]) and all(found[32:])
 
 
 @pytest.mark.parametrize("text", ["down", "0 0", "0 0 0", "nan 0 1", "1 2 3 4"])

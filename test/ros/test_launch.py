@@ -225,11 +225,17 @@ class TestCameras:
             ]
         }
 
-    def test_lists_are_separated_by_commas_and_nothing_means_the_defaults(self, read):
-        text = "left:\nright: {occluder_classes: [hand, robot arm], min_score: 0.5}"
-        assert read(text) == {
+    def test_lists_become_what_an_argument_separates_by_commas(self, read):
+        text = "a: {occluder_classes: [hand, arm], parameters: {objects: [1, 2]}}"
+        assert read(text)["a"] == [
+            ("occluder_classes", "hand,arm"),
+            ("parameters", '{"objects": [1, 2]}'),
+        ]
+
+    def test_camera_and_argument_without_a_value_have_the_defaults(self, read):
+        assert read("left:\nright: {provider: , name: x}") == {
             "left": [],
-            "right": [("occluder_classes", "hand,robot arm"), ("min_score", "0.5")],
+            "right": [("name", "x")],
         }
 
     @pytest.mark.parametrize(

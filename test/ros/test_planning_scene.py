@@ -1,5 +1,9 @@
 """The planning scene kept in step, with MoveIt's real messages and a stand-in for its service."""
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 pytest.importorskip("rclpy")
@@ -18,7 +22,7 @@ from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from segan_ros.msg import AmodalObject, AmodalObjectArray, OrientedBox, OrientedBoxArray  # noqa: E402
 from segan_ros.ros.examples import planning_scene  # noqa: E402
-from segan_ros.ros.examples.planning_scene import PlanningScene  # noqa: E402
+from segan_ros.ros.examples.planning_scene import SERVICE, PlanningScene  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -27,54 +31,53 @@ STATIC = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class MoveGroup:
-    """What MoveIt does with the differences: a world of collision objects by id."""
+    """What MoveIt does with the differences: a world of collision objects by id.
 
-    def __init__(self, node, answers=True):
+    It refuses what names an object that it does not have, and applies the rest.
+    """
+
+    def __init__(self, node):
         self.world, self.heard, self.success = {}, [], True
-        apply = self._apply if answers else self._hang
+        self.answers = Future()
+        self.answers.set_result(True)
         self._node = node
+        group = ReentrantCallbackGroup()  # an answer that is late holds up nobody else
         self._service = node.create_service(
-            ApplyPlanningScene,
-            "/apply_planning_scene",
-            apply,
-            callback_group=ReentrantCallbackGroup(),
+            ApplyPlanningScene, SERVICE, self._apply, callback_group=group
         )
 
-    def stop(self):
+    def die(self):
+        """Leave the network, whatever is under way."""
         self._node.destroy_service(self._service)
 
-    async def _hang(self, request, response):
-        self.heard.append(request)
-        await Future()
-
-    def _apply(self, request, response):
+    async def _apply(self, request, response):
         scene = request.scene
         assert scene.is_diff and scene.robot_state.is_diff, "it would forget the rest"
         self.heard.append({o.id: o.operation for o in scene.world.collision_objects})
-        response.success = self.success
-        for item in scene.world.collision_objects if self.success else ():
-            if item.operation != CollisionObject.ADD and item.id not in self.world:
-                response.success = False  # as MoveIt, which goes on with the others
-            elif item.operation == CollisionObject.REMOVE:
-                del self.world[item.id]
-            elif item.operation == CollisionObject.MOVE:
-                assert not item.primitives, "MoveIt wants no geometry with a MOVE"
-                self.world[item.id].pose = item.pose
-            else:
-                self.world[item.id] = item
+        await self.answers
+        done = [self.success and self._change(o) for o in scene.world.collision_objects]
+        response.success = all(done)
         return response
 
+    def _change(self, item):
+        there = item.id in self.world
+        if item.operation == CollisionObject.REMOVE:
+            self.world.pop(item.id, None)
+            return there
+        if item.operation == CollisionObject.MOVE:
+            assert not item.primitives, "MoveIt wants no geometry with a MOVE"
+            if there:
+                self.world[item.id].pose = item.pose
+            return there
+        self.world[item.id] = item
+        return True
 
-class Kitchen:
-    """Node under test, MoveIt's stand-in, and a camera that sees boxes."""
 
-    def __init__(self, robot, **parameters):
+class Camera:
+    """Sees boxes."""
+
+    def __init__(self, robot):
         self._robot, self._stamp = robot, START
-        self.node = PlanningScene(
-            parameter_overrides=[Parameter(n, value=v) for n, v in parameters.items()]
-        )
-        robot.node.executor.add_node(self.node)
-        self.moveit = MoveGroup(robot.node)
         for topic, kind in (
             ("segan/objects", AmodalObjectArray),
             ("segan/boxes", OrientedBoxArray),
@@ -96,6 +99,19 @@ class Kitchen:
         self._robot.publish("segan/objects", objects)
         self._robot.publish("segan/boxes", boxes)
 
+
+class Kitchen:
+    """Node under test, MoveIt's stand-in, and a camera."""
+
+    def __init__(self, robot, **parameters):
+        self._robot = robot
+        self.node = PlanningScene(
+            parameter_overrides=[Parameter(n, value=v) for n, v in parameters.items()]
+        )
+        robot.node.executor.add_node(self.node)
+        self.moveit = MoveGroup(robot.node)
+        self._camera = Camera(robot)
+
     def until(self, condition, *items, **options):
         """Images of `items` until `condition` holds."""
         count = [-1]
@@ -106,10 +122,15 @@ class Kitchen:
             # One image at a time: the next one once this was looked at.
             if self.node.images != count[0]:
                 count[0] = self.node.images
-                self.see(*items, **options)
+                self._camera.see(*items, **options)
             return False
 
         self._robot.wait(found, "that planning scene")
+
+    def look(self, times, *items):
+        """So many images of `items`."""
+        end = self.node.images + times
+        self.until(lambda: self.node.images >= end, *items)
 
     def close(self):
         self.node.destroy_node()
@@ -184,38 +205,80 @@ def test_what_moveit_refuses_is_tried_again(kitchen):
     assert all(each == {"segan_1": CollisionObject.ADD} for each in place.moveit.heard)
 
 
-def test_a_move_group_that_starts_again_gets_everything(kitchen, robot):
+ONE, TWO = (1, "", 0.1, 0.06), (2, "", 0.3, 0.08)
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+def test_all_boxes_are_sent_again_to_a_move_group_that_restarts(kitchen, robot, crashed):
+    """One that crashed is on the network until its lease is over: after the next one has come."""
     place = kitchen()
-    boxes = (1, "", 0.1, 0.06), (2, "", 0.3, 0.08)
-    place.until(lambda: len(place.moveit.world) == 2, *boxes)
-    client = robot.node.create_client(ApplyPlanningScene, "/apply_planning_scene")
-    place.moveit.stop()
-    robot.wait(lambda: not client.service_is_ready(), "the end of move_group")
-    images = place.node.images
-    place.until(lambda: place.node.images > images + 1, *boxes)
-    place.moveit = MoveGroup(robot.node)
-    place.until(lambda: len(place.moveit.world) == 2, *boxes)
+    place.until(lambda: len(place.moveit.world) == 2, ONE, TWO)
+    if not crashed:
+        place.moveit.die()
+        robot.wait(lambda: not place.node.count_services(SERVICE), "its end")
+        place.look(1, ONE, TWO)
+    other = MoveGroup(robot.node)
+    place.until(lambda: len(other.world) == 2, ONE, TWO)
+    if crashed:
+        place.moveit.die()
+        place.until(lambda: len(other.heard) > 1, ONE, TWO)
+    assert set(other.world) == {"segan_1", "segan_2"}
 
 
-def test_an_object_that_moveit_lost_costs_no_other_one(kitchen):
+def test_box_that_moveit_lost_is_added_again_with_the_others_when_it_moves(kitchen):
     place = kitchen()
-    place.until(lambda: place.moveit.world, (1, "", 0.1, 0.06))
-    place.moveit.world.clear()
-    moved = (1, "", 0.2, 0.06), (3, "", 0.5, 0.05)
-    place.until(lambda: len(place.moveit.world) == 2, *moved)
-    place.moveit.world.clear()
-    place.until(lambda: len(place.moveit.heard) == 4)
-    heard = len(place.moveit.heard)
-    place.until(lambda: "segan_4" in place.moveit.world, (4, "", 0.5, 0.05))
-    assert place.moveit.heard[heard:] == [{"segan_4": CollisionObject.ADD}], "gone once and for all"
+    world = place.moveit.world
+    place.until(lambda: len(world) == 2, ONE, TWO)
+    del world["segan_1"]
+    place.until(lambda: len(world) == 3, (1, "", 0.2, 0.06), TWO, (3, "", 0.5, 0.05))
+    assert x_of(world["segan_1"]) == 0.2
 
 
-def test_a_request_that_is_never_answered_is_given_up(kitchen, robot, monkeypatch):
-    monkeypatch.setattr(planning_scene, "LONGEST", 0.2)
+def test_box_that_moveit_lost_is_removed_once(kitchen):
     place = kitchen()
-    place.moveit.stop()
-    place.moveit = MoveGroup(robot.node, answers=False)
-    place.until(lambda: len(place.moveit.heard) == 2, (1, "", 0.1, 0.06))
+    world = place.moveit.world
+    place.until(lambda: len(world) == 2, ONE, TWO)
+    del world["segan_1"]
+    place.until(lambda: place.moveit.heard[-1] == {"segan_1": CollisionObject.REMOVE}, TWO)
+    place.look(8, TWO)
+    removed = [each for each in place.moveit.heard if "segan_1" in each][1:]
+    assert removed == [{"segan_1": CollisionObject.REMOVE}] and set(world) == {"segan_2"}
+
+
+def test_move_group_that_dies_with_a_request_under_way_is_waited_for_no_longer(kitchen, robot):
+    place = kitchen()
+    place.moveit.answers = Future()
+    place.until(lambda: place.moveit.heard, ONE)
+    place.moveit.die()
+    robot.wait(lambda: not place.node.count_services(SERVICE), "its end")
+    place.look(1, ONE)
+    other = MoveGroup(robot.node)
+    place.until(lambda: other.world, ONE)
+
+
+def test_request_without_an_answer_is_put_again(kitchen, monkeypatch):
+    monkeypatch.setattr(planning_scene, "ANSWER", 0.2)
+    place = kitchen()
+    place.moveit.answers = Future()
+    place.until(lambda: len(place.moveit.heard) == 2, ONE)
+    assert place.moveit.heard == [{"segan_1": CollisionObject.ADD}] * 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_boxes_are_removed_when_the_program_ends(robot, number):
+    moveit = MoveGroup(robot.node)
+    code = "from segan_ros.ros.examples.planning_scene import main; raise SystemExit(main())"
+    with subprocess.Popen([sys.executable, "-c", code]) as program:
+        camera = Camera(robot)
+
+        def added():
+            camera.see(ONE, TWO)
+            return len(moveit.world) == 2
+
+        robot.wait(added, "boxes")
+        program.send_signal(number)
+        robot.wait(lambda: program.poll() is not None, "its end")
+    assert program.returncode == 0 and not moveit.world
 
 
 def test_poses_in_the_frame_asked_for(kitchen, robot):

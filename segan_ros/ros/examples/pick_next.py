@@ -76,10 +76,11 @@ def _hindrance(scene: CompletedScene, best: AmodalObject) -> str:
     """Why the safest object is not free; empty if it is."""
     if best.id in scene.graph.free:
         return ""
+    if any(edge.occludee_id == best.id for edge in scene.graph.edges):
+        return ", partly occluded"
     if best.occluded_by_unlabelled:
-        return ", under or behind something unlabelled"
-    occluded = any(edge.occludee_id == best.id for edge in scene.graph.edges)
-    return ", partly occluded" if occluded else ", although something lies on it"
+        return ", under something unlabelled"
+    return ", blocked by an edge that was set aside"
 
 
 def _where(transforms: Transforms | None, frame: str, object_id: int, cloud: PointCloud2) -> str:
