@@ -76,6 +76,15 @@ def test_launch_file_names_files_and_the_executable_that_are_there():
     assert ast.literal_eval(keyword_of_node("package")) == "segan_ros"
 
 
+def test_container_passes_on_every_topic_that_boxes_and_support_edges_need():
+    command = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["robot"]["command"]
+    given = dict(word.split(":=") for word in command.split() if ":=" in word)
+    assert set(given) == {f"{n}_topic" for n in ("image", "mask", "depth", "camera_info")}
+    for name in ("depth_topic", "camera_info_topic"):
+        default = arguments()[name][0]
+        assert given[name] == f"${{{name.upper()}:-{default}}}"
+
+
 @pytest.fixture
 def without_launch(monkeypatch):
     """Runs a launch file where `launch` is not installed: a Node is the dict of its keywords."""
