@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from processes import cost_of
-from robot import GRAPH, OBJECTS, Robot
+from robot import GRAPH, OBJECTS, STAGES, Robot
 
 from segan_ros.drawing.tables import markdown_table
 from segan_ros.frame import Frame
@@ -60,13 +60,15 @@ class _NodeOf(NodeProcess):
 @dataclass(frozen=True)
 class Side:
     """What one node did. Milliseconds: medians from the image's stamp to receipt, and CPU time of a
-    frame; resident MiB; frames per second answered of a 30 Hz camera."""
+    frame; resident MiB; frames per second answered of a 30 Hz camera; by stage, the node's own
+    medians before that camera."""
 
     graph: float
     objects: float
     cpu: float
     memory: float
     rate: float
+    stages: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -127,18 +129,18 @@ def compared(
                 robot.wait_for(robot.send(), GRAPH, OBJECTS)
                 cpu[name] += cost_of(pids[name]).cpu - before
                 robot.wait(REST)
+        stages = {name: robot.stages() for name, robot in robots.items()}
         sides = {}
         for name, robot in robots.items():
             graph, objects = (_median(robot, kind) for kind in (GRAPH, OBJECTS))
             memory = cost_of(pids[name]).memory
-            sides[name] = Side(
-                graph, objects, 1e3 * cpu[name] / frames, memory, _rate(robot, seconds)
-            )
+            per_frame, rate = 1e3 * cpu[name] / frames, _rate(robot, seconds)
+            sides[name] = Side(graph, objects, per_frame, memory, rate, stages[name])
     return Pair(**sides)
 
 
 def comparison(pairs: list[tuple[str, Pair]]) -> str:
-    """A table: each figure of both nodes, and now over before."""
+    """A table: each figure of both nodes, and now over before; another of their stages."""
     columns = {
         "stamp to graph, ms": "graph",
         "stamp to objects, ms": "objects",
@@ -153,7 +155,12 @@ def comparison(pairs: list[tuple[str, Pair]]) -> str:
             now, before = getattr(pair.now, field), getattr(pair.before, field)
             cells.append(f"{now:.1f} / {before:.1f} = {now / before:.2f}")
         rows.append(cells)
-    return markdown_table(("now / before", *columns), rows)
+    stages = [
+        (case, *(f"{pair.now.stages[s]:.1f} / {pair.before.stages[s]:.1f}" for s in STAGES))
+        for case, pair in pairs
+    ]
+    tables = (("now / before", *columns), rows), (("median ms", *STAGES), stages)
+    return "\n\n".join(markdown_table(*each) for each in tables)
 
 
 def _median(robot: Robot, kind: str) -> float:

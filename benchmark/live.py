@@ -27,7 +27,7 @@ import numpy as np
 from against import checkout, compared, comparison
 from pile import pile
 from processes import Cost, cost_of, processor
-from robot import ECHO, GRAPH, OBJECTS, Robot
+from robot import ECHO, GRAPH, OBJECTS, STAGES, Robot
 
 from segan_ros.drawing.tables import markdown_table
 from segan_ros.host.resources import resource_path
@@ -37,7 +37,6 @@ from segan_ros.runtime.model import PROVIDERS, Model, model_folder
 HERE = Path(__file__).resolve().parent
 SIZES = {"VGA": (480, 640), "1080p": (1080, 1920)}
 OBJECTS_IN_VIEW = (1, 10, 20)
-STAGES = ("wait", "queue", "decode", "crop", "segment", "graph", "paint", "encode", "publish")
 LIMIT = 15.0
 """Milliseconds that our own work may cost at VGA with 10 objects."""
 
@@ -182,11 +181,10 @@ def measured(case: Case, robot: Robot, pid: int, frames: int) -> Result:
         robot.wait(REST)
         robot.wait_for(robot.send_to_echo(), ECHO)
         robot.wait(REST)
-    robot.wait(1.0)
     return Result(
         case,
         *(_spread(robot.delays[k]) for k in (GRAPH, OBJECTS, ECHO)),
-        stages={stage: _ms(robot.values, stage) for stage in STAGES},
+        stages=robot.stages(),
         cpu_per_frame=1e3 * cpu / frames,
         memory=cost_of(pid).memory,
         counts=_counts(robot.values),
@@ -211,7 +209,7 @@ def flooded(robot: Robot, pid: int, seconds: float) -> dict[str, Any]:
         "rate": FLOOD_RATE,
         "seconds": seconds,
         "graph": _spread(robot.delays[GRAPH]),
-        "work": _ms(values, "total") - _ms(values, "wait") - _ms(values, "queue"),
+        "work": robot.median("total") - robot.median("wait") - robot.median("queue"),
         "memory": (costs[len(costs) // 4].memory, costs[-1].memory),
         "cpu_percent": 100 * used / duration,
         "counts": {k: v - before[k] for k, v in _counts(values).items()},
@@ -312,10 +310,6 @@ def _spread(delays: dict[int, float]) -> tuple[float, float]:
         raise NodeError("no answer came; the first lines of the node's log may say why")
     values = 1e3 * np.array(list(delays.values()))
     return float(np.median(values)), float(np.percentile(values, 95))
-
-
-def _ms(values: dict[str, str], stage: str, which: str = "median") -> float:
-    return float(values.get(f"ms.{stage}.{which}", 0))
 
 
 def _counts(values: dict[str, str]) -> dict[str, int]:

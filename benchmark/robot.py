@@ -24,6 +24,12 @@ ANSWERS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 
 GRAPH, OBJECTS, ECHO = "graph", "objects", "echo"
 
+STAGES = (
+    *("wait", "queue", "decode", "fit", "crop", "segment", "graph", "follow"),
+    *("paint", "encode", "publish"),
+)
+"""As the node names them on /diagnostics."""
+
 
 class Robot(Peer):
     """Publishes a frame again and again, always with the time of day as its stamp.
@@ -53,6 +59,15 @@ class Robot(Peer):
         )[: 2 + echo]:
             self.listen(kind, topic, self._taker(name), ANSWERS)
         self.follow(f"{namespace}segan")
+
+    def median(self, stage: str) -> float:
+        """Median milliseconds of a stage, as the node said last; 0 if it has none of that name."""
+        return float(self.values.get(f"ms.{stage}.median", 0))
+
+    def stages(self) -> dict[str, float]:
+        """The medians of all `STAGES`, once the node has spoken again."""
+        self.wait(1.0)
+        return {stage: self.median(stage) for stage in STAGES}
 
     def send(self) -> int:
         """Publish the frame to segan; returns its stamp."""

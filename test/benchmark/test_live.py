@@ -51,6 +51,7 @@ def test_quick_benchmark_measures_node_and_echo(dummy_model, tmp_path):
     assert plain["stages"]["paint"] == 0 < painted["stages"]["paint"]
     for case in (plain, painted):
         assert 0 < case["stages"]["segment"] < case["graph"][0]
+        assert case["stages"]["fit"] > 0 and case["stages"]["follow"] == 0
         assert case["echo"][0] > 0 and case["memory"] > 0
         assert case["counts"]["in"] == case["counts"]["out"] + case["counts"]["dropped"]
     assert document["flood"]["counts"]["in"] > 0
@@ -76,10 +77,12 @@ def test_two_revisions_are_asked_in_turns(dummy_model, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert "| VGA, 10, painted" in result.stdout and "answered of 30/s" in result.stdout
+    assert "| median ms" in result.stdout and " fit |" in result.stdout
     for case in json.loads((tmp_path / "all.json").read_text())["cases"]:
         for side in (case["now"], case["before"]):
             assert 0 < side["graph"] <= side["objects"]
             assert side["memory"] > 0 and 0 < side["rate"] <= 31
+            assert side["stages"]["segment"] > 0 and side["stages"]["fit"] > 0
 
 
 @pytest.mark.ros
