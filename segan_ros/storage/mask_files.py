@@ -35,7 +35,7 @@ DIGITS = "0123456789"
 
 LARGEST_ID = 65535
 
-NOWHERE = Instance((0, 0, 0, 0), np.zeros((0, 0), bool))
+NOWHERE = Instance((0, 0, 0, 0), np.zeros((0, 0), bool), lasts=False)
 
 
 def read_instances(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
@@ -49,7 +49,7 @@ def read_instances(path: Path, picture: Path, size: tuple[int, int]) -> Instance
         size: its height and width.
 
     Returns:
-        The masks. Their track ids are the numbers at the end of the file names, or the ids of the
+        The masks. Their ids are the numbers at the end of the file names, or those of the
         annotations, where all have one and these are different and in 1..`LARGEST_ID`.
 
     Raises:
@@ -80,10 +80,10 @@ def _from_folder(folder: Path, picture: Path, size: tuple[int, int]) -> Instance
     return Instances(size, tuple(items), left_out)
 
 
-def _natural(file: Path) -> list[tuple[int, str]]:
+def _natural(file: Path) -> list[tuple[bool, int, str]]:
     """Sorts ``2`` before ``10``."""
     words = re.findall("[0-9]+|[^0-9]+", file.name)
-    return [(int(w[:4000]) if w[0] in DIGITS else 10**4000, w) for w in words]
+    return [(w[0] not in DIGITS, int(w) if w[0] in DIGITS else 0, w) for w in words]
 
 
 def _track_ids(given: Sequence[Any]) -> list[str]:
