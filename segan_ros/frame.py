@@ -301,10 +301,10 @@ class OcclusionGraph(ShortRepr):
         object_ids: every object once, ascending.
         layers: layer of each of `object_ids`; 0 has nothing in front.
         edges: all edges, including those set aside for layers or for the order.
-        is_acyclic: False when objects occlude each other; the order then ignores the weakest edge
-            of each cycle.
+        is_acyclic: False when objects occlude each other; layers then ignore the weakest edge of
+            each cycle.
         removal_order: every id once, without those that are occluder-only: nothing before what
-            blocks its lift, the safest first.
+            blocks its lift, what something unlabelled hides after the others, the safest first.
         supports: edges of support alone: lifting the occludee would disturb the occluder, and
             neither hides the other. They count for the order, not for layers.
         free: objects that nothing occludes and whose lift nothing blocks. Others of layer 0 carry
