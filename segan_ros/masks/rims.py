@@ -53,6 +53,8 @@ def remove_rims(numbers: Numbers) -> int:
     given, left = (np.bincount(n, minlength=size) for n in (numbers.reshape(-1), numbers[~rims]))
     thick = np.zeros(size, bool)
     thick[numbers[cv2.erode(numbers, SQUARE) == cv2.dilate(numbers, SQUARE)]] = True
+    if not thick[1:].any():
+        return 0  # no mask that a rim could belong to
     rims |= (~thick & (left < LEAST_LEFT * given))[numbers]
     _, nearest = cv2.distanceTransformWithLabels(
         rims.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL

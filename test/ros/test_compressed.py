@@ -5,6 +5,8 @@ from array import array
 import cv2
 import numpy as np
 import pytest
+
+pytest.importorskip("rclpy")
 from rclpy.parameter import Parameter
 from ros_harness import (
     SECOND,

@@ -4,6 +4,8 @@ import threading
 import weakref
 
 import pytest
+
+pytest.importorskip("rclpy")
 from dummy_model import write_dummy_model
 from ros_harness import SECOND, START, TIMEOUT, Gate, image_and_mask, level_and_text, listen
 from std_srvs.srv import Trigger
