@@ -123,13 +123,8 @@ def paste(
 
 def boxes_of(labels: NDArray[np.int32]) -> dict[int, Box]:
     """Tight box of every id > 0 of ``(H, W)`` labels in one pass over the image, ascending ids."""
-    # Runs of equal pixels within a row: some thousands, where there are millions of pixels.
-    width = labels.shape[1]
-    flat = labels.reshape(-1)
-    begins = np.empty(flat.shape, bool)
-    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
-    begins[::width] = True
-    start = np.flatnonzero(begins)
+    width, flat = labels.shape[1], labels.reshape(-1)
+    start = run_starts(labels)
     last = np.append(start[1:], flat.size) - 1
     ids = flat[start]
     order = np.argsort(ids, kind="stable")
@@ -144,6 +139,16 @@ def boxes_of(labels: NDArray[np.int32]) -> dict[int, Box]:
     y0, y1 = rows[group], rows[np.append(group[1:], len(rows)) - 1] + 1
     corners = np.stack([x0, y0, x1, y1], axis=1).tolist()
     return {i: (c[0], c[1], c[2], c[3]) for i, c in zip(ids[group].tolist(), corners, strict=True)}
+
+
+def run_starts(labels: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+    """Where runs of equal pixels within the rows of ``(H, W)`` labels begin, as places in the flat
+    image: some thousands, where there are millions of pixels."""
+    flat = labels.reshape(-1)
+    begins = np.empty(flat.shape, bool)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    begins[:: labels.shape[1]] = True
+    return np.flatnonzero(begins)
 
 
 def distinct(labels: NDArray[np.integer[Any]]) -> list[int]:

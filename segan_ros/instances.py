@@ -49,8 +49,8 @@ class Instance:
         mask: ``(h, w)`` bool.
         score: how sure the segmenter is, 0..1; 1 where it does not say.
         name: of its class; empty where it does not say.
-        track_id: the segmenter's own name for the object; empty where it gives none.
-        lasts: whether that is the same over frames.
+        track_id: the segmenter's own name for the same object over frames; empty without tracking.
+        id: its number in this picture, which need not last; 0 where it has none.
     """
 
     box: Box
@@ -58,7 +58,7 @@ class Instance:
     score: float = 1.0
     name: str = ""
     track_id: str = ""
-    lasts: bool = True
+    id: int = 0
 
     def full_mask(self, size: tuple[int, int]) -> Mask:
         """``(H, W)`` bool in an image of `size` (height, width)."""
@@ -112,5 +112,4 @@ class Layered:
     @property
     def track_ids(self) -> dict[int, str]:
         """The segmenter's track by id, where it tracks."""
-        tracked = {i: found for i, found in self.instances.items() if found.lasts}
-        return {i: found.track_id for i, found in tracked.items() if found.track_id}
+        return {i: found.track_id for i, found in self.instances.items() if found.track_id}

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.boxes import run_starts
 from segan_ros.frame import Image
 
 Numbers = NDArray[Any]
@@ -67,13 +68,8 @@ class Runs:
 
 def runs_between(numbers: Numbers) -> Runs:
     """The runs in the rows of `numbers`."""
-    width = numbers.shape[1]
-    flat = numbers.reshape(-1)
-    begins = np.empty(flat.shape, bool)
-    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
-    begins[::width] = True
-    start = np.flatnonzero(begins)
-    of, row = flat[start], start // width
+    start = run_starts(numbers)
+    of, row = numbers.reshape(-1)[start], start // numbers.shape[1]
     alike = row[1:] == row[:-1]
     touching = int(np.count_nonzero(alike & (of[1:] > 0) & (of[:-1] > 0)))
     between = alike[1:] & alike[:-1] & (of[1:-1] == 0) & (of[:-2] != of[2:])

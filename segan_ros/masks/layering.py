@@ -95,8 +95,7 @@ def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
     for i in order:
         crop(numbers, kept[i].box)[kept[i].mask] = i + 1
     remaining = np.bincount(numbers.ravel(), minlength=len(kept) + 1)[1:]
-    tracks = [kept[i].track_id for i in sorted(order)]
-    ids, repeated = _ids(tracks)
+    ids, repeated = _ids([kept[i] for i in sorted(order)])
     id_of = np.zeros(len(kept) + 1, np.int32)
     instances = {}
     for i, object_id in zip(sorted(order), ids, strict=True):
@@ -197,8 +196,10 @@ def _shared(a: Instance, b: Instance) -> int:
     return int(np.count_nonzero(first & second))
 
 
-def _ids(tracks: Sequence[str]) -> tuple[list[int], frozenset[str]]:
-    """An id for each track, and those tracks that are not the only ones of their number."""
+def _ids(kept: Sequence[Instance]) -> tuple[list[int], frozenset[str]]:
+    """An id for each instance, its own or that of its track where all have one, and those tracks
+    that are not the only ones of their number."""
+    tracks = [str(item.id) if item.id else item.track_id for item in kept]
     numbers = [int(t) for t in tracks if t.isdecimal() and len(t) < 11 and 0 < int(t) < 2**31]
     if len(set(numbers)) == len(tracks):
         return numbers, frozenset()

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segan_ros.boxes import run_starts
 from segan_ros.frame import Mask
 from segan_ros.masks.habits import Numbers
 
@@ -66,18 +67,13 @@ def remove_rims(numbers: Numbers) -> int:
 
 def _runs(numbers: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Places in the flat image where runs of one id in a row begin, and which of them are rims."""
-    width = numbers.shape[1]
-    flat = numbers.reshape(-1)
-    begins = np.empty(flat.shape, bool)
-    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
-    begins[::width] = True
-    start = np.flatnonzero(begins)
-    of = flat[start]
+    start = run_starts(numbers)
+    of = numbers.reshape(-1)[start]
     rises, falls = of[1:] > of[:-1], of[1:] < of[:-1]
     rims = np.zeros(len(start), bool)
     rims[1:-1] = (rises[:-1] & rises[1:]) | (falls[:-1] & falls[1:])
     rims[1:-1] &= start[2:] - start[1:-1] <= WIDEST
-    edge = start % width == 0
+    edge = start % numbers.shape[1] == 0
     rims[edge] = False
     rims[:-1][edge[1:]] = False
     return start, rims

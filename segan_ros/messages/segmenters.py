@@ -291,13 +291,7 @@ def _split(numbers: NDArray[np.int32], name_of: Callable[[int], str]) -> Instanc
             "sent as jpeg, or is it a photograph?",
         )
     items = (
-        Instance(
-            box,
-            crop(numbers, box) == number,
-            name=name_of(number),
-            track_id=str(number),
-            lasts=False,
-        )
+        Instance(box, crop(numbers, box) == number, name=name_of(number), id=number)
         for number, box in boxes.items()
     )
     return Instances((numbers.shape[0], numbers.shape[1]), tuple(items))

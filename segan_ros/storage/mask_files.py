@@ -35,7 +35,7 @@ DIGITS = "0123456789"
 
 LARGEST_ID = 65535
 
-NOWHERE = Instance((0, 0, 0, 0), np.zeros((0, 0), bool), lasts=False)
+NOWHERE = Instance((0, 0, 0, 0), np.zeros((0, 0), bool))
 
 
 def read_instances(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
@@ -69,13 +69,13 @@ def _from_folder(folder: Path, picture: Path, size: tuple[int, int]) -> Instance
     if not files:
         raise ValueError(f"{folder}: no mask images ({', '.join(ENDINGS)}), one an object")
     names = [file.stem.rstrip(DIGITS) for file in files]
-    ids = _track_ids([file.stem.removeprefix(n) for file, n in zip(files, names, strict=True)])
+    ids = _ids([file.stem.removeprefix(n) for file, n in zip(files, names, strict=True)])
     items: list[Instance] = []
     left_out = Counter[str]()
-    for file, name, track_id in zip(files, names, ids, strict=True):
+    for file, name, own in zip(files, names, ids, strict=True):
         pixels = read_image(file, cv2.IMREAD_UNCHANGED)
         check_size(picture, size, pixels.shape[:2], f"{file} is")
-        about = replace(NOWHERE, name=name.rstrip("_- "), track_id=track_id)
+        about = replace(NOWHERE, name=name.rstrip("_- "), id=own)
         _add(items, left_out, _inside(pixels), about)
     return Instances(size, tuple(items), left_out)
 
@@ -86,11 +86,11 @@ def _natural(file: Path) -> list[tuple[bool, int, str]]:
     return [(w[0] not in DIGITS, int(w) if w[0] in DIGITS else 0, w) for w in words]
 
 
-def _track_ids(given: Sequence[Any]) -> list[str]:
-    """The `given` numbers or words, as they are where they can be ids, else none."""
+def _ids(given: Sequence[Any]) -> list[int]:
+    """The `given` numbers or words, as they are where all can be ids, else 0."""
     numbers = [int(str(g)) if re.fullmatch("[0-9]{1,9}", str(g)) else 0 for g in given]
     usable = len(set(numbers)) == len(given) and all(1 <= n <= LARGEST_ID for n in numbers)
-    return [str(n) if usable else "" for n in numbers]
+    return numbers if usable else [0] * len(numbers)
 
 
 def _inside(pixels: NDArray[Any]) -> Mask:
@@ -126,10 +126,10 @@ def _from_coco(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
             raise ValueError(f"{path}, annotation at place {place}: {entry!r} is no object")
         if key_of(entry.get("image_id")) == key_of(named[0].get("id")):
             of_photo.append((place, entry))
-    ids = _track_ids([entry.get("id") for _, entry in of_photo])
+    ids = _ids([entry.get("id") for _, entry in of_photo])
     items: list[Instance] = []
     left_out = Counter[str]()
-    for (place, entry), track_id in zip(of_photo, ids, strict=True):
+    for (place, entry), own in zip(of_photo, ids, strict=True):
         if is_crowd(entry):
             left_out[CROWD] += 1
             continue
@@ -148,7 +148,7 @@ def _from_coco(path: Path, picture: Path, size: tuple[int, int]) -> Instances:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}, annotation {entry.get('id', place)}: {error}") from None
         name = str(categories.get(key_of(entry.get("category_id")), {}).get("name", ""))
-        about = replace(NOWHERE, score=score, name=name, track_id=track_id)
+        about = replace(NOWHERE, score=score, name=name, id=own)
         _add(items, left_out, mask, about)
     return Instances(size, tuple(items), left_out)
 
