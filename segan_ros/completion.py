@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from segan_ros.boxes import (
     Box,
-    boxes_of,
     crop,
     dilate,
     intersection,
@@ -184,8 +183,7 @@ class SceneCompleter:
             scene = ordered(frame, objects, edges, settings.edges)
         if fitted.labels is not given:
             with timed(timings, "fit"):
-                shown = boxes_of(given)
-                objects = [as_given(o, given, shown[o.id]) for o in scene.objects]
+                objects = [as_given(o, given) for o in scene.objects]
                 scene = replace(scene, objects=tuple(objects))
         return replace(scene, timings=timings)
 
@@ -322,7 +320,10 @@ class SceneCompleter:
         )
 
     def _view(self, item: AmodalObject, size: tuple[int, int]) -> Box:
-        """The widened box around the visible part, and around the whole should that be larger."""
+        """What the painter looks at: its own widened box around the whole; else that around the
+        visible part, and around the whole should that be larger."""
+        if (roi := self.model.spec.painter.roi) is not None:
+            return roi.around(item.box, size)
         seen = translate(tight_box(item.visible), item.box[0], item.box[1])
         return union(self._spec.roi.around(seen, size), item.box)
 

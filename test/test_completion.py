@@ -9,6 +9,7 @@ import pytest
 from dummy_model import write_dummy_model
 from samples import frame_of, many_objects, overlapping
 
+from segan_ros.boxes import Roi
 from segan_ros.completion import SceneCompleter, Settings, TooManyObjectsError
 from segan_ros.frame import Frame
 from segan_ros.occlusion.edges import EdgeRule
@@ -358,6 +359,26 @@ def test_time_is_kept_by_stage(model):
     timings = SceneCompleter(model).complete(frame_of(overlapping())).timings
     assert set(timings) == {"fit", "crop", "segment", "graph", "paint"}
     assert min(timings.values()) > 0
+
+
+def test_painter_with_a_region_of_its_own_sees_the_whole_object_larger(model, monkeypatch):
+    seen = []
+
+    def paint(canvases):
+        seen.append(canvases[:, 2] == 1)
+        return canvases
+
+    frame, completer = frame_of(overlapping()), SceneCompleter(model)
+    scene = completer.segment(frame)
+    monkeypatch.setattr(model, "paint", paint)
+    before = completer.paint(frame, scene)
+    painter = replace(model.spec.painter, roi=Roi(0.1, "longest_side"))
+    monkeypatch.setattr(model, "spec", replace(model.spec, painter=painter))
+    after = completer.paint(frame, scene)
+    around, tight = (1 - blue.mean((1, 2)) for blue in seen)
+    assert len(around) == len(tight) >= 1 and (tight > around).all()
+    for one, other in zip(before.objects, after.objects, strict=True):
+        assert one.box == other.box and one.appearance.shape == other.appearance.shape
 
 
 def test_paint_continues_what_is_seen(model, monkeypatch):

@@ -7,16 +7,18 @@ left out between masks goes back to them:
 1. Void (`FitSettings.ignore_ids`) is unlabelled.
 2. Rims of false ids along the borders, of a label image that was resized by interpolation, go to
    the nearest mask or the background (`rims`); no other frame has them.
-3. Pieces of a mask that are tiny beside its largest one and far from it (`SPECK_PIXELS`,
+3. Single pixels inside another mask or the background, without another of theirs within two
+   pixels, are salt: they go to what surrounds them (`salt`).
+4. Pieces of a mask that are tiny beside its largest one and far from it (`SPECK_PIXELS`,
    `SPECK_SHARE`, `SPECK_DISTANCE`) are specks and unlabelled: one of them at the other end of the
    picture would spoil the box of its object.
-4. Only if the masks of the frame never touch, and most of their gaps have one width, this width is
+5. Only if the masks of the frame never touch, and most of their gaps have one width, this width is
    the segmenter's (`habits`). If the picture's edges then lie off the outer borders too, it has
    drawn back every border by half of it: all masks grow. If not, only gaps between masks close.
-5. Close to that shape each pixel is decided by what it looks like: the nearest mask, or the nearest
+6. Close to that shape each pixel is decided by what it looks like: the nearest mask, or the nearest
    background. With depth, what lies behind the mask is background.
 
-Real gaps stay. In a frame whose masks touch, nothing changes but void, rims and specks.
+Real gaps stay. In a frame whose masks touch, nothing changes but void, rims, salt and specks.
 """
 
 from __future__ import annotations
@@ -34,9 +36,6 @@ from segan_ros.boxes import (
     clip,
     crop,
     dilate,
-    paste,
-    relative,
-    size_of,
     translate,
     union,
 )
@@ -44,6 +43,7 @@ from segan_ros.frame import AmodalObject, Image
 from segan_ros.masks.filling import fill
 from segan_ros.masks.habits import Habit, Numbers, habit_of
 from segan_ros.masks.rims import remove_rims
+from segan_ros.masks.salt import remove_salt
 
 SPECK_PIXELS, SPECK_SHARE, SPECK_DISTANCE = 4, 0.02, 0.5
 """A piece below both this area and this share of its mask's largest piece is a speck, if it lies
@@ -88,6 +88,7 @@ class FittedMasks:
         habit: how the segmenter draws.
         filled: unlabelled pixels that a mask got.
         rims: pixels of false ids that went to the mask beside them or to the background.
+        salt: single pixels that went to what surrounds them.
         specks: pixels that were taken from masks.
         void: pixels of `FitSettings.ignore_ids`.
     """
@@ -97,6 +98,7 @@ class FittedMasks:
     habit: Habit = NONE
     filled: int = 0
     rims: int = 0
+    salt: int = 0
     specks: int = 0
     void: int = 0
 
@@ -127,47 +129,35 @@ def fit(
     given = numbers.copy()
     inside = [translate(box, -part[0], -part[1]) for box in boxes.values()]
     rims = remove_rims(numbers)
+    salt = remove_salt(numbers)
     specks = _remove_specks(numbers, inside)
     habit = habit_of(numbers, picture, settings.gap_width)
     filled = 0
     if habit.gap:
         filled = fill(numbers, habit, picture, None if depth is None else crop(depth, part))
-    if rims or specks or filled:
+    if rims or salt or specks or filled:
         labels = labels.copy()
         # Few pixels change: the others are not touched.
         changed = np.flatnonzero(numbers != given)
         y, x = np.divmod(changed, numbers.shape[1])
         crop(labels, part)[y, x] = np.array([0, *boxes], np.int32)[numbers.reshape(-1)[changed]]
         boxes = boxes_of(labels)
-    return FittedMasks(labels, boxes, habit, filled, rims, specks, void)
+    return FittedMasks(labels, boxes, habit, filled, rims, salt, specks, void)
 
 
-def as_given(item: AmodalObject, labels: NDArray[np.int32], shown: Box) -> AmodalObject:
-    """`item`, completed from a fitted mask, with the given one as its visible mask.
+def as_given(item: AmodalObject, labels: NDArray[np.int32]) -> AmodalObject:
+    """`item`, completed from a fitted mask, with what the given one has of it as its visible mask:
+    without what was filled, or taken from it as salt or specks.
 
     Args:
         item: its `AmodalObject.visible` is the fitted mask.
         labels: ``(H, W)`` the given masks.
-        shown: the box of its given mask in `labels`.
     """
-    box = union(item.box, shown)
-    inside = relative(item.box, box)
-    seen, amodal = np.zeros(size_of(box), bool), np.zeros(size_of(box), bool)
-    probability = np.zeros(size_of(box), np.float32)
-    paste(seen, inside, item.visible)
-    paste(amodal, inside, item.amodal)
-    paste(probability, inside, item.probability)
-    visible = crop(labels, box) == item.id
-    np.copyto(probability, 1, where=visible)
-    filled = seen & ~visible
-    return replace(
-        item,
-        box=box,
-        visible=visible,
-        amodal=amodal | visible,
-        probability=probability,
-        filled=filled if filled.any() else None,
-    )
+    given = crop(labels, item.box) == item.id
+    filled = item.visible & ~given
+    if not filled.any():
+        return item
+    return replace(item, visible=item.visible & given, filled=filled)
 
 
 def _without_void(labels: NDArray[np.int32], ids: tuple[int, ...]) -> tuple[NDArray[np.int32], int]:

@@ -7,7 +7,7 @@ import io
 import logging
 import warnings
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +161,15 @@ def _describe(trained: Trained) -> dict[str, Any]:
             "view": segmentor.view,
             "size": list(segmentor.size),
             "planes": list(segmentor.planes),
-            "roi": {"margin": segmentor.roi.margin, "of": segmentor.roi.of},
+            "roi": asdict(segmentor.roi),
             "threshold": segmentor.threshold,
             "occluders": segmentor.occluders,
         },
-        "painter": {"file": painter.file, "size": list(painter.size)},
+        "painter": {
+            "file": painter.file,
+            "size": list(painter.size),
+            **({} if painter.roi is None else {"roi": asdict(painter.roi)}),
+        },
         "training": trained.training,
         "scores": trained.scores,
     }

@@ -96,7 +96,7 @@ class TabletopPainter(nn.Module):
         width, most, levels: see `UNet`.
     """
 
-    def __init__(self, width: int = 32, most: int = 128, levels: int = 7) -> None:
+    def __init__(self, width: int = 32, most: int = 128, levels: int = 6) -> None:
         super().__init__()
         self.levels = levels
         self.unet = UNet(width, most, levels, dropout=0.0, inputs=7)

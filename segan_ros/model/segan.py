@@ -48,7 +48,7 @@ SPECS = {
             threshold=0.5,
             occluders="auto",
         ),
-        PainterSpec("painter.onnx", (128, 128)),
+        PainterSpec("painter.onnx", (64, 64), Roi(0.15, "longest_side")),
     ),
     "pix2pix": ModelSpec("pix2pix", PIX2PIX, PainterSpec("painter.onnx", (128, 128))),
     "context_encoder": ModelSpec(

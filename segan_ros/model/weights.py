@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from segan_ros.model.painter import TabletopPainter
 from segan_ros.model.segan import SeGAN
 from segan_ros.model.subpixel import is_doubling, transposed_kernel
 from segan_ros.runtime.spec import PLANE_CHANNELS
@@ -21,6 +22,9 @@ from segan_ros.runtime.spec import PLANE_CHANNELS
 MORE_PLANES = PLANE_CHANNELS["depth"]
 """Input channels that a network may have beyond those of the weights that it starts from: it sees
 depth, and they are of one that did not."""
+
+INNERMOST = 2
+"""Convolutions of a level of a U-Net, which stand in the middle of all."""
 
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Kernel and bias of a convolution."""
@@ -34,7 +38,8 @@ def read_exported(folder: str | Path, model: SeGAN) -> None:
     """Put the weights of a model folder into `model`: the inverse of `segan_ros.model.export`.
 
     Normalisation was folded into the convolutions at export; here it starts as the identity, with
-    their bias. `settle_normalisation` gives it statistics again.
+    their bias. `settle_normalisation` gives it statistics again. Of a painter that has one level
+    more (those of before 0.8 saw twice the side), the innermost one is left out.
 
     Args:
         folder: of an exported model of the same size in fp32.
@@ -115,13 +120,16 @@ def _convolutions(path: Path) -> Iterator[Layer]:
 def _fill(network: nn.Module, layers: list[Layer]) -> None:
     """Put `layers` into the convolutions of `network`, biases into normalisation behind them."""
     wanted = list(_with_normalisation(network))
+    if isinstance(network, TabletopPainter) and len(layers) == len(wanted) + INNERMOST:
+        middle = len(layers) // 2
+        layers = layers[: middle - 1] + layers[middle + 1 :]
     if len(wanted) != len(layers):
         raise _OtherNetworkError(f"{len(layers)} convolutions instead of {len(wanted)}")
     for (convolution, norm), layer in zip(wanted, layers, strict=True):
         weight, bias = (torch.tensor(a) for a in layer)
         if is_doubling(convolution) and weight.shape[2:] == (2, 2):
             weight, bias = transposed_kernel(weight), bias[::4]
-        weight = _widened(weight, convolution.weight.shape)
+        weight = _without_inner(_widened(weight, convolution.weight.shape), convolution)
         if weight.shape != convolution.weight.shape:
             expected, got = tuple(convolution.weight.shape), tuple(weight.shape)
             raise _OtherNetworkError(f"a kernel of {got} instead of {expected}")
@@ -143,6 +151,14 @@ def _widened(weight: Tensor, wanted: torch.Size) -> Tensor:
     if weight.shape != (outputs, inputs - MORE_PLANES, *kernel):
         return weight
     return torch.cat([weight, weight.new_zeros(outputs, MORE_PLANES, *kernel)], 1)
+
+
+def _without_inner(weight: Tensor, convolution: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
+    """The kernel `weight` of an upward step without its first inputs, which an inner level gave,
+    where `convolution` has its last ones alone: those that skip that level."""
+    inputs = convolution.in_channels
+    upward = isinstance(convolution, nn.ConvTranspose2d)
+    return weight[inputs:] if upward and weight.shape[0] == 2 * inputs else weight
 
 
 def _with_normalisation(

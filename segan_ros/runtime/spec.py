@@ -74,10 +74,16 @@ class SegmentorSpec:
 
 @dataclass(frozen=True)
 class PainterSpec:
-    """The ``painter`` part of ``model.yaml``."""
+    """The ``painter`` part of ``model.yaml``; docs/data.md explains each key.
+
+    Args:
+        roi: how the box of the whole mask is widened to what the painter looks at; None for what
+            the segmentor looked at, as in the paper.
+    """
 
     file: str
     size: tuple[int, int]
+    roi: Roi | None = None
     int8_files: Int8Files = NO_INT8_FILES
 
 
@@ -111,10 +117,6 @@ class ModelSpec:
             raise ModelError(
                 f"{path}: format is {text['format']}, this version reads 1; export the model again"
             )
-        try:
-            roi = Roi(get("segmentor.roi.margin", float), get("segmentor.roi.of", str))
-        except ValueError as error:
-            raise ModelError(f"{path}: {error}") from None
         return cls(
             get("name", str),
             SegmentorSpec(
@@ -125,7 +127,7 @@ class ModelSpec:
                     get.choice("segmentor.planes", PLANE_CHANNELS, p)
                     for p in get("segmentor.planes", list)
                 ),
-                roi=roi,
+                roi=get.roi("segmentor"),
                 threshold=get.threshold("segmentor.threshold"),
                 occluders=get.choice("segmentor.occluders", OCCLUDERS),
                 int8_files=get.int8_files("segmentor"),
@@ -133,6 +135,7 @@ class ModelSpec:
             PainterSpec(
                 get.file("painter.file"),
                 get.size("painter.size"),
+                get.roi("painter") if "roi" in get("painter", dict) else None,
                 get.int8_files("painter"),
             ),
         )
@@ -182,6 +185,13 @@ class _Keys:
                 "mask of highest expected IoU"
             )
         return value
+
+    def roi(self, section: str) -> Roi:
+        margin, of = self(f"{section}.roi.margin", float), self(f"{section}.roi.of", str)
+        try:
+            return Roi(margin, of)
+        except ValueError as error:
+            raise ModelError(f"{self._path}: {section}: {error}") from None
 
     def int8_files(self, section: str) -> Int8Files:
         named = self(section, dict)

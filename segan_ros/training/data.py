@@ -135,7 +135,10 @@ class Batches(Dataset[Batch]):
         size = self.library.size_around(self.library.subjects[index])
         reach = max(size_of(roi)) / max(size)
         seen = self._seen(view, roi)
-        return self._segmentors_side(true, view, roi, seen, reach) + self._painters_side(seen)
+        painted = self._painters_view(view, rng)
+        return self._segmentors_side(true, view, roi, seen, reach) + self._painters_side(
+            seen if painted is None else self._seen(view, painted)
+        )
 
     def drawn(self, index: int, rng: np.random.Generator) -> tuple[View, View, Box]:
         """The object with its true visible masks, with those that a segmenter sees, and the part of
@@ -224,6 +227,16 @@ class Batches(Dataset[Batch]):
         """A part of one of them."""
         photographs = self.library.photographs
         return photograph_part(photographs[rng.integers(len(photographs))], size, rng)
+
+    def _painters_view(self, view: View, rng: np.random.Generator) -> Box | None:
+        """What the painter looks at, if that is not what the segmentor looks at. Trained together,
+        both look at the same."""
+        roi = self.spec.painter.roi
+        if roi is None or self.stage.trains != "painter":
+            return None
+        whole = tight_box(view.whole | (view.labels == view.id))
+        chances = replace(self.config.augmentation, margin=(roi.margin / 3, roi.margin * 5 / 3))
+        return jittered(whole, view.labels.shape, roi, chances, rng)
 
     def _painters_side(self, seen: Seen) -> tuple[Floats, ...]:
         if not self.stage.paints:

@@ -166,8 +166,8 @@ def test_painting_errors_reach_the_segmentor_through_the_canvas(size):
 
 def test_where_nothing_can_hide_the_object_painting_teaches_the_segmentor_nothing():
     model = SeGAN("tabletop", Sizes((8, 8, 8, 8), 4, 8, 4))
-    nothing = torch.zeros(2, 1, 128, 128)
-    arguments = (torch.rand(2, 8, 96, 96), torch.zeros(2, 4), torch.rand(2, 3, 128, 128))
+    nothing = torch.zeros(2, 1, 64, 64)
+    arguments = (torch.rand(2, 8, 96, 96), torch.zeros(2, 4), torch.rand(2, 3, 64, 64))
     model(*arguments, nothing, nothing)[2].mean().backward()
     assert all(p.grad is None or not p.grad.any() for p in model.segmentor.parameters())
 

@@ -1,5 +1,6 @@
 """Weights read back from a model folder answer as the folder does."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from segan_ros.model.export import Trained, export  # noqa: E402
+from segan_ros.model.painter import TabletopPainter  # noqa: E402
 from segan_ros.model.segan import SPECS, SeGAN, Sizes  # noqa: E402
 from segan_ros.model.weights import read_exported, settle_normalisation  # noqa: E402
 
@@ -40,7 +42,7 @@ def folder(trained, tmp_path_factory):
 
 def answers(model):
     torch.manual_seed(5)
-    planes, canvas = torch.rand(2, 8, 96, 96), torch.rand(2, 3, 128, 128)
+    planes, canvas = torch.rand(2, 8, 96, 96), torch.rand(2, 3, 64, 64)
     model.eval()
     with torch.inference_mode():
         return model.segmentor(planes), model.painter(canvas)
@@ -69,6 +71,23 @@ def test_settled_normalisation_changes_no_answer_but_fits_what_comes_in_training
     for found, expected in zip(answers(model), answers(trained), strict=True):
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
     assert _training_gap(model, planes) < 0.1 * apart
+
+
+def test_painter_of_one_level_more_gives_all_but_its_innermost(trained, tmp_path):
+    torch.manual_seed(4)
+    deep = copy.deepcopy(trained)
+    deep.painter = TabletopPainter(TINY.painter, TINY.painter_most, levels=7).eval()
+    nn.init.normal_(deep.painter.unet.up[-1].get_parameter("1.weight"), 0, 0.1)
+    deep.spec = replace(deep.spec, painter=replace(deep.spec.painter, size=(128, 128)))
+    export(Trained(deep, deep.spec), tmp_path)
+    model = read_back(tmp_path).eval()
+    deep.painter.levels = 6  # colours are spread by the levels that there are
+    deep.painter.unet.up[0].register_forward_hook(lambda *given: torch.zeros_like(given[-1]))
+    canvas = torch.rand(2, 3, 128, 128)
+    with torch.inference_mode():
+        found, expected = model.painter(canvas), deep.painter(canvas)
+    assert expected.std() > 0.01
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_weights_of_a_network_without_depth_start_one_that_does_not_heed_it_yet(

@@ -197,6 +197,11 @@ def test_missing_key_is_named(folder, key):
         ({"segmentor.roi.of": "area"}, "roi.of is 'area'"),
         ({"segmentor.roi.margin": -1}, "roi.margin is -1.0; it must lie in"),
         ({"painter.file": "../painter.onnx"}, "it must be a file beside model.yaml"),
+        (
+            {"painter.roi": {"margin": 3.0, "of": "each_side"}},
+            "painter: roi.margin is 3.0",
+        ),
+        ({"painter.roi": {"margin": 0.1}}, "key 'painter.roi.of' is missing"),
     ],
 )
 def test_bad_value_is_named_with_its_limit(folder, change, message):

@@ -9,6 +9,7 @@ from segan_ros.boxes import Roi
 from segan_ros.completion import SceneCompleter, Settings
 from segan_ros.frame import Frame
 from segan_ros.occlusion.edges import EdgeRule
+from segan_ros.runtime.spec import PainterSpec
 from segan_ros.scoring.references import (
     convex_hull,
     convex_hulls,
@@ -119,7 +120,7 @@ def test_model_paints_hidden_parts_of_given_masks(scene):
         return 0.5 * covered + np.array([0, 0, 1], np.float32)[:, None, None] * (1 - covered)
 
     spec = SimpleNamespace(
-        segmentor=SimpleNamespace(roi=Roi(0.1)), painter=SimpleNamespace(size=(32, 32))
+        segmentor=SimpleNamespace(roi=Roi(0.1)), painter=PainterSpec("", (32, 32))
     )
     model, true = SimpleNamespace(spec=spec, paint=paint), true_masks(scene, RULE)
     completer = SceneCompleter(model, Settings(relight=False))
@@ -146,7 +147,7 @@ def test_model_paints_masks_that_leave_the_widened_box():
     frame = Frame(np.zeros((*SIZE, 3), np.uint8), labels)
     scene = LabelledScene(frame, (TrueObject(2, labels == 2), TrueObject(5, whole)))
     spec = SimpleNamespace(
-        segmentor=SimpleNamespace(roi=Roi(0.1)), painter=SimpleNamespace(size=(32, 32))
+        segmentor=SimpleNamespace(roi=Roi(0.1)), painter=PainterSpec("", (32, 32))
     )
     model = SimpleNamespace(spec=spec, paint=np.ones_like)
     completer = SceneCompleter(model, Settings(relight=False))

@@ -222,7 +222,16 @@ def test_order_is_not_taught_where_masks_do_not_lie_as_the_truth_has_them(scenes
 def test_painter_alone_gets_nothing_of_the_segmentors(scenes):
     batch = arrays(batches(scenes, trains="painter"))
     assert batch.planes.size == batch.whole.size == batch.order.size == 0
-    assert batch.target.shape == (4, 3, 128, 128)
+    assert batch.target.shape == (4, 3, *SPECS["tabletop"].painter.size)
+
+
+def test_painter_alone_looks_at_the_whole_object_and_little_else(scenes):
+    alone = arrays(batches(scenes, trains="painter"))
+    both = arrays(batches(scenes, trains="both"))
+    assert alone.full.mean((1, 2, 3)).min() > 0.3
+    assert both.full.mean((1, 2, 3)).max() < 0.3
+    edges = [alone.full[:, 0, 0], alone.full[:, 0, -1], alone.full[:, 0, :, 0], alone.full[..., -1]]
+    assert all((edge == 0).all() for edge in edges)
 
 
 def test_gpu_gets_the_same_batch_in_half_the_bytes(scenes):

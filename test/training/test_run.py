@@ -73,7 +73,7 @@ def starts_as(config, weights, out):
         stages=(Stage("segmentor", 2, 2, 1e-4), Stage("painter", 1, 2, 1e-4)),
     )
     begun = read_checkpoint(train(on, until=(0, 0))).model
-    planes, canvas = torch.rand(2, 8, 96, 96), torch.rand(2, 3, 128, 128)
+    planes, canvas = torch.rand(2, 8, 96, 96), torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
         for ours, theirs, x in (
             (begun.segmentor, trained.model.segmentor, planes),
