@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +19,6 @@ from segan_ros.boxes import (
     crop,
     dilate,
     intersection,
-    paste,
     relative,
     size_of,
     tight_box,
@@ -29,14 +27,8 @@ from segan_ros.boxes import (
     union,
     whole_image,
 )
-from segan_ros.crops.planes import (
-    canvas,
-    grouped,
-    input_planes,
-    resized,
-    uncovered,
-)
-from segan_ros.crops.relighting import joined, relit
+from segan_ros.crops.painting import alone, fill_in, shown
+from segan_ros.crops.planes import grouped, input_planes, resized
 from segan_ros.crops.subjects import Subject, subjects_of
 from segan_ros.crops.thresholds import whole_mask
 from segan_ros.frame import AmodalObject, CompletedScene, Frame
@@ -74,7 +66,7 @@ class Settings:
         min_hidden_ratio: hidden parts below this share of the visible area count as noise of the
             border.
         max_objects: frames with more are refused: their labels are probably no label image.
-        relight: bring the paint to the light of what is seen of the object (`relit`), and blend it
+        relight: bring the paint to the light of what is seen of the object (`light`), and blend it
             into that at the border (`joined`): it continues without a step. The paper does not.
         edges: see `EdgeRule`.
 
@@ -213,25 +205,18 @@ class SceneCompleter:
             hidden = [o for o in wanted if o.invisible.any()]
         for batch in _batches(hidden):
             with timed(timings, "crop"):
-                views = [self._view(o, frame.size) for o in batch]
                 canvases = np.empty((len(batch), 3, *self.model.spec.painter.size), np.float32)
+                views = [self._view(o, frame.size) for o in batch]
                 covered = [
-                    _canvas(frame, item, view, out)
+                    shown(frame.rgb, item, view, out)
                     for item, view, out in zip(batch, views, canvases, strict=True)
                 ]
             with timed(timings, "paint"):
-                painted = self.model.paint(canvases)
+                answers = self.model.paint(canvases)
             with timed(timings, "crop"):
-                for item, view, generated, cover in zip(
-                    batch, views, painted, covered, strict=True
-                ):
-                    place = relative(item.box, view)
-                    colours = uncovered(generated, cover, size_of(view), place)
-                    into, hidden_part = appearances[item.id], item.invisible
-                    if self.settings.relight:
-                        seen = item.amodal & ~hidden_part
-                        colours = joined(relit(colours, into, seen), into, seen, hidden_part)
-                    cv2.copyTo(colours, hidden_part.view(np.uint8), into)
+                for item, view, answer, cover in zip(batch, views, answers, covered, strict=True):
+                    painted, into = alone(answer, cover), appearances[item.id]
+                    fill_in(item, view, painted, into, relight=self.settings.relight)
         objects = (
             replace(o, appearance=appearances.get(o.id, o.appearance)) for o in scene.objects
         )
@@ -345,19 +330,6 @@ def _likely_box(probability: NDArray[np.float32], view: Box) -> Box:
         -(-y1 * rows // height),
     )
     return intersection(translate(scaled, view[0], view[1]), view)
-
-
-def _canvas(
-    frame: Frame, item: AmodalObject, view: Box, out: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Eq. 1 of `view` into `out`; how much of each of its pixels the whole mask covers."""
-    whole, visible = np.zeros((2, *size_of(view)), bool)
-    paste(whole, relative(item.box, view), item.amodal)
-    paste(visible, relative(item.box, view), item.amodal & ~item.invisible)
-    size = (out.shape[1], out.shape[2])
-    covered = resized(whole, size)
-    canvas(crop(frame.rgb, view), visible, covered, size, out=out)
-    return covered
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

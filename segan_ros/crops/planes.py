@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segan_ros.boxes import Box, crop
 from segan_ros.frame import Image, Mask, Planes
 from segan_ros.runtime.spec import PLANE_CHANNELS
 
@@ -159,30 +158,6 @@ def unmarked(rgb: Image) -> Image:
     result = rgb.copy()
     result[marks, 1] = 31
     return result
-
-
-def uncovered(
-    appearance: Planes, covered: NDArray[np.float32], size: tuple[int, int], part: Box
-) -> Image:
-    """Colours of a painted object at `size`, cut to `part`, without the blue around it.
-
-    Pixels at its border are mixed with the ground of Eq. 1, and more of them when they are
-    enlarged: what is not the object's is taken out.
-
-    Args:
-        appearance: ``(3, h, w)`` in 0..1, the object over blue.
-        covered: ``(h, w)`` in 0..1, how much of each pixel the object covers.
-        size: height and width to bring it to.
-        part: of the result at that size.
-
-    Returns:
-        RGB uint8, meaningful inside the object.
-    """
-    red, green, blue = appearance
-    object_alone = cv2.merge([red, green, blue - (1 - covered), covered])
-    enlarged = crop(resized(object_alone, size), part)
-    colours = enlarged[..., :3] * (255 / np.maximum(enlarged[..., 3:], 0.1))
-    return (colours.clip(0, 255, out=colours) + np.float32(0.5)).astype(np.uint8)
 
 
 def _borders(labels: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.bool_]:

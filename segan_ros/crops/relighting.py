@@ -8,6 +8,8 @@ Right beside what is seen, its colours are a better guess than any paint (`joine
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -42,17 +44,56 @@ def relit(colours: Image, picture: Image, seen: Mask) -> Image:
     if not seen.any():
         return colours
     known = seen.astype(np.float32)
-    ratio = np.log((picture + DARK) / (colours + DARK)) * known[..., None]
-    height, width = seen.shape
-    scale = LONGEST / max(height, width)
-    if scale < 1:
-        small = max(round(width * scale), 1), max(round(height * scale), 1)
-        ratio, known = _resized(ratio, small, AREA), _resized(known, small, AREA)
-    field = _spread(ratio, known)
-    if scale < 1:
-        field = _resized(field, (width, height), LINEAR)
+    ratio = _ratio(colours, picture, known)
+    size = within(seen.shape, LONGEST)
+    if size == seen.shape:
+        return lit(colours, _spread(ratio, known))
+    small = size[1], size[0]
+    field = _spread(_resized(ratio, small, AREA), _resized(known, small, AREA))
+    return lit(colours, _resized(field, (seen.shape[1], seen.shape[0]), LINEAR))
+
+
+def light(colours: Image, picture: Image, seen: Mask, size: tuple[int, int]) -> Floats:
+    """By how much an object is brighter in a picture than `colours` are: the logarithm of the
+    ratio, spread from where it is seen.
+
+    Args:
+        colours: ``(h, w, 3)`` uint8, the object at `size`.
+        picture: ``(H, W, 3)`` uint8.
+        seen: ``(H, W)`` bool, where `picture` shows the object; somewhere.
+        size: h and w, `within` those of `picture`.
+
+    Returns:
+        ``(H, W, 3)``, for `lit`.
+    """
+    known = seen.astype(np.float32)
+    if size == seen.shape:
+        return _spread(_ratio(colours, picture, known), known)
+    small = size[1], size[0]
+    known = _resized(known, small, AREA)
+    shown = _resized(cv2.copyTo(picture, seen.view(np.uint8)).astype(np.float32), small, AREA)
+    shown /= np.maximum(known, np.float32(1e-6))[..., None]
+    field = _spread(_ratio(colours, shown, known), known)
+    return _resized(field, (seen.shape[1], seen.shape[0]), LINEAR)
+
+
+def lit(colours: Image, field: Floats) -> Image:
+    """`colours` in the light of a `field`, see `light`; both ``(h, w, 3)``."""
     result = (colours + DARK) * np.exp(field) - DARK
     return (result.clip(0, 255, out=result) + np.float32(0.5)).astype(np.uint8)
+
+
+def within(size: tuple[int, ...], longest: int) -> tuple[int, int]:
+    """`size` (height, width), or smaller in the same proportion: no side above `longest`."""
+    height, width = size
+    scale = min(longest / max(height, width), 1)
+    return max(round(height * scale), 1), max(round(width * scale), 1)
+
+
+def _ratio(colours: NDArray[Any], picture: NDArray[Any], known: Floats) -> Floats:
+    """Logarithm of picture by colours, times `known`."""
+    ratio = np.log((picture + DARK) / (colours + DARK))
+    return np.multiply(ratio, known[..., None], dtype=np.float32)
 
 
 def joined(colours: Image, picture: Image, seen: Mask, hidden: Mask) -> Image:

@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segan_ros.boxes import crop
-from segan_ros.crops.planes import canvas, input_planes, labelled_area, resized, uncovered, unmarked
+from segan_ros.crops.planes import canvas, input_planes, labelled_area, unmarked
 
 
 @pytest.mark.parametrize("gap_width", [1, 2, 5, 100])
@@ -137,19 +136,3 @@ def test_planes_keep_their_order():
     np.testing.assert_array_equal(planes[1], [[1, 0], [0, 1]])
     assert planes[2:].shape == (3, 2, 2)
     assert planes.dtype == np.float32
-
-
-@pytest.mark.parametrize("size", [(90, 120), (300, 200)])
-def test_painted_borders_carry_no_blue_of_the_ground(size):
-    """The painter's picture of a green square over blue, brought back to the image's size."""
-    whole = np.zeros((120, 160), np.float32)
-    whole[31:85, 43:111] = 1
-    covered = resized(whole, (64, 64))
-    green = np.array([0.1, 0.8, 0.2], np.float32)[:, None, None]
-    blue = np.array([0, 0, 1], np.float32)[:, None, None]
-    painted = green * covered + blue * (1 - covered)
-    part = (size[1] // 5, size[0] // 5, size[1], size[0])
-    colours = uncovered(painted, covered, size, part)
-    inside = crop(resized(whole, size), part) > 0.5
-    assert colours.shape == (size[0] - part[1], size[1] - part[0], 3) and inside.any()
-    assert np.abs(colours[inside].astype(int) - (26, 204, 51)).max() <= 2
