@@ -52,8 +52,8 @@ def fill_in(item: AmodalObject, view: Box, painted: Planes, into: Image, relight
     there = crop(into, part)
     place = translate(part, item.box[0], item.box[1])
     colours = colours_in(painted, view, place, size_of(part))
-    if relight:
-        seen = item.amodal & ~hidden
+    seen = item.amodal & ~hidden
+    if relight and seen.any():
         size = within(seen.shape, LIGHT_SIDE)
         field = light(colours_in(painted, view, item.box, size), into, seen, size)
         colours = lit(colours, crop(field, part))

@@ -1,5 +1,7 @@
 """The painter's answer becomes the hidden pixels of its object, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,3 +78,14 @@ def test_hidden_pixels_alone_are_painted_in_the_light_of_the_others(side, religh
     assert np.abs(painted - expected).mean() < 4
     border = into[:, side // 2 - 1 : side // 2 + 1].astype(int)
     assert np.abs(np.diff(border, axis=1)).max() <= 3
+
+
+def test_paint_stays_as_it_is_where_nothing_of_the_object_is_seen():
+    rgb, item = bar(40)
+    item = replace(item, visible=np.zeros_like(item.visible))
+    canvas = np.empty((3, 64, 64), np.float32)
+    covered = shown(rgb, item, item.box, canvas)
+    painted = alone(np.full((3, 64, 64), 0.4, np.float32), covered)
+    into = crop(rgb, item.box).copy()
+    fill_in(item, item.box, painted, into, relight=True)
+    assert np.abs(into.astype(int) - 102).max() <= 1
