@@ -180,7 +180,7 @@ class AmodalObject(ShortRepr):
     Args:
         id: value of the object in ``Frame.labels``.
         box: part of the image that the arrays cover; the amodal mask lies inside.
-        visible: ``(h, w)`` bool, the given mask (SV).
+        visible: ``(h, w)`` bool, the given mask (SV), without stray pixels.
         amodal: ``(h, w)`` bool, the whole object (SF); contains `visible`.
         probability: ``(h, w)`` float32 in 0..1, how likely each pixel belongs to the object.
         appearance: ``(h, w, 3)`` uint8 RGB of the whole object, meaningful inside `amodal`; or
@@ -194,7 +194,8 @@ class AmodalObject(ShortRepr):
         name: what it is, as the segmenter says; empty where it does not.
         track_id: the segmenter's name for the same object over frames; empty without tracking.
         filled: ``(h, w)`` bool, what can be seen of the object but is not in the given mask: pixels
-            that the segmenter left out (`segan_ros.masks.fitting`); None for none.
+            that the segmenter left out or gave to another one by mistake
+            (`segan_ros.masks.fitting`); None for none.
         lift_probability: how likely lifting this object now disturbs no other, 0..1; NaN when
             unknown.
         occluded_by_unlabelled: depth shows that something without a mask hides a part of it or lies

@@ -90,14 +90,17 @@ def colours_in(whole: NDArray[np.float32], view: Box, part: Box, size: tuple[int
     if max(size_of(view)) <= max(whole.shape[:2]):
         there = resized(crop(resized(whole, size_of(view)), relative(part, view)), size)
     else:
-        # Bilinear, with no pixel outside of `part`.
-        scale = np.divide(size_of(part), size)[::-1]
+        # Bilinear, for `part` alone, and no coarser than `whole` is.
         source = np.divide(whole.shape[1::-1], size_of(view)[::-1])
+        own = np.ceil(size_of(part) * source[::-1]).astype(int)
+        fine = np.clip(own, size, np.maximum(size_of(part), size)).tolist()
+        scale = np.divide(size_of(part), fine)[::-1]
         shift = ((np.subtract(part[:2], view[:2]) + 0.5 * scale) * source) - 0.5
         matrix = np.column_stack([np.diag(scale * source), shift])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         there = cv2.warpAffine(
-            whole, matrix, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE
+            whole, matrix, fine[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
+        there = resized(there, size)
     colours = there[..., :3] * (255 / np.maximum(there[..., 3:], 0.1))
     return (colours.clip(0, 255, out=colours) + np.float32(0.5)).astype(np.uint8)

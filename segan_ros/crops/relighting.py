@@ -23,7 +23,7 @@ DARK = np.float32(0.04 * 255)
 """Added to colours before they are divided: black has no ratio."""
 AREA, LINEAR = cv2.INTER_AREA, cv2.INTER_LINEAR
 LONGEST = 128
-"""Larger pictures are worked out at this side: light changes slowly."""
+"""`relit` works larger pictures out at this side: light changes slowly."""
 
 SMOOTH, FADE, SEAM = 1.5, 2.0, 5
 """Pixels: the width of the Gaussian that seen colours are averaged with, the distance over which

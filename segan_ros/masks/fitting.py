@@ -7,8 +7,8 @@ left out between masks goes back to them:
 1. Void (`FitSettings.ignore_ids`) is unlabelled.
 2. Rims of false ids along the borders, of a label image that was resized by interpolation, go to
    the nearest mask or the background (`rims`); no other frame has them.
-3. Single pixels inside another mask or the background, without another of theirs within two
-   pixels, are salt: they go to what surrounds them (`salt`).
+3. Single pixels with another mask or the background on three sides or four, and without another
+   of theirs within two pixels, are salt: they go to that (`salt`).
 4. Pieces of a mask that are tiny beside its largest one and far from it (`SPECK_PIXELS`,
    `SPECK_SHARE`, `SPECK_DISTANCE`) are specks and unlabelled: one of them at the other end of the
    picture would spoil the box of its object.
@@ -52,6 +52,8 @@ outside the box of that piece by more than this share of the box's longer side."
 MOST_OBJECTS = 1000
 """Label images with more are none; they are left as they are."""
 
+
+NOWHERE = (0, 0, 0, 0)
 
 NONE = Habit()
 """Masks touch where objects do."""
@@ -129,7 +131,9 @@ def fit(
     given = numbers.copy()
     inside = [translate(box, -part[0], -part[1]) for box in boxes.values()]
     rims = remove_rims(numbers)
-    salt = remove_salt(numbers)
+    if salt := remove_salt(numbers):
+        tight = boxes_of(numbers.astype(np.int32))
+        inside = [tight.get(n, NOWHERE) for n in range(1, len(boxes) + 1)]
     specks = _remove_specks(numbers, inside)
     habit = habit_of(numbers, picture, settings.gap_width)
     filled = 0
@@ -147,7 +151,7 @@ def fit(
 
 def as_given(item: AmodalObject, labels: NDArray[np.int32]) -> AmodalObject:
     """`item`, completed from a fitted mask, with what the given one has of it as its visible mask:
-    without what was filled, or taken from it as salt or specks.
+    without what was filled, or taken from it as salt, specks or a rim.
 
     Args:
         item: its `AmodalObject.visible` is the fitted mask.
@@ -185,6 +189,8 @@ def _remove_specks(numbers: Numbers, boxes: list[Box]) -> int:
     pixels = 0
     for number, box in enumerate(boxes, start=1):
         part = crop(numbers, box)
+        if not part.size:  # false ids: nothing is left of them
+            continue
         mask = (part == number).view(np.uint8)
         if cv2.connectedComponents(mask, ltype=cv2.CV_16U)[0] <= 2:
             continue

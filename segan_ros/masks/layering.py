@@ -69,8 +69,9 @@ class Choice:
 def to_labels(found: Instances, choice: Choice | None = None) -> Layered:
     """The label image of `found` by the rule above.
 
-    The ids are the segmenter's track ids where all masks have one and these are different positive
-    numbers; else 1, 2, ... in the segmenter's order. A score that is NaN counts as 0.
+    The ids are those of the instances, else the segmenter's track ids, where all have one and these
+    are different positive numbers; else 1, 2, ... in the segmenter's order. A score that is NaN
+    counts as 0.
     """
     choice = choice or Choice()
     left_out = Counter(found.left_out)

@@ -154,7 +154,7 @@ def _overlapping(labels: Labels, rng: np.random.Generator, reach: int = 2) -> La
         around = _room(labels, box, 2 * reach)
         mask = np.asarray(cv2.dilate(_mask(labels, i, around), disc(reach)), np.uint8)
         score = rng.uniform(0.7, 1)
-        items.append(Instance(around, mask > 0, score, track_id=str(i)))
+        items.append(Instance(around, mask > 0, score, id=i))
         others = []
         if rng.random() < 0.2:
             shift = np.eye(2, 3, dtype=np.float32)
@@ -164,7 +164,7 @@ def _overlapping(labels: Labels, rng: np.random.Generator, reach: int = 2) -> La
             others.append(_half(mask, rng))
         for other in others:
             extra += 1
-            items.append(Instance(around, other > 0, score * rng.uniform(0.5, 1), "", str(extra)))
+            items.append(Instance(around, other > 0, score * rng.uniform(0.5, 1), id=extra))
     found = Instances((labels.shape[0], labels.shape[1]), tuple(items))
     return to_labels(found).labels
 

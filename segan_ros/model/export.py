@@ -60,6 +60,11 @@ def read_checkpoint(path: str | Path) -> Trained:
             name=saved["config"]["name"],
             segmentor=replace(model.spec.segmentor, threshold=saved["threshold"]),
         )
+        paints = [s["trains"] for s in saved["config"]["stages"]]
+        paints = [kind for kind in paints if kind in ("painter", "joint")]
+        if paints[-1:] == ["joint"]:
+            # It last learned from what the segmentor looked at.
+            spec = replace(spec, painter=replace(spec.painter, roi=None))
         scores = {} if saved.get("outdated") else saved["scores"]
         return Trained(model, spec, saved["training"], scores)
     except OSError:

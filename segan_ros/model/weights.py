@@ -34,34 +34,38 @@ class _OtherNetworkError(ValueError):
     """A file holds another network; the message says in what it differs."""
 
 
-def read_exported(folder: str | Path, model: SeGAN) -> None:
+def read_exported(folder: str | Path, model: SeGAN) -> bool:
     """Put the weights of a model folder into `model`: the inverse of `segan_ros.model.export`.
 
     Normalisation was folded into the convolutions at export; here it starts as the identity, with
     their bias. `settle_normalisation` gives it statistics again. Of a painter that has one level
-    more (those of before 0.8 saw twice the side), the innermost one is left out.
+    more (that of 0.7 saw twice the side), the innermost one is left out.
 
     Args:
         folder: of an exported model of the same size in fp32.
         model: its segmentor and painter are changed; its discriminator was never exported.
 
+    Returns:
+        Whether all was read; False where the innermost level of the painter was left out.
+
     Raises:
         ValueError: the folder holds other networks than `model`.
         OSError: a file cannot be read.
     """
-    spec = model.spec
+    spec, all_read = model.spec, True
     for network, name in (
         (model.segmentor, spec.segmentor.file),
         (model.painter, spec.painter.file),
     ):
         path = Path(folder) / name
         try:
-            _fill(network, list(_convolutions(path)))
+            all_read &= _fill(network, list(_convolutions(path)))
         except _OtherNetworkError as error:
             raise ValueError(
                 f"{path}: not a network of size {spec.name!r} ({error}); start from a tabletop "
                 "model in fp32 as `segan export` writes it, or from a checkpoint"
             ) from None
+    return all_read
 
 
 def settle_normalisation(network: nn.Module, run: Callable[[], Any]) -> None:
@@ -117,10 +121,12 @@ def _convolutions(path: Path) -> Iterator[Layer]:
 
 
 @torch.no_grad()
-def _fill(network: nn.Module, layers: list[Layer]) -> None:
-    """Put `layers` into the convolutions of `network`, biases into normalisation behind them."""
+def _fill(network: nn.Module, layers: list[Layer]) -> bool:
+    """Put `layers` into the convolutions of `network`, biases into normalisation behind them; False
+    if those of an inner level were left out."""
     wanted = list(_with_normalisation(network))
-    if isinstance(network, TabletopPainter) and len(layers) == len(wanted) + INNERMOST:
+    deeper = isinstance(network, TabletopPainter) and len(layers) == len(wanted) + INNERMOST
+    if deeper:
         middle = len(layers) // 2
         layers = layers[: middle - 1] + layers[middle + 1 :]
     if len(wanted) != len(layers):
@@ -142,6 +148,7 @@ def _fill(network: nn.Module, layers: list[Layer]) -> None:
             norm.bias.copy_(bias)
         elif convolution.bias is not None:
             convolution.bias.copy_(bias)
+    return not deeper
 
 
 def _widened(weight: Tensor, wanted: torch.Size) -> Tensor:

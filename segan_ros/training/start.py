@@ -27,7 +27,13 @@ def read_weights(config: Config, model: SeGAN) -> None:
     """
     weights = config.model.weights
     if not _is_checkpoint(weights):
-        read_exported(model_folder(weights), model)
+        whole = read_exported(model_folder(weights), model)
+        if not whole and not any(stage.paints for stage in config.stages):
+            raise ValueError(
+                f"model.weights is {weights}, whose painter has a level more than painters have "
+                "now and must be trained: add a stage that trains the painter, or start from "
+                "models/tabletop"
+            )
         return
     saved = read_checkpoint(weights).model
     try:

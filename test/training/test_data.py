@@ -227,7 +227,7 @@ def test_painter_alone_gets_nothing_of_the_segmentors(scenes):
 
 def test_painter_alone_looks_at_the_whole_object_and_little_else(scenes):
     alone = arrays(batches(scenes, trains="painter"))
-    both = arrays(batches(scenes, trains="both"))
+    both = arrays(batches(scenes, trains="joint"))
     assert alone.full.mean((1, 2, 3)).min() > 0.3
     assert both.full.mean((1, 2, 3)).max() < 0.3
     edges = [alone.full[:, 0, 0], alone.full[:, 0, -1], alone.full[:, 0, :, 0], alone.full[..., -1]]

@@ -181,6 +181,7 @@ def test_network_of_a_run_that_is_not_finished_says_so(config, capsys):
     ]
     assert painted.scores["val"]["occluded"] > 0  # a painter leaves masks as they are
     joint = found((2, 1))
+    assert joint.spec.painter.roi is None  # it learned from what the segmentor looks at
     assert joint.spec.segmentor.threshold == painted.spec.segmentor.threshold
     assert joint.training["stages"][2] == "joint: 1 of 2 steps of 2 objects"
     assert joint.scores == {}

@@ -17,8 +17,10 @@ from tiny_training import STAGES, TINY, as_lists, config_file, discs, train_comm
 from segan_ros.commands import export  # noqa: E402
 from segan_ros.commands import train as segan_train  # noqa: E402
 from segan_ros.completion import SceneCompleter  # noqa: E402
-from segan_ros.model.export import read_checkpoint  # noqa: E402
-from segan_ros.model.segan import SPECS  # noqa: E402
+from segan_ros.model.export import Trained, read_checkpoint  # noqa: E402
+from segan_ros.model.export import export as write_model  # noqa: E402
+from segan_ros.model.painter import TabletopPainter  # noqa: E402
+from segan_ros.model.segan import SPECS, SeGAN  # noqa: E402
 from segan_ros.runtime.model import Model  # noqa: E402
 from segan_ros.storage.scene_writer import write_scene  # noqa: E402
 from segan_ros.training.config import ModelChoice, Stage  # noqa: E402
@@ -98,6 +100,18 @@ def test_weights_of_other_networks_are_refused(config, tmp_path):
     with pytest.raises(ValueError, match="not a shipped one"):
         train(replace(config, out=str(tmp_path / "o"), model=replace(model, weights="tabeltop")))
     assert not (tmp_path / "other").exists()
+
+
+def test_painter_of_0_7_is_not_shortened_unless_a_stage_trains_it(config, tmp_path):
+    deep = SeGAN("tabletop", TINY)
+    deep.painter = TabletopPainter(TINY.painter, TINY.painter_most, levels=7).eval()
+    deep.spec = replace(deep.spec, painter=replace(deep.spec.painter, size=(128, 128)))
+    write_model(Trained(deep, deep.spec), tmp_path / "deep")
+    model = replace(config.model, weights=str(tmp_path / "deep"))
+    begun = replace(config, out=str(tmp_path / "on"), model=model)
+    with pytest.raises(ValueError, match=r"a level more .* add a stage that trains the painter"):
+        train(replace(begun, stages=STAGES[:1]))
+    train(replace(begun, stages=(Stage("painter", 1, 2, 1e-4),)), until=(0, 0))
 
 
 @pytest.mark.slow
